@@ -1,0 +1,59 @@
+"""One row of the ledger: an attempt to answer, whether it reached a provider or the cache, and what it cost."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aico.core.usage import Usage
+
+
+class AttemptKind(StrEnum):
+    CALL = "call"
+    EXACT_HIT = "exact_hit"
+    SEMANTIC_HIT = "semantic_hit"
+
+
+class AttemptOutcome(StrEnum):
+    OK = "ok"
+    RETRYABLE = "retryable"  # 408, 409, 429, 5xx or the network; another try may succeed
+    FATAL = "fatal"  # the provider refused this request; only another model may succeed
+    CANCELLED = "cancelled"
+    LOST = "lost"  # the worker died while the call was in flight; its cost is unknown
+
+
+class Attempt(BaseModel):
+    """`id` makes recording idempotent. A `cost_cents` of None means that no price is known: never free, never zero."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    at: datetime
+    kind: AttemptKind
+    outcome: AttemptOutcome
+    provider: str
+    model: str
+    latency_ms: Annotated[int, Field(ge=0)]
+    usage: Usage = Usage()
+    cost_cents: Decimal | None = None
+    price_version: str | None = None
+    http_status: int | None = None
+    error: str | None = None  # short and free of secrets
+    similarity: float | None = None
+
+
+class Baseline(BaseModel):
+    """What the same tokens would have cost at the tenant's baseline model's list price."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    cost_cents: Decimal | None
+
+
+def ledger_json(attempt: Attempt) -> dict[str, Any]:
+    """The attempt as the JSON object that `finish` hands to the database."""
+    return attempt.model_dump(mode="json")

@@ -1,0 +1,82 @@
+"""The product's error tree. Each error knows how it is shown: a status, a stable code and a title.
+
+AicoError
+├── InvalidInput            400  the request can never succeed as it is
+│   ├── UnknownModel        404
+│   └── PayloadTooLarge     413
+├── Unauthorized            401
+├── Forbidden               403
+├── NotFound                404
+├── Conflict                409
+├── NoProvider              503  nothing is configured that could answer
+└── Unavailable             503  a dependency does not answer; trying again may help
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class AicoError(Exception):
+    status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str, *, param: str | None = None, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.param = param  # the input field at fault, as a JSON path
+        self.retry_after = retry_after  # seconds
+
+
+class InvalidInput(AicoError):
+    status = HTTPStatus.BAD_REQUEST
+    code = "invalid_input"
+    title = "Invalid input"
+
+
+class UnknownModel(InvalidInput):
+    status = HTTPStatus.NOT_FOUND
+    code = "model_not_found"
+    title = "Unknown model"
+
+
+class PayloadTooLarge(InvalidInput):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "payload_too_large"
+    title = "Request too large"
+
+
+class Unauthorized(AicoError):
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+    title = "Authentication required"
+
+
+class Forbidden(AicoError):
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+    title = "Not allowed"
+
+
+class NotFound(AicoError):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+    title = "Not found"
+
+
+class Conflict(AicoError):
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+    title = "Conflict"
+
+
+class NoProvider(AicoError):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "no_provider"
+    title = "No provider configured"
+
+
+class Unavailable(AicoError):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "unavailable"
+    title = "Temporarily unavailable"

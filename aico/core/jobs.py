@@ -1,0 +1,96 @@
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aico.core.chat import ChatRequest, FinishReason
+
+
+class JobStatus(StrEnum):
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    INCOMPLETE = "incomplete"
+
+    @property
+    def final(self) -> bool:
+        return self not in {JobStatus.QUEUED, JobStatus.IN_PROGRESS}
+
+
+class JobClass(StrEnum):
+    """Who waits: a person, a program, or nobody. Each class has a queue of its own."""
+
+    INTERACTIVE = "interactive"
+    STANDARD = "standard"
+    BATCH = "batch"
+
+
+class CacheMode(StrEnum):
+    OFF = "off"  # neither read nor written
+    EXACT = "exact"  # only an identical request is served again
+    SEMANTIC = "semantic"  # also one that means the same
+    REFRESH = "refresh"  # not read, but the new answer is kept
+
+
+class CacheState(StrEnum):
+    MISS = "miss"
+    EXACT = "exact"
+    SEMANTIC = "semantic"
+    BYPASS = "bypass"
+
+
+class RoutingReport(BaseModel):
+    """How an answer came about; shown with every finished job. Costs are US cents as decimal strings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    provider: str
+    model: str
+    strategy: str
+    cache: CacheState
+    confidence: str | None = None
+    score: float | None = None
+    reasons: tuple[str, ...] = ()
+    similarity: float | None = None
+    cost_cents: str | None = None
+    baseline_model: str | None = None
+    baseline_cost_cents: str | None = None
+    attempts: int = 0
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    finish_reason: FinishReason
+    input_tokens: Annotated[int, Field(ge=0)]
+    output_tokens: Annotated[int, Field(ge=0)]
+
+
+class JobError(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+
+
+class Job(BaseModel):
+    """A job as its tenant sees it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    status: JobStatus
+    job_class: JobClass
+    created_at: datetime
+    finished_at: datetime | None = None
+    request: ChatRequest
+    metadata: dict[str, str] = {}
+    answer: Answer | None = None
+    routing: RoutingReport | None = None
+    error: JobError | None = None

@@ -1,0 +1,75 @@
+"""Every setting that the environment or `.env` can change. Nothing else in the product reads the environment."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Names are the environment variables' in lower case. Secrets never show in a repr or a log."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    # Where things are
+    database_url: str = "postgresql://aico_app@127.0.0.1:54320/aico"
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:63790/0")
+    cost_optimizer_api_url: str = "http://127.0.0.1:8080"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    state_dir: Path = Path(".aico")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    # Supabase
+    supabase_url: str | None = None
+    supabase_anon_key: SecretStr | None = None
+    supabase_service_key: SecretStr | None = None
+    supabase_jwt_secret: SecretStr | None = None
+
+    # Providers: a key switches its provider on
+    google_api_key: SecretStr | None = None
+    anthropic_api_key: SecretStr | None = None
+    openrouter_api_key: SecretStr | None = None
+    cerebras_api_key: SecretStr | None = None
+    openai_api_key: SecretStr | None = None
+    openai_compatible_url: str | None = None  # any OpenAI-compatible server, up to and including /v1
+    openai_compatible_api_key: SecretStr | None = None
+    openai_compatible_models: Annotated[tuple[str, ...], NoDecode] = ()
+    local_model_url: str | None = None  # the bundled local model server, set by `aico up`
+    simulated_model_url: str | None = None  # its stand-in where the model cannot run, set by `aico up`
+    catalogue_file: Path | None = None  # TOML: models and price overrides on top of the bundled ones
+
+    # Embedding and cache
+    embedding_backend: Literal["openvino", "torch"] = "openvino"
+    embedding_model_name: str = "sentence-transformers/all-MiniLM-L6-v2"
+    embedding_device: Annotated[str, Field(pattern=r"^(cpu|cuda|cuda:\d+)$")] = "cpu"
+    similarity_threshold: Annotated[float, Field(ge=0, le=1)] = 0.95
+    cache_ttl_seconds: Annotated[int, Field(ge=1)] = 7 * 24 * 3600
+
+    # Routing
+    baseline_model: str = "gpt-5.4"
+    max_prompt_chars: Annotated[int, Field(ge=1)] = 200_000
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
+    attempt_timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    job_timeout_seconds: Annotated[float, Field(gt=0)] = 600
+    retry_base_seconds: Annotated[float, Field(ge=0)] = 0.5
+
+    # Workers
+    lease_seconds: Annotated[float, Field(gt=0)] = 30
+    route_concurrency: Annotated[int, Field(ge=1, le=256)] = 32
+    api_key_cache_seconds: Annotated[float, Field(ge=0)] = 5
+
+    @field_validator("cors_origins", "openai_compatible_models", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+
+@cache
+def get_settings() -> Settings:
+    return Settings()

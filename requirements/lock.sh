@@ -1,0 +1,13 @@
+#!/bin/sh
+# Rewrites the lock files from pyproject.toml; needs `uv`. Torch and the CUDA packages that its Linux wheel names are
+# left out: which build of torch fits is the machine's business (see the README), everything else is pinned.
+set -eu
+cd "$(dirname "$0")/.."
+compile() {
+    uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+        --no-emit-index-url --no-emit-find-links "$@" pyproject.toml
+}
+compile --extra embedded --output-file requirements/runtime.txt
+compile --extra embedded --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+compile --extra torch --constraint requirements/dev.txt |
+    grep -vE '^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)(\[[^]]*\])?==' | grep -vxFf requirements/dev.txt >requirements/torch.txt
