@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -54,6 +54,12 @@ class Baseline(BaseModel):
     cost_cents: Decimal | None
 
 
-def ledger_json(attempt: Attempt) -> dict[str, Any]:
-    """The attempt as the JSON object that `finish` hands to the database."""
-    return attempt.model_dump(mode="json")
+class Policy(BaseModel):
+    """Who chose the model and how likely the choice was: what later lets history be judged under another policy."""
+
+    model_config = ConfigDict(frozen=True)
+
+    strategy: str
+    version: str | None = None
+    propensity: Annotated[float, Field(gt=0, le=1)] | None = None
+    assignment_unit: str | None = None

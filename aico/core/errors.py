@@ -71,7 +71,7 @@ class Conflict(AicoError):
 
 
 class NoProvider(AicoError):
-    status = HTTPStatus.SERVICE_UNAVAILABLE
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "no_provider"
     title = "No provider configured"
 

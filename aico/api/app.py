@@ -1,0 +1,54 @@
+"""The application factory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import HTMLResponse
+
+from aico import __version__
+from aico.api import problems
+from aico.api.body_limit import BodyLimit
+from aico.api.routers import costs, health, jobs, providers
+from aico.api.services import Services, running
+from aico.core.settings import Settings, get_settings
+
+DESCRIPTION = """
+Every prompt is a durable job, answered from the cache or by the cheapest model that is good enough.
+Send `Authorization: Bearer <API key>` with every request; health and these pages need none.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    settings = settings or get_settings()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Services]]:
+        async with running(settings) as services:
+            yield {"services": services}
+
+    app = FastAPI(
+        title="AI Cost Optimizer", version=__version__, description=DESCRIPTION, lifespan=lifespan, redoc_url=None
+    )
+    problems.install(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Tenant-Id"],
+            expose_headers=["Location", "Retry-After"],
+        )
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    for router in (jobs.router, costs.router, providers.router, health.router):
+        app.include_router(router)
+
+    landing = files(__package__).joinpath("landing.html").read_text()
+
+    @app.get("/", include_in_schema=False)
+    async def landing_page() -> HTMLResponse:
+        return HTMLResponse(landing)
+
+    return app

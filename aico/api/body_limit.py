@@ -1,0 +1,62 @@
+"""Refuses bodies that are too large before they are read into memory."""
+
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from aico.api.problems import problem
+from aico.api.schemas import Problem
+
+
+class BodyLimit:
+    """Answers 413 to a declared length above the limit, and to a longer stream as soon as it passes it."""
+
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self._limit:
+            await self._refuse(scope, receive, send)
+            return
+        await self._counted(scope, receive, send)
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seen = 0
+        exceeded = False
+
+        async def counting() -> Message:
+            nonlocal seen, exceeded
+            message = await receive()
+            if message["type"] == "http.request":
+                seen += len(message.get("body", b""))
+                if seen > self._limit:
+                    exceeded = True
+                    return {"type": "http.disconnect"}
+            return message
+
+        async def answering(message: Message) -> None:
+            if not exceeded:
+                await send(message)
+
+        try:
+            await self._app(scope, counting, answering)
+        finally:
+            if exceeded:
+                await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = problem(
+            Problem(
+                title="Request too large",
+                status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                detail=f"the body is larger than {self._limit} bytes",
+                code="payload_too_large",
+            ),
+            {"Connection": "close"},
+        )
+        await response(scope, receive, send)

@@ -1,0 +1,128 @@
+"""Jobs: submit, poll, wait, list; and `chat`, which submits and waits."""
+
+import asyncio
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from aico.api.auth import Principal
+from aico.api.schemas import JobPage, JobRequest, JobView, Problem
+from aico.api.services import Held, Reader, Services, Writer
+from aico.core.errors import NotFound
+from aico.core.jobs import JobStatus
+from aico.store import jobs
+from aico.store.jobs import NewJob, Submitted
+from aico.store.scope import Scope
+
+MAX_WAIT_SECONDS = 60
+RETRY_AFTER_SECONDS = 1
+JSON = "application/json"
+
+router = APIRouter(tags=["jobs"])
+
+Wait = Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for the job to end.")]
+
+_BAD_INPUT: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {"application/problem+json": {}}, "description": description}
+    for status, description in (
+        (400, "Malformed JSON or text that cannot be stored"),
+        (401, "No valid API key or token"),
+        (403, "Not allowed for this tenant or role"),
+        (404, "No such model or job"),
+        (413, "Prompt or body too large"),
+        (422, "Well-formed, but not a request that can be answered"),
+        (503, "A dependency does not answer; try again"),
+    )
+}
+
+
+@router.post("/v1/jobs", status_code=202, response_model=JobView, responses=_BAD_INPUT)
+async def submit_job(request: JobRequest, held: Held, principal: Writer) -> Response:
+    """Store a prompt as a durable job. An identical earlier request is answered at once: `status` says so."""
+    job = held.admission.admit(principal, request)
+    stored = await held.submitter.submit(principal.tenant, job)
+    return _rendered(_accepted(job, stored), 202)
+
+
+@router.get("/v1/jobs/{job_id}", response_model=JobView, responses=_BAD_INPUT)
+async def get_job(job_id: UUID, held: Held, principal: Reader, wait: Wait = 0) -> Response:
+    """Read a job; with `wait`, as soon as it has ended or the time is up."""
+    view = await _ended_or_late(held, principal, job_id, wait)
+    return _rendered(view, 200)
+
+
+@router.get("/v1/jobs", responses=_BAD_INPUT)
+async def list_jobs(
+    held: Held,
+    principal: Reader,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: Annotated[UUID | None, Query(description="The `next` of the page before.")] = None,
+    status: JobStatus | None = None,
+) -> JobPage:
+    """List jobs, newest first."""
+    statement = jobs.page(principal.tenant, after=after, status=status, limit=limit + 1)
+    found = await held.database.run(Scope.tenant(principal.tenant), statement)
+    views = [JobView.of(job) for job in found[:limit]]
+    more = len(found) > limit
+    return JobPage(data=views, has_more=more, next=views[-1].id if more else None)
+
+
+@router.post("/chat", include_in_schema=False)
+@router.post("/v1/chat", response_model=JobView, responses={**_BAD_INPUT, 202: {"model": JobView}})
+async def chat(request: JobRequest, held: Held, principal: Writer, wait: Wait = MAX_WAIT_SECONDS) -> Response:
+    """Submit and wait. 200 with the ended job, or 202 with one to be polled when the time is up first."""
+    job = held.admission.admit(principal, request)
+    with held.waiters.expecting(principal.tenant, job.id) as ended:
+        stored = await held.submitter.submit(principal.tenant, job)
+        if stored.answer is not None:
+            return _rendered(_accepted(job, stored), 200)
+        await _within(wait, ended)
+    view = await _read(held, principal, job.id)
+    return _rendered(view, 200 if view.status.final else 202)
+
+
+def _accepted(job: NewJob, stored: Submitted) -> JobView:
+    return JobView(
+        id=stored.id,
+        status=JobStatus.QUEUED if stored.answer is None else JobStatus.COMPLETED,
+        job_class=job.job_class,
+        created_at=stored.created_at,
+        finished_at=None if stored.answer is None else stored.created_at,
+        model=job.model,
+        metadata=job.metadata,
+        answer=stored.answer,
+        routing=stored.routing,
+    )
+
+
+async def _ended_or_late(held: Services, principal: Principal, job_id: UUID, wait: float) -> JobView:
+    if not wait:
+        return await _read(held, principal, job_id)
+    with held.waiters.expecting(principal.tenant, job_id) as ended:
+        view = await _read(held, principal, job_id)
+        if view.status.final or not await _within(wait, ended):
+            return view
+    return await _read(held, principal, job_id)
+
+
+async def _within(seconds: float, ended: asyncio.Event) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await ended.wait()
+    except TimeoutError:
+        return False
+
+
+async def _read(held: Services, principal: Principal, job_id: UUID) -> JobView:
+    found = await held.database.run(Scope.tenant(principal.tenant), jobs.get(principal.tenant, job_id))
+    if not found:
+        raise NotFound(f"there is no job {job_id}", param="job_id")
+    return JobView.of(found[0])
+
+
+def _rendered(view: JobView, status: int) -> Response:
+    headers = {"Location": f"/v1/jobs/{view.id}"} if status == 202 else {}  # noqa: PLR2004 - HTTP's own number
+    if not view.status.final:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return Response(view.model_dump_json(by_alias=True, exclude_none=True), status, headers, JSON)

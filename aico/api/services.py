@@ -1,0 +1,95 @@
+"""What the API process holds from start to stop, and how routes get at it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+import redis.asyncio
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPBearer
+
+from aico.api.admission import Admission
+from aico.api.auth import Authenticator, Principal
+from aico.api.submitter import Submitter
+from aico.api.tokens import TokenVerifier
+from aico.api.waiters import Waiters
+from aico.core.errors import Forbidden
+from aico.core.settings import Settings
+from aico.routing.catalogue import Catalogue
+from aico.routing.prices import PriceBook
+from aico.store.aio import AsyncDatabase
+
+POOL_SIZE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    database: AsyncDatabase
+    broker: redis.asyncio.Redis
+    authenticator: Authenticator
+    submitter: Submitter
+    waiters: Waiters
+    admission: Admission
+    catalogue: Catalogue
+    prices: PriceBook
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    database = AsyncDatabase(settings.database_url, max_size=POOL_SIZE)
+    url = settings.redis_url.get_secret_value()
+    broker = redis.asyncio.Redis.from_url(url, decode_responses=True, socket_timeout=5, socket_connect_timeout=3)
+    listener = redis.asyncio.Redis.from_url(
+        url, decode_responses=True, socket_timeout=None, socket_connect_timeout=3, health_check_interval=10
+    )
+    catalogue = Catalogue.from_settings(settings)
+    waiters = Waiters(database, listener)
+    await database.open()
+    waiters.start()
+    try:
+        yield Services(
+            settings=settings,
+            database=database,
+            broker=broker,
+            authenticator=Authenticator(database, TokenVerifier(settings), settings.api_key_cache_seconds),
+            submitter=Submitter(database, broker),
+            waiters=waiters,
+            admission=Admission(catalogue, settings),
+            catalogue=catalogue,
+            prices=PriceBook(catalogue),
+        )
+    finally:
+        await waiters.stop()
+        await listener.aclose()
+        await broker.aclose()
+        await database.close()
+
+
+def services(request: Request) -> Services:
+    return cast("Services", request.state.services)
+
+
+Held = Annotated[Services, Depends(services)]
+
+_documented = HTTPBearer(auto_error=False, description="An API key (`aico_live_…`) or a Supabase access token.")
+
+
+async def reader(
+    held: Held,
+    _shown: Annotated[object, Depends(_documented)],
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+    x_tenant_id: Annotated[str | None, Header(description="For users who belong to several tenants.")] = None,
+) -> Principal:
+    return await held.authenticator.principal(authorization, x_tenant_id)
+
+
+async def writer(principal: Annotated[Principal, Depends(reader)]) -> Principal:
+    if not principal.may_write:
+        raise Forbidden("viewers cannot submit jobs")
+    return principal
+
+
+Reader = Annotated[Principal, Depends(reader)]
+Writer = Annotated[Principal, Depends(writer)]

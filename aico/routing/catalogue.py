@@ -1,0 +1,133 @@
+"""Which models exist, which of them can be called here, and the operator's own prices."""
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from aico.core.errors import InvalidInput, UnknownModel
+from aico.core.settings import Settings
+from aico.routing.models import Capability, Model, PriceEntry
+from aico.routing.providers.profiles import PROFILE_BY_NAME, PROFILES, Profile
+
+# What is assumed of a server of which only the model names are known; CATALOGUE_FILE can say better.
+_UNDESCRIBED_QUALITY = 0.5
+_UNDESCRIBED_CONTEXT = 32_768
+_UNDESCRIBED_OUTPUT = 4_096
+_UNDESCRIBED_CAPABILITIES = frozenset({Capability.JSON, Capability.SAMPLING})
+
+
+@dataclass(frozen=True)
+class ProviderStatus:
+    name: str
+    configured: bool
+    switched_on_by: str  # environment variable
+    models: tuple[str, ...]  # ids, also of a provider that is off
+
+
+class _CatalogueFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    models: tuple[Model, ...] = ()
+    prices: tuple[PriceEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """`all_models` are every known model; `models` are those whose provider is configured."""
+
+    all_models: tuple[Model, ...]
+    providers: tuple[ProviderStatus, ...]
+    price_entries: tuple[PriceEntry, ...]  # a later entry wins over an earlier one
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """The bundled catalogue, then the server's models from the settings, then the operator's file.
+
+        Raises InvalidInput when the operator's file is missing, not TOML, or describes something impossible.
+        """
+        bundled = _bundled()
+        own = _operator_file(settings.catalogue_file) if settings.catalogue_file else _CatalogueFile()
+        by_id = {model.id: model for model in (*bundled.models, *_compatible_models(settings), *own.models)}
+        for model in by_id.values():
+            if model.provider not in PROFILE_BY_NAME:
+                raise InvalidInput(
+                    f"model {model.id!r} names the unknown provider {model.provider!r}", param="catalogue_file"
+                )
+        models = tuple(by_id.values())
+        return cls(
+            all_models=models,
+            providers=tuple(_status(profile, models, settings) for profile in PROFILES),
+            price_entries=(*bundled.prices, *own.prices),
+        )
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        configured = {provider.name for provider in self.providers if provider.configured}
+        return tuple(model for model in self.all_models if model.provider in configured)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        return tuple(model.id for model in self.all_models)
+
+    def find(self, model_id: str) -> Model:
+        """The callable model of that id; raises UnknownModel, saying what would switch on a known one that is off."""
+        model = next((model for model in self.all_models if model.id == model_id), None)
+        if model is None:
+            raise UnknownModel(f"the model {model_id!r} does not exist", param="model")
+        provider = next(provider for provider in self.providers if provider.name == model.provider)
+        if not provider.configured:
+            raise UnknownModel(
+                f"the model {model_id!r} needs the provider {provider.name!r}, which is not configured: "
+                f"set {provider.switched_on_by}",
+                param="model",
+            )
+        return model
+
+
+def _status(profile: Profile, models: tuple[Model, ...], settings: Settings) -> ProviderStatus:
+    return ProviderStatus(
+        name=profile.name,
+        configured=profile.configured(settings),
+        switched_on_by=profile.switched_on_by,
+        models=tuple(model.id for model in models if model.provider == profile.name),
+    )
+
+
+def _compatible_models(settings: Settings) -> tuple[Model, ...]:
+    return tuple(
+        Model(
+            id=name,
+            provider="openai_compatible",
+            provider_model=name,
+            quality=_UNDESCRIBED_QUALITY,
+            context_window=_UNDESCRIBED_CONTEXT,
+            max_output=_UNDESCRIBED_OUTPUT,
+            capabilities=_UNDESCRIBED_CAPABILITIES,
+        )
+        for name in settings.openai_compatible_models
+    )
+
+
+def _bundled() -> _CatalogueFile:
+    data = files("aico.routing") / "data"
+    tables = [tomllib.loads((data / name).read_text("utf-8")) for name in ("models.toml", "prices.toml")]
+    return _CatalogueFile.model_validate({**tables[0], **tables[1]})
+
+
+def _operator_file(path: Path) -> _CatalogueFile:
+    try:
+        return _CatalogueFile.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror}", param="catalogue_file") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is not UTF-8 text", param="catalogue_file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{path} is not TOML: {error}", param="catalogue_file") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(f"{path}: {where}: {first['msg']}", param="catalogue_file") from error

@@ -1,0 +1,99 @@
+"""What can be read off a request before any model is asked. Pure text statistics: no model, no network."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aico.core.chat import ChatRequest, Role
+from aico.routing.tokens import estimate_input_tokens
+
+_LOOKED_AT_CHARS = 20_000  # of the last turn; beyond that the length alone says enough
+_DEFAULT_OUTPUT_TOKENS = 400  # expected of an answer whose length nobody bounded; only ranks prices
+
+
+class TaskType(StrEnum):
+    CODE = "code"
+    MATH = "math"
+    CHOICE = "choice"  # pick one of the listed answers
+    TRANSFORM = "transform"  # summarise, translate, rewrite, extract, classify
+    CREATE = "create"
+    QUESTION = "question"
+    CHAT = "chat"
+
+
+_CODE = re.compile(
+    r"```|\bdef \w+\(|\bfunction \w*\(|\bclass \w+[:({]|#include|\bSELECT\b.+\bFROM\b|^\s*(?:import|from) \w+|[{}]\s*$"
+    r"|\);\s*$|=>|\b\w+\(\)|\b(?:write|implement|create) an? (?:\w+ ){0,2}(?:function|program|script|class|query)\b"
+    r"|\b(?:python|javascript|typescript|c\+\+|sql|regex|stack trace|traceback|unit tests?|refactor|debug)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MATH = re.compile(
+    r"\\(?:frac|sum|int|sqrt)|\$[^$\n]+\$|\d\s*[-+*/^=%]\s*\d|\d+%|\b(?:solve|equation|integral|derivative|theorem|matrix"
+    r"|probability|percent|polynomial|modulo|sum of|product of|how (?:many|much)|average|ratio|remainder|calculate"
+    r"|compute|twice|half|total)\b",
+    re.IGNORECASE,
+)
+_REASONING = re.compile(
+    r"\b(?:prove|derive|explain why|why|step by step|reason(?:ing)?|analy[sz]e|evaluate|compare|contrast|trade-?offs?"
+    r"|design|architect(?:ure)?|optimi[sz]e|strategy|implications?|justify|therefore|assume|suppose|because|if|then"
+    r"|unless|would|most likely|best|according to|which of the following)\b",
+    re.IGNORECASE,
+)
+_CONSTRAINT = re.compile(
+    r"\b(?:must|should|only|exactly|at least|at most|no more than|without|except|not|never|always|format|constraints?"
+    r"|requirements?|include|ensure)\b|^\s*(?:[-*]|\d+[.)])\s",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CHOICE = re.compile(r"^\s*\(?[A-D][.)]\s", re.MULTILINE)
+_TRANSFORM = re.compile(
+    r"\b(?:summari[sz]e|translate|rewrite|rephrase|paraphrase|extract|classify|categori[sz]e|proofread|shorten)\b",
+    re.IGNORECASE,
+)
+_CREATE = re.compile(r"\b(?:write|compose|draft|create|imagine|story|poem|essay|brainstorm)\b", re.IGNORECASE)
+_CHOICES_NEEDED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    input_tokens: int  # of the whole conversation, estimated
+    output_tokens: int  # what the answer may take, for fitting and pricing
+    turns: int  # messages of user and assistant
+    question_chars: int  # of the last turn; ranks difficulty better than its tokens do
+    code_marks: int
+    math_marks: int
+    reasoning_words: int
+    constraints: int
+    questions: int
+    task: TaskType
+    wants_json: bool
+
+
+def extract_features(request: ChatRequest) -> Features:
+    text = request.last_user_turn[:_LOOKED_AT_CHARS]
+    code, mathematics = len(_CODE.findall(text)), len(_MATH.findall(text))
+    return Features(
+        input_tokens=estimate_input_tokens(request.messages),
+        output_tokens=request.max_tokens or _DEFAULT_OUTPUT_TOKENS,
+        turns=sum(message.role is not Role.SYSTEM for message in request.messages),
+        question_chars=len(request.last_user_turn),
+        code_marks=code,
+        math_marks=mathematics,
+        reasoning_words=len(_REASONING.findall(text)),
+        constraints=len(_CONSTRAINT.findall(text)),
+        questions=text.count("?"),
+        task=_task(text, code, mathematics),
+        wants_json=request.response_format == "json_object",
+    )
+
+
+def _task(text: str, code: int, mathematics: int) -> TaskType:
+    """The first that fits, from the most to the least telling sign."""
+    rules = (
+        (len(_CHOICE.findall(text)) >= _CHOICES_NEEDED, TaskType.CHOICE),
+        (code >= 1, TaskType.CODE),
+        (_TRANSFORM.search(text) is not None, TaskType.TRANSFORM),
+        (mathematics >= 1, TaskType.MATH),
+        (_CREATE.search(text) is not None, TaskType.CREATE),
+        ("?" in text, TaskType.QUESTION),
+    )
+    return next((task for fits, task in rules if fits), TaskType.CHAT)

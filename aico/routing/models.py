@@ -1,0 +1,59 @@
+"""What a catalogue says about one model, and what an operator may say about its price."""
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Dollars = Annotated[Decimal, Field(ge=0)]  # US dollars per million tokens
+
+
+class Capability(StrEnum):
+    JSON = "json"  # answers in JSON when response_format asks for it
+    VISION = "vision"
+    TOOLS = "tools"
+    SAMPLING = "sampling"  # accepts temperature and top_p; where it is absent they are left out of the call
+
+
+class Model(BaseModel):
+    """A model that can be asked for. `quality` is a coarse rank in 0..1 chosen by people, not a measurement."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(min_length=1)]  # what callers write
+    provider: Annotated[str, Field(min_length=1)]
+    provider_model: Annotated[str, Field(min_length=1)]  # what the provider calls it
+    quality: Annotated[float, Field(ge=0, le=1)]
+    context_window: Annotated[int, Field(ge=1)]  # tokens of prompt and answer together
+    max_output: Annotated[int, Field(ge=1)]  # tokens
+    capabilities: frozenset[Capability] = frozenset()
+
+    def can(self, capability: Capability) -> bool:
+        return capability in self.capabilities
+
+
+class PriceEntry(BaseModel):
+    """A price that wins over the public list from `from` until the day before `until`, both UTC dates."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    provider: Annotated[str, Field(min_length=1)]
+    model: Annotated[str, Field(min_length=1)]  # the provider's own model name
+    from_date: Annotated[date, Field(alias="from")]
+    until: date | None = None
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars | None = None  # where absent, cached input costs what fresh input costs
+    cache_write: Dollars | None = None
+    batch_factor: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.5")  # of the price, for calls in a batch lane
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.until is not None and self.until <= self.from_date:
+            raise ValueError("until must be later than from")
+        return self
+
+    def covers(self, day: date) -> bool:
+        return self.from_date <= day and (self.until is None or day < self.until)

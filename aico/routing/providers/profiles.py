@@ -1,0 +1,100 @@
+"""Providers as data: where each is, how it is spoken to and what is particular about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import SecretStr
+
+from aico.core.settings import Settings
+
+WireName = Literal["openai_chat", "anthropic_messages", "gemini_generate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    name: str
+    wire: WireName
+    base_url: str = ""  # up to and including the API version, without a final slash
+    key_field: str | None = None  # the setting that holds the API key
+    url_field: str | None = None  # the setting that holds the address, for servers whose address is not fixed
+    auth_header: str = "Authorization"
+    auth_prefix: str = "Bearer "
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    prices_id: str | None = None  # the provider's id in genai-prices; None where no public list exists
+    max_tokens_field: str = "max_tokens"
+
+    @property
+    def switched_on_by(self) -> str:
+        """The environment variable without which this provider stays off."""
+        return (self.url_field or self.key_field or "").upper()
+
+    def configured(self, settings: Settings) -> bool:
+        switch = self.url_field or self.key_field
+        return switch is not None and bool(getattr(settings, switch))
+
+    def located(self, settings: Settings) -> "Profile":
+        """The same profile at the address that the settings give, where they give one."""
+        address = getattr(settings, self.url_field) if self.url_field else None
+        return replace(self, base_url=address.rstrip("/")) if address else self
+
+    def api_key(self, settings: Settings) -> SecretStr | None:
+        key: SecretStr | None = getattr(settings, self.key_field) if self.key_field else None
+        return key
+
+
+PROFILES: tuple[Profile, ...] = (
+    Profile(
+        name="openai",
+        wire="openai_chat",
+        base_url="https://api.openai.com/v1",
+        key_field="openai_api_key",
+        prices_id="openai",
+        max_tokens_field="max_completion_tokens",
+    ),
+    Profile(
+        name="anthropic",
+        wire="anthropic_messages",
+        base_url="https://api.anthropic.com/v1",
+        key_field="anthropic_api_key",
+        auth_header="x-api-key",
+        auth_prefix="",
+        headers=MappingProxyType({"anthropic-version": "2023-06-01"}),
+        prices_id="anthropic",
+    ),
+    Profile(
+        name="google",
+        wire="gemini_generate",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        key_field="google_api_key",
+        auth_header="x-goog-api-key",
+        auth_prefix="",
+        prices_id="google",
+    ),
+    Profile(
+        name="cerebras",
+        wire="openai_chat",
+        base_url="https://api.cerebras.ai/v1",
+        key_field="cerebras_api_key",
+        prices_id="cerebras",
+        max_tokens_field="max_completion_tokens",
+    ),
+    Profile(
+        name="openrouter",
+        wire="openai_chat",
+        base_url="https://openrouter.ai/api/v1",
+        key_field="openrouter_api_key",
+        prices_id="openrouter",
+    ),
+    Profile(
+        name="openai_compatible",
+        wire="openai_chat",
+        key_field="openai_compatible_api_key",
+        url_field="openai_compatible_url",
+    ),
+    Profile(name="local", wire="openai_chat", url_field="local_model_url"),
+    Profile(name="simulated", wire="openai_chat", url_field="simulated_model_url"),
+)
+
+PROFILE_BY_NAME: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in PROFILES})

@@ -1,0 +1,195 @@
+"""One provider behind one call: its profile, its wire format and a pool of connections."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+
+import httpx2
+from pydantic import SecretStr
+
+from aico.core.chat import ChatRequest, Completion, FinishReason
+from aico.core.settings import Settings
+from aico.core.usage import Usage
+from aico.routing.models import Model
+from aico.routing.providers.anthropic_messages import AnthropicMessages
+from aico.routing.providers.failures import OVERSIZED, FailureKind, ProviderError, failure_kind, retry_after_seconds
+from aico.routing.providers.gemini_generate import GeminiGenerate
+from aico.routing.providers.openai_chat import OpenAIChat
+from aico.routing.providers.profiles import PROFILES, Profile, WireName
+from aico.routing.providers.sse import EventDecoder
+from aico.routing.providers.wire import StreamPart, Wire, WireError
+
+OnDelta = Callable[[str], None]
+
+_WIRES: Mapping[WireName, Wire] = MappingProxyType(
+    {
+        "openai_chat": OpenAIChat(),
+        "anthropic_messages": AnthropicMessages(),
+        "gemini_generate": GeminiGenerate(),
+    }
+)
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+_MAX_ERROR_BYTES = 64 * 1024
+_KEEP_ALIVE_SECONDS = 60.0
+_CONNECT_SECONDS = 10.0
+
+
+class Provider:
+    """Thread-safe. `max_connections` is the number of calls in flight that it is sized for."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        api_key: SecretStr | None,
+        *,
+        max_connections: int,
+        transport: httpx2.BaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.profile = profile
+        self._api_key = api_key
+        self._wire = _WIRES[profile.wire]
+        self._clock = clock
+        self._client = httpx2.Client(
+            limits=httpx2.Limits(
+                max_connections=max_connections,
+                max_keepalive_connections=max_connections,
+                keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            ),
+            transport=transport,
+            headers={"User-Agent": "aico"},
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def send_message(
+        self, request: ChatRequest, model: Model, *, timeout: float, on_delta: OnDelta | None = None
+    ) -> Completion:
+        """The model's whole answer; with `on_delta`, also each piece of its text as it comes.
+
+        `timeout` (seconds) bounds the whole call, however slowly bytes arrive; a server that falls silent in the
+        middle can add to it the time that was left when its headers came. Raises ProviderError; whatever `on_delta`
+        raises ends the call and passes through.
+        """
+        call = self._wire.build_request(self.profile, self._api_key, model, request, stream=on_delta is not None)
+        deadline = self._clock() + timeout
+        answer = _StreamedAnswer()
+        limits = httpx2.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
+        status: int | None = None
+        try:
+            with self._client.stream(
+                call.method, call.url, headers=dict(call.headers), content=call.body, timeout=limits
+            ) as response:
+                status = response.status_code
+                self._refuse_errors(response, deadline)
+                chunks = self._chunks(response, deadline, MAX_ANSWER_BYTES)
+                if on_delta is None:
+                    completion = self._wire.parse_response(b"".join(chunks))
+                else:
+                    completion = self._relay(chunks, answer, on_delta)
+        except WireError as error:
+            raise self._failure(error, error.status or status, answer) from error
+        except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
+            raise ProviderError(FailureKind.FATAL, f"the address of {self.profile.name} is not usable") from error
+        except httpx2.HTTPError as error:
+            broken = WireError(f"the connection to {self.profile.name} failed: {type(error).__name__}")
+            raise self._failure(broken, status, answer) from error
+        return completion if completion.model else completion.model_copy(update={"model": model.provider_model})
+
+    def _refuse_errors(self, response: httpx2.Response, deadline: float) -> None:
+        if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            return
+        body = b"".join(self._chunks(response, deadline, _MAX_ERROR_BYTES))
+        error = self._wire.parse_error(response.status_code, body)
+        raise ProviderError(
+            failure_kind(response.status_code, error.code),
+            self._redacted(error.message),
+            http_status=response.status_code,
+            retry_after=retry_after_seconds(response.headers, datetime.now(UTC)),
+        ) from error
+
+    def _chunks(self, response: httpx2.Response, deadline: float, limit: int) -> Iterator[bytes]:
+        # The client's own timeout is for each read: from here on a read may take no longer than what is left.
+        response.request.extensions["timeout"]["read"] = max(0.001, deadline - self._clock())
+        size = 0
+        for chunk in response.iter_bytes():
+            size += len(chunk)
+            if size > limit:
+                raise WireError(f"the answer exceeds {limit} bytes", code=OVERSIZED)
+            if self._clock() > deadline:
+                raise WireError(f"{self.profile.name} took longer than the attempt was given")
+            yield chunk
+
+    def _relay(self, chunks: Iterator[bytes], answer: "_StreamedAnswer", on_delta: OnDelta) -> Completion:
+        decoder = EventDecoder()
+        try:
+            for chunk in chunks:
+                for data in decoder.feed(chunk):
+                    delta = answer.add(self._wire.parse_event(data))
+                    if delta:
+                        on_delta(delta)
+        except UnicodeDecodeError as error:
+            raise WireError("unreadable answer: not UTF-8", code="unreadable") from error
+        return answer.completion(self._wire)
+
+    def _failure(self, error: WireError, status: int | None, answer: "_StreamedAnswer") -> ProviderError:
+        return ProviderError(
+            failure_kind(status, error.code),
+            self._redacted(error.message),
+            http_status=status,
+            content_started=answer.started,
+            usage=answer.reported_usage(self._wire),
+        )
+
+    def _redacted(self, message: str) -> str:
+        return message.replace(self._api_key.get_secret_value(), "[redacted]") if self._api_key else message
+
+
+class _StreamedAnswer:
+    """What the events of one stream add up to."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._finish: FinishReason | None = None
+        self._usage: dict[str, Any] = {}
+        self._model = ""
+
+    @property
+    def started(self) -> bool:
+        return bool(self._text)
+
+    def add(self, part: StreamPart) -> str:
+        """Take a part in and return the text that it adds."""
+        if part.delta:
+            self._text.append(part.delta)
+        self._finish = part.finish or self._finish
+        self._model = part.model or self._model
+        self._usage.update(part.usage or {})
+        return part.delta
+
+    def completion(self, wire: Wire) -> Completion:
+        if self._finish is None:
+            raise WireError("the stream ended before the answer did", code="truncated")
+        usage = wire.normalise_usage(self._usage)
+        return Completion(text="".join(self._text), finish_reason=self._finish, model=self._model, usage=usage)
+
+    def reported_usage(self, wire: Wire) -> Usage | None:
+        if not self._usage:
+            return None
+        try:
+            return wire.normalise_usage(self._usage)
+        except WireError:
+            return None  # unreadable usage is unknown usage; the failure being reported is the one that counts
+
+
+def open_providers(settings: Settings, *, max_connections: int) -> dict[str, Provider]:
+    """A provider for each profile that the settings configure, by name."""
+    return {
+        profile.name: Provider(profile.located(settings), profile.api_key(settings), max_connections=max_connections)
+        for profile in PROFILES
+        if profile.configured(settings)
+    }

@@ -1,0 +1,113 @@
+"""What every wire format offers: requests built and answers read without any I/O."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from aico.core.chat import ChatRequest, Completion, FinishReason
+from aico.core.usage import Usage
+from aico.routing.models import Model
+from aico.routing.providers.profiles import Profile
+
+_MESSAGE_CHARS = 200
+_CREDENTIAL = re.compile(r"\b(?:sk|pk|csk|key|AIza|gsk|Bearer)[-_ ]?[A-Za-z0-9*._-]{8,}")
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)  # hold the API key
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StreamPart:
+    """What one event of a stream adds. `usage` is the provider's own object: later fields replace earlier ones."""
+
+    delta: str = ""
+    finish: FinishReason | None = None
+    usage: Mapping[str, Any] | None = None
+    model: str | None = None
+
+
+class WireError(Exception):
+    """What a provider sent is an error, or no answer at all. The message is short and free of secrets."""
+
+    def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code  # the provider's own name of the error
+        self.status = status  # an HTTP status that the payload itself claims
+
+
+class Wire(Protocol):
+    def build_request(
+        self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
+    ) -> HttpRequest:
+        """The HTTP request that asks `model` to continue the conversation, as one answer or as an event stream."""
+
+    def parse_response(self, body: bytes) -> Completion:
+        """A whole answer. Raises WireError for an error payload and for anything that is no answer."""
+
+    def parse_event(self, data: str) -> StreamPart:
+        """One server-sent event's data. Raises WireError for an error event and for anything unreadable."""
+
+    def parse_error(self, status: int, body: bytes) -> WireError:
+        """The short safe message of an answer whose HTTP status says that it failed."""
+
+    def normalise_usage(self, raw: Mapping[str, Any]) -> Usage:
+        """The provider's usage object in our terms; raises WireError where it is not one."""
+
+
+class Payload(BaseModel):
+    """A provider's object: what we read is checked, what we do not read is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+P = TypeVar("P", bound=Payload)
+
+
+def read_payload(shape: type[P], body: bytes | str) -> P:
+    """`body` as `shape`; raises WireError naming the first field that is wrong, never quoting the body."""
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        raise _unreadable(error) from error
+
+
+def read_usage(shape: type[P], raw: Mapping[str, Any]) -> P:
+    try:
+        return shape.model_validate(raw)
+    except ValidationError as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: ValidationError) -> WireError:
+    first = error.errors(include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "body"
+    return WireError(f"unreadable answer: {where}: {first['type']}", code="unreadable")
+
+
+def auth_headers(profile: Profile, api_key: SecretStr | None) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", **profile.headers}
+    if api_key is not None:
+        headers[profile.auth_header] = f"{profile.auth_prefix}{api_key.get_secret_value()}"
+    return headers
+
+
+def max_output_tokens(request: ChatRequest, model: Model) -> int | None:
+    """What the caller asked for, held to what the model can write."""
+    return min(request.max_tokens, model.max_output) if request.max_tokens is not None else None
+
+
+def safe_message(status: int | None, code: str | None, text: str | None) -> str:
+    """One short line without line ends, control characters or anything shaped like a credential."""
+    printable = "".join(char if char.isprintable() else " " for char in text or "")
+    readable = _CREDENTIAL.sub("[redacted]", " ".join(printable.split()))
+    parts = (f"HTTP {status}" if status is not None else "", code or "", readable[:_MESSAGE_CHARS])
+    return ": ".join(part for part in parts if part) or "no explanation given"

@@ -1,0 +1,87 @@
+"""What every routing strategy is given and what it answers. A strategy is a pure function of its arguments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from aico.core.chat import AUTO_MODEL
+from aico.core.errors import InvalidInput, NoProvider
+from aico.core.usage import Usage
+from aico.routing.features import Features
+from aico.routing.models import Capability, Model
+from aico.routing.prices import PriceBook
+from aico.routing.providers.profiles import PROFILES
+
+Confidence = Literal["high", "medium", "low"]
+
+
+@dataclass(frozen=True)
+class PricedModel:
+    model: Model
+    cents: Decimal | None  # estimated for this prompt; None where no price is known
+
+
+@dataclass(frozen=True)
+class RoutingPolicy:
+    """What the caller and the tenant allow."""
+
+    model: str = AUTO_MODEL  # a catalogue id, or `auto`
+    allow_fallback: bool = True  # whether another model may answer where a named one fails
+
+
+@dataclass(frozen=True)
+class Decision:
+    candidates: tuple[Model, ...]  # in the order in which they are asked; never empty
+    strategy: str
+    score: float  # 0..1, how demanding the request looks
+    confidence: Confidence
+    reasons: tuple[str, ...]
+    policy_version: str
+    propensity: float = 1.0  # probability of this choice given the features; 1 where nothing is random
+
+
+class Strategy(Protocol):
+    def decide(self, features: Features, models: Sequence[PricedModel], policy: RoutingPolicy) -> Decision:
+        """An order of candidates.
+
+        Raises NoProvider for no models at all and InvalidInput where none of them can serve the request.
+        """
+
+
+def price_models(
+    models: Sequence[Model], features: Features, prices: PriceBook, at: datetime
+) -> tuple[PricedModel, ...]:
+    """Each model with the estimated US cents of this prompt and its expected answer."""
+    usage = Usage(input_uncached=features.input_tokens, output=features.output_tokens)
+    return tuple(PricedModel(model, _cents(prices, model, usage, at)) for model in models)
+
+
+def able(features: Features, models: Sequence[PricedModel]) -> tuple[PricedModel, ...]:
+    """The models that can serve the request at all; raises as Strategy.decide does."""
+    if not models:
+        switches = ", ".join(profile.switched_on_by for profile in PROFILES)
+        raise NoProvider(f"no provider is configured: set one of {switches}")
+    speaking = [priced for priced in models if not features.wants_json or priced.model.can(Capability.JSON)]
+    if not speaking:
+        raise InvalidInput("no model that may answer supports JSON answers", param="response_format")
+    roomy = tuple(priced for priced in speaking if fits(features, priced.model))
+    if not roomy:
+        largest = max(priced.model.context_window for priced in speaking)
+        raise InvalidInput(
+            f"about {features.input_tokens} tokens and the answer do not fit: the largest context window that may be "
+            f"used holds {largest}",
+            param="messages",
+        )
+    return roomy
+
+
+def fits(features: Features, model: Model) -> bool:
+    """Whether the prompt and the answer have room together; an answer is never longer than the model can write."""
+    return features.input_tokens + min(features.output_tokens, model.max_output) <= model.context_window
+
+
+def _cents(prices: PriceBook, model: Model, usage: Usage, at: datetime) -> Decimal | None:
+    price = prices.cost_cents(model.provider, model.id, usage, at)
+    return price.cents if price is not None else None

@@ -1,0 +1,41 @@
+"""How many tokens a conversation will be billed, estimated before the call.
+
+Bills are settled on what providers report. The estimate only ranks models and checks that a prompt fits.
+"""
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING
+
+from aico.core.chat import Message
+
+if TYPE_CHECKING:
+    from bpe_openai import Encoding
+
+# Least squares over 200 prompts whose billed tokens were published: billed = 1.077 * o200k tokens + 12.9, with a median
+# error of 2.8 % on others (95th percentile 7.5 %). The constant is the overhead of a conversation's markup.
+_SLOPE = 1.077
+_OVERHEAD = 12.9
+_COUNTED_CHARS = 20_000  # about a millisecond; longer text is counted at the usual four characters a token
+_CHARS_PER_TOKEN = 4
+
+
+@cache
+def _encoding() -> "Encoding":
+    # The vocabulary takes most of a second and 140 MiB: only a process that counts tokens loads it.
+    from bpe_openai import get_encoding  # noqa: PLC0415 - see above
+
+    return get_encoding("o200k_base")
+
+
+def count_text(text: str) -> int:
+    """Tokens of one text: o200k for ordinary lengths, a quarter of the characters beyond."""
+    if len(text) > _COUNTED_CHARS:
+        return math.ceil(len(text) / _CHARS_PER_TOKEN)
+    return len(_encoding().encode_ordinary(text))
+
+
+def estimate_input_tokens(messages: tuple[Message, ...]) -> int:
+    """Billed input tokens of a conversation, estimated from its text."""
+    counted = sum(count_text(message.content) for message in messages)
+    return math.ceil(_SLOPE * counted + _OVERHEAD)

@@ -1,0 +1,114 @@
+"""Statements about the ledger: booking what the outbox holds, and reading rollups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from aico.core.attempts import Attempt, AttemptOutcome, Baseline, Policy
+from aico.core.money import round_cents
+from aico.store.statement import Row, Statement, named_sql, no_row
+
+_SQL = named_sql("ledger")
+
+
+def event_row(
+    tenant: UUID, job: UUID, api_key: UUID | None, attempt: Attempt, policy: Policy | None, baseline: Baseline | None
+) -> dict[str, Any]:
+    """One attempt as a row of the outbox, all columns given."""
+    usage = attempt.usage
+    counted = baseline if attempt.outcome is AttemptOutcome.OK else None
+    return {
+        "id": str(attempt.id),
+        "tenant_id": str(tenant),
+        "at": attempt.at.isoformat(),
+        "job_id": str(job),
+        "api_key_id": api_key and str(api_key),
+        "kind": attempt.kind.value,
+        "outcome": attempt.outcome.value,
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "latency_ms": attempt.latency_ms,
+        "input_uncached": usage.input_uncached,
+        "cache_read": usage.cache_read,
+        "cache_write": usage.cache_write,
+        "output": usage.output,
+        "reasoning": usage.reasoning,
+        "tier": usage.tier,
+        "batch": usage.batch,
+        "usage_raw": usage.raw,
+        "cost_cents": _money(attempt.cost_cents),
+        "price_version": attempt.price_version,
+        "baseline_model": counted and counted.model,
+        "baseline_cost_cents": counted and _money(counted.cost_cents),
+        "http_status": attempt.http_status,
+        "error": attempt.error,
+        "similarity": attempt.similarity,
+        "strategy": policy and policy.strategy,
+        "propensity": policy and policy.propensity,
+        "assignment_unit": policy and policy.assignment_unit,
+        "policy_version": policy and policy.version,
+    }
+
+
+def _money(cents: Decimal | None) -> str | None:
+    return None if cents is None else str(round_cents(cents))
+
+
+def book(tenants: Sequence[UUID], jobs: Sequence[UUID]) -> Statement[int]:
+    """Move these jobs' events from the outbox to the ledger and its rollups. Repeating it changes nothing.
+
+    The rows are already in Postgres, so they never leave it: one statement, O(events) index entries.
+    """
+    return Statement(_SQL["book"], {"tenants": list(tenants), "jobs": list(jobs)}, lambda row: row["booked"])
+
+
+@dataclass(frozen=True, slots=True)
+class LateEvent:
+    tenant: UUID
+    job: UUID
+
+
+def late(*, quiet_seconds: float, limit: int) -> Statement[LateEvent]:
+    """Events that nobody booked for `quiet_seconds`."""
+    params = {"quiet": quiet_seconds, "limit": limit}
+    return Statement(_SQL["late"], params, lambda row: LateEvent(row["tenant_id"], row["job_id"]))
+
+
+def pending(tenant: UUID) -> Statement[int]:
+    """How many of the tenant's events wait to be booked."""
+    return Statement(_SQL["pending"], {"tenant": tenant}, lambda row: row["pending"])
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    kind: str
+    provider: str
+    model: str
+    attempts: int
+    answered: int
+    failed: int
+    unpriced: int
+    input_tokens: int
+    output_tokens: int
+    cost_cents: Decimal
+    baseline_cost_cents: Decimal
+    latency_ms_sum: int
+
+
+def summary(
+    tenant: UUID, *, grain: Literal["minute", "day"], since: datetime, until: datetime
+) -> Statement[SummaryRow]:
+    """Rollups of a period, one row for each kind, provider and model. Never reads the ledger itself."""
+    params = {"tenant": tenant, "grain": grain, "since": since, "until": until}
+    return Statement(_SQL["summary"], params, _summary_row)
+
+
+def _summary_row(row: Row) -> SummaryRow:
+    return SummaryRow(**row)
+
+
+def ensure_partitions() -> Statement[None]:
+    return Statement(_SQL["ensure_partitions"], {}, no_row)

@@ -1,0 +1,61 @@
+-- name: book
+with taken as (
+  delete from public.ledger_outbox
+  where tenant_id = any (%(tenants)s::uuid[]) and job_id = any (%(jobs)s::uuid[])
+  returning *
+),
+booked as (
+  insert into public.ledger_attempts select * from taken
+  on conflict do nothing
+  returning *
+),
+grains as (
+  select tenant_id, grain, date_trunc(grain, at, 'UTC') as bucket, kind, provider, model,
+    count(*) as attempts,
+    count(*) filter (where outcome = 'ok') as answered,
+    count(*) filter (where outcome <> 'ok') as failed,
+    count(*) filter (where cost_cents is null) as unpriced,
+    sum(input_uncached + cache_read + cache_write) as input_tokens,
+    sum(output) as output_tokens,
+    coalesce(sum(cost_cents), 0) as cost_cents,
+    coalesce(sum(baseline_cost_cents), 0) as baseline_cost_cents,
+    sum(latency_ms) as latency_ms_sum
+  from booked, unnest(array['minute', 'day']) as grain
+  group by tenant_id, grain, bucket, kind, provider, model
+  order by tenant_id, grain, bucket, kind, provider, model
+),
+rolled as (
+  insert into public.rollups as r (tenant_id, grain, bucket, kind, provider, model, attempts, answered, failed,
+    unpriced, input_tokens, output_tokens, cost_cents, baseline_cost_cents, latency_ms_sum)
+  select * from grains
+  on conflict (tenant_id, grain, bucket, kind, provider, model) do update set
+    attempts = r.attempts + excluded.attempts,
+    answered = r.answered + excluded.answered,
+    failed = r.failed + excluded.failed,
+    unpriced = r.unpriced + excluded.unpriced,
+    input_tokens = r.input_tokens + excluded.input_tokens,
+    output_tokens = r.output_tokens + excluded.output_tokens,
+    cost_cents = r.cost_cents + excluded.cost_cents,
+    baseline_cost_cents = r.baseline_cost_cents + excluded.baseline_cost_cents,
+    latency_ms_sum = r.latency_ms_sum + excluded.latency_ms_sum
+)
+select count(*) as booked from booked
+
+-- name: late
+select tenant_id, job_id from private.late_events(make_interval(secs => %(quiet)s), %(limit)s)
+
+-- name: summary
+select kind, provider, model, sum(attempts)::bigint as attempts, sum(answered)::bigint as answered,
+  sum(failed)::bigint as failed, sum(unpriced)::bigint as unpriced, sum(input_tokens)::bigint as input_tokens,
+  sum(output_tokens)::bigint as output_tokens, sum(cost_cents) as cost_cents,
+  sum(baseline_cost_cents) as baseline_cost_cents, sum(latency_ms_sum)::bigint as latency_ms_sum
+from public.rollups
+where tenant_id = %(tenant)s and grain = %(grain)s and bucket >= %(since)s and bucket < %(until)s
+group by kind, provider, model
+order by cost_cents desc, provider, model, kind
+
+-- name: pending
+select count(*) as pending from public.ledger_outbox where tenant_id = %(tenant)s
+
+-- name: ensure_partitions
+select private.ensure_ledger_partitions()

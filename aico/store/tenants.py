@@ -1,0 +1,87 @@
+"""Statements about tenants, members and API keys."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from aico.core.keys import NewKey
+from aico.store.statement import Row, Statement, named_sql, no_row
+
+_SQL = named_sql("tenants")
+
+
+def create(tenant: UUID, name: str, baseline_model: str | None = None) -> Statement[None]:
+    return Statement(_SQL["create"], {"id": tenant, "name": name, "baseline": baseline_model}, no_row)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    id: UUID
+    name: str
+    created_at: datetime
+
+
+def find(name: str) -> Statement[Tenant]:
+    return Statement(_SQL["find"], {"name": name}, lambda row: Tenant(**row))
+
+
+def create_key(tenant: UUID, key: NewKey, scopes: Sequence[str] = ()) -> Statement[None]:
+    params = {
+        "id": key.id,
+        "tenant": tenant,
+        "name": key.name,
+        "prefix": key.prefix,
+        "hash": key.hash,
+        "scopes": list(scopes),
+        "expires": key.expires_at,
+    }
+    return Statement(_SQL["create_key"], params, no_row)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    id: UUID
+    name: str
+    prefix: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+def keys(tenant: UUID) -> Statement[ApiKey]:
+    return Statement(_SQL["keys"], {"tenant": tenant}, lambda row: ApiKey(**row))
+
+
+def revoke_key(tenant: UUID, prefix: str) -> Statement[UUID]:
+    """Returns the revoked key's id; no row when there was no live key with this prefix."""
+    return Statement(_SQL["revoke_key"], {"tenant": tenant, "prefix": prefix}, lambda row: row["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom an API key speaks for."""
+
+    key: UUID
+    tenant: UUID
+    scopes: tuple[str, ...]
+
+
+def authenticate(key_hash: bytes) -> Statement[Holder]:
+    return Statement(_SQL["authenticate"], {"hash": key_hash}, _holder)
+
+
+def _holder(row: Row) -> Holder:
+    return Holder(row["key_id"], row["tenant_id"], tuple(row["scopes"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    tenant: UUID
+    role: str
+
+
+def memberships() -> Statement[Membership]:
+    """Of the user that the transaction runs for."""
+    return Statement(_SQL["memberships"], {}, lambda row: Membership(row["tenant_id"], row["role"]))

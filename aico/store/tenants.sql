@@ -1,0 +1,24 @@
+-- name: create
+insert into public.tenants (id, name, baseline_model) values (%(id)s, %(name)s, %(baseline)s)
+
+-- name: create_key
+insert into public.api_keys (id, tenant_id, name, prefix, hash, scopes, expires_at)
+values (%(id)s, %(tenant)s, %(name)s, %(prefix)s, %(hash)s, %(scopes)s, %(expires)s)
+
+-- name: keys
+select id, name, prefix, scopes, created_at, expires_at, revoked_at
+from public.api_keys where tenant_id = %(tenant)s order by created_at
+
+-- name: revoke_key
+update public.api_keys set revoked_at = now()
+where tenant_id = %(tenant)s and prefix = %(prefix)s and revoked_at is null
+returning id
+
+-- name: authenticate
+select key_id, tenant_id, scopes from private.authenticate_key(%(hash)s)
+
+-- name: memberships
+select m.tenant_id, m.role from public.members m where m.user_id = (select auth.uid()) order by m.created_at
+
+-- name: find
+select id, name, created_at from private.tenant_by_name(%(name)s)

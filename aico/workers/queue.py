@@ -1,0 +1,109 @@
+"""The queues, and messages that Celery's workers understand. A message holds ids only: the job's row is the truth.
+
+Messages are built from one that kombu itself made, with another id and body. That costs a tenth of publishing through
+kombu, and a contract test holds them against a real worker.
+"""
+
+import base64
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from celery import Celery
+
+from aico.core.jobs import JobClass
+
+DONE_CHANNEL = "aico:done"  # ids of jobs that reached a final state, separated by commas
+
+
+class Queue(StrEnum):
+    INTERACTIVE = "interactive"
+    STANDARD = "standard"
+    BATCH = "batch"
+    EMBED = "embed"
+    RECORD = "record"
+    NOTIFY = "notify"
+
+
+class TaskName(StrEnum):
+    EMBED = "aico.embed"
+    ROUTE = "aico.route"
+    RECORD = "aico.record"
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """A hint that there is work on a job. Losing one costs time, never the job."""
+
+    queue: Queue
+    task: TaskName
+    tenant: UUID
+    job: UUID
+
+
+def to_embed(tenant: UUID, job: UUID) -> Bell:
+    return Bell(Queue.EMBED, TaskName.EMBED, tenant, job)
+
+
+def to_route(tenant: UUID, job: UUID, job_class: JobClass) -> Bell:
+    return Bell(Queue(job_class.value), TaskName.ROUTE, tenant, job)
+
+
+def to_record(tenant: UUID, job: UUID) -> Bell:
+    return Bell(Queue.RECORD, TaskName.RECORD, tenant, job)
+
+
+def by_tenant(messages: Iterable[tuple[str, str]]) -> dict[UUID, list[UUID]]:
+    """The arguments of many messages, each job once."""
+    grouped: dict[UUID, list[UUID]] = defaultdict(list)
+    for tenant, job in dict.fromkeys(messages):
+        grouped[UUID(tenant)].append(UUID(job))
+    return grouped
+
+
+def pushes(bells: Iterable[Bell]) -> Mapping[str, list[str]]:
+    """What to LPUSH: for each queue's list its messages, in order."""
+    grouped: dict[str, list[str]] = defaultdict(list)
+    for bell in bells:
+        grouped[bell.queue.value].append(_message(bell))
+    return grouped
+
+
+def _message(bell: Bell) -> str:
+    template = _template(bell.queue, bell.task)
+    message_id = str(uuid.uuid4())
+    arguments = [str(bell.tenant), str(bell.job)]
+    body = json.dumps([arguments, {}, _EMBED]).encode()
+    return json.dumps(
+        {
+            **template,
+            "body": base64.b64encode(body).decode(),
+            "headers": {**template["headers"], "id": message_id, "root_id": message_id, "argsrepr": str(arguments)},
+            "properties": {
+                **template["properties"],
+                "correlation_id": message_id,
+                "delivery_tag": str(uuid.uuid4()),
+            },
+        }
+    )
+
+
+_EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+@cache
+def _template(queue: Queue, task: TaskName) -> dict[str, Any]:
+    """One message as kombu puts it into a queue, caught from its in-memory transport."""
+    app = Celery("template", broker="memory://", set_as_current=False)
+    app.conf.update(task_ignore_result=True, task_serializer="json")
+    with app.connection_for_write() as connection:
+        app.send_task(task.value, args=("", ""), queue=queue.value, connection=connection)
+        channel: Any = connection.default_channel
+        message: dict[str, Any] = channel._get(queue.value)  # noqa: SLF001 - the raw message has no public accessor
+    return message

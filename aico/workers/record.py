@@ -1,0 +1,24 @@
+"""Books what finished: batches of up to 500 jobs or a second's worth, from the outbox to the ledger and its rollups."""
+
+from collections.abc import Sequence
+
+from aico.store import ledger
+from aico.store.scope import Scope
+from aico.workers.app import app
+from aico.workers.microbatch import MicroBatch
+from aico.workers.queue import TaskName, by_tenant
+from aico.workers.runtime import get_runtime, patiently
+
+
+class RecordBatch(MicroBatch):
+    abstract = True
+    limit = 500
+    linger = 1.0
+
+
+@app.task(name=TaskName.RECORD.value, base=RecordBatch)
+def record(messages: Sequence[tuple[str, str]]) -> None:
+    runtime = get_runtime()
+    wanted = by_tenant(messages)
+    statement = ledger.book(list(wanted), [job for jobs in wanted.values() for job in jobs])
+    patiently(lambda: runtime.database.run(Scope.each(wanted, durable=False), statement))

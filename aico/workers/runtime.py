@@ -1,0 +1,99 @@
+"""What one worker process holds: its database, its Redis, and its sign of life."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+from uuid import UUID
+
+import redis
+import structlog
+
+from aico.core.errors import Unavailable
+from aico.core.settings import Settings, get_settings
+from aico.store.blocking import Database
+from aico.workers.queue import DONE_CHANNEL, Bell, pushes
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 60.0  # how long a paid answer is carried through a database outage
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    settings: Settings
+    database: Database
+    redis: redis.Redis
+
+    def tell(self, *, bells: Iterable[Bell] = (), ended: Sequence[UUID] = ()) -> None:
+        """Ring bells and wake who waits for ended jobs, in one trip.
+
+        When Redis is away both are dropped: the sweeper rings again, and waiting API processes poll.
+        """
+        messages = pushes(bells)
+        if not messages and not ended:
+            return
+        try:
+            with self.redis.pipeline(transaction=False) as pipe:
+                for queue, payloads in messages.items():
+                    pipe.lpush(queue, *payloads)
+                if ended:
+                    pipe.publish(DONE_CHANNEL, ",".join(map(str, ended)))
+                pipe.execute()
+        except redis.RedisError as error:
+            log.warning("redis_unreachable", error=type(error).__name__)
+
+
+@cache
+def get_runtime() -> Runtime:
+    settings = get_settings()
+    database = Database(settings.database_url, max_size=8, application=f"aico-worker-{os.getpid()}")
+    database.open()
+    client = redis.Redis.from_url(
+        settings.redis_url.get_secret_value(), decode_responses=True, socket_timeout=5, socket_connect_timeout=3
+    )
+    return Runtime(settings, database, client)
+
+
+def patiently(attempt: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
+    """Repeat while the database is away, with growing pauses up to a second; raises Unavailable at the end."""
+    give_up = time.monotonic() + seconds
+    pause = 0.05
+    while True:
+        try:
+            return attempt()
+        except Unavailable:
+            if time.monotonic() + pause > give_up:
+                raise
+            time.sleep(pause)
+            pause = min(pause * 2, 1.0)
+
+
+class Heartbeat:
+    """Says every few seconds, with a short expiry, that this process lives and when it last made progress."""
+
+    INTERVAL_SECONDS = 3
+    EXPIRY_SECONDS = 12
+
+    def __init__(self, runtime: Runtime, name: str) -> None:
+        self._runtime = runtime
+        self._key = f"aico:worker:{name}:{os.getpid()}"
+        self._progress = time.time()
+
+    def progressed(self) -> None:
+        self._progress = time.time()
+
+    def start(self) -> None:
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def _beat(self) -> None:
+        while True:
+            try:
+                self._runtime.redis.set(self._key, f"{self._progress:.0f}", ex=self.EXPIRY_SECONDS)
+            except redis.RedisError:
+                log.warning("heartbeat_missed")
+            time.sleep(self.INTERVAL_SECONDS)

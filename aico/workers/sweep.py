@@ -1,0 +1,98 @@
+"""Puts right what a crash left: lost bells, expired leases, overdue jobs, unbooked events. Runs beside the workers."""
+
+import threading
+import time
+from uuid import uuid4
+
+import redis
+import structlog
+
+from aico.core.errors import Unavailable
+from aico.core.jobs import JobClass
+from aico.store import jobs, ledger
+from aico.store.jobs import LostBell
+from aico.store.scope import Scope
+from aico.workers.queue import Bell, Queue, to_embed, to_record, to_route
+from aico.workers.runtime import Heartbeat, Runtime, get_runtime
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 1.0
+QUIET_SECONDS = 3.0  # a bell this old is lost if its queue is empty
+SILENT_SECONDS = 60.0  # and this old, even if it is not
+MAX_CLAIMS = 5
+BATCH = 500
+PARTITION_TICKS = 3600
+EPOCH_KEY = "aico:epoch"  # gone when Redis lost its data, and every bell with it
+
+
+class Sweeper:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._ticks = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Sweep once a second until `stop`; an outage of Postgres or Redis is waited for."""
+        heartbeat = Heartbeat(self._runtime, "sweep")
+        heartbeat.start()
+        while not stop.is_set():
+            try:
+                self.sweep()
+                heartbeat.progressed()
+            except (Unavailable, redis.RedisError) as error:
+                log.warning("sweep_postponed", error=type(error).__name__)
+            stop.wait(TICK_SECONDS)
+
+    def sweep(self) -> None:
+        if self._ticks % PARTITION_TICKS == 0:
+            self._runtime.database.run(Scope.system(), ledger.ensure_partitions())
+        self._ticks += 1
+        self._end_overdue()
+        self._ring_again()
+        self._book_late()
+
+    def _end_overdue(self) -> None:
+        ended = self._runtime.database.run(Scope.system(), jobs.end_overdue(max_claims=MAX_CLAIMS, limit=BATCH))
+        if ended:
+            log.info("jobs_overdue", count=len(ended))
+            self._runtime.tell(ended=ended)
+
+    def _ring_again(self) -> None:
+        emptied = self._runtime.redis.set(EPOCH_KEY, str(uuid4()), nx=True)
+        quiet, silent = (0.0, 0.0) if emptied else (QUIET_SECONDS, SILENT_SECONDS)
+        idle = self._idle_classes()
+        started = time.monotonic()
+        while True:
+            elapsed = time.monotonic() - started  # what this loop rang itself is not late
+            statement = jobs.lost_bells(
+                idle, quiet_seconds=quiet + elapsed, silent_seconds=silent + elapsed, limit=BATCH
+            )
+            late = self._runtime.database.run(Scope.system(), statement)
+            if late:
+                log.info("bells_rung_again", count=len(late))
+                self._runtime.tell(bells=map(bell_of, late))
+            if len(late) < BATCH:
+                return
+
+    def _idle_classes(self) -> list[JobClass]:
+        """Classes of which no message waits, neither for embedding nor for routing."""
+        with self._runtime.redis.pipeline(transaction=False) as pipe:
+            pipe.llen(Queue.EMBED.value)
+            for job_class in JobClass:
+                pipe.llen(job_class.value)
+            embedding, *routing = pipe.execute()
+        if embedding:
+            return []
+        return [job_class for job_class, waiting in zip(JobClass, routing, strict=True) if not waiting]
+
+    def _book_late(self) -> None:
+        late = self._runtime.database.run(Scope.system(), ledger.late(quiet_seconds=QUIET_SECONDS * 2, limit=BATCH))
+        self._runtime.tell(bells=[to_record(event.tenant, event.job) for event in late])
+
+
+def bell_of(lost: LostBell) -> Bell:
+    return to_embed(lost.tenant, lost.id) if lost.stage == "embed" else to_route(lost.tenant, lost.id, lost.job_class)
+
+
+def main(stop: threading.Event) -> None:
+    Sweeper(get_runtime()).run(stop)
