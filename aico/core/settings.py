@@ -7,20 +7,28 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+STATE_DIR = Path(".aico")
+STACK_FILE = STATE_DIR / "stack.env"
+
 
 class Settings(BaseSettings):
     """Names are the environment variables' in lower case. Secrets never show in a repr or a log."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+    # `aico up` writes the addresses of what it runs into the first file; the second is the operator's and wins.
+    model_config = SettingsConfigDict(env_file=(STACK_FILE, ".env"), extra="ignore", env_ignore_empty=True)
 
     # Where things are
     database_url: str = "postgresql://aico_app@127.0.0.1:54320/aico"
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:63790/0")
+    database_admin_url: SecretStr | None = None  # the owner's, for migrations
+    aico_app_password: SecretStr | None = None  # set by migrations on the service's database role
     cost_optimizer_api_url: str = "http://127.0.0.1:8080"
+    aico_api_key: SecretStr | None = None  # what the command line sends
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
-    state_dir: Path = Path(".aico")
+    state_dir: Path = STATE_DIR
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    flower_conf: Path | None = None  # Flower's own settings file
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     # Supabase

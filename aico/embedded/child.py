@@ -14,6 +14,7 @@ from aico.embedded.process import Command, spawn
 FIRST_DELAY = 0.2  # seconds
 LONGEST_DELAY = 5.0  # seconds
 HEALTHY_AFTER = 30.0  # seconds of life after which an earlier crash no longer counts
+SETTLED_AFTER = 0.5  # seconds of life that count as ready where nothing can be asked
 _TAIL_BYTES = 8192
 
 
@@ -21,7 +22,7 @@ _TAIL_BYTES = 8192
 class ProcessSpec:
     name: str
     command: Command
-    ready: Callable[[], bool] | None = None  # None: ready as soon as it runs; asked from the supervisor's thread
+    ready: Callable[[], bool] | None = None  # asked from the supervisor's thread; None: ready once it lives a moment
     ready_timeout: float = 60.0  # seconds
     start_attempts: int = 1  # deaths before its first readiness after which the whole start fails
     stop_signal: signal.Signals = signal.SIGTERM
@@ -138,7 +139,7 @@ class Child:
             _kill_group(process)
             self.failures = 0 if age >= HEALTHY_AFTER else self.failures
             self._died(describe_exit(status))
-        elif self.state is State.STARTING and (self.spec.ready is None or self.spec.ready()):
+        elif self.state is State.STARTING and (self.spec.ready() if self.spec.ready else age >= SETTLED_AFTER):
             self.state = State.READY
             self._tell(EventKind.READY)
         elif self.state is State.STARTING and age >= self.spec.ready_timeout:

@@ -2,7 +2,7 @@
 
 After a kill -9 of the server an immediate start can fail for some two seconds: its lock file names a process that is
 not yet reaped, or its children have not yet let go of the shared memory. The server refuses then and exits; whoever
-supervises it must try again, as `Supervisor` does (`START_ATTEMPTS`).
+supervises it must try again, as `Supervisor` does as often as `spec` allows.
 """
 
 import importlib.util
@@ -18,12 +18,14 @@ from pathlib import Path
 import psycopg
 from pydantic import SecretStr
 
+from aico.embedded.child import ProcessSpec
 from aico.embedded.ports import LOOPBACK
 from aico.embedded.process import Command, Identity, StartFailed, run_to_end
 from aico.embedded.secret_file import load_or_create_secret
 
-STOP_SIGNAL = signal.SIGINT  # fast shutdown: sessions are ended, then a checkpoint
-START_ATTEMPTS = 7  # with the supervisor's delays: over ten seconds
+_FAST_SHUTDOWN = signal.SIGINT  # sessions are ended, then a checkpoint
+_STOP_TIMEOUT = 30.0  # seconds: a checkpoint may take longer than other ends
+_START_ATTEMPTS = 7  # with the supervisor's delays: over ten seconds
 _SUPERUSER = "postgres"
 _INITDB_TIMEOUT = 120.0  # seconds
 _CONNECT_TIMEOUT = 2  # seconds
@@ -65,6 +67,17 @@ class PostgresServer:
         options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
         argv = (str(self._bin / "postgres"), "-D", str(self._data), *options)
         return Command(argv, env=_ENVIRONMENT, cwd=Path("/"), identity=self._identity)
+
+    def spec(self) -> ProcessSpec:
+        return ProcessSpec(
+            "postgres",
+            self.command(),
+            ready=self.ready,
+            start_attempts=_START_ATTEMPTS,
+            stop_signal=_FAST_SHUTDOWN,
+            stop_timeout=_STOP_TIMEOUT,
+            death_signal=_FAST_SHUTDOWN,  # ends it as surely as SIGKILL, and the next start needs no recovery
+        )
 
     @property
     def superuser_url(self) -> SecretStr:

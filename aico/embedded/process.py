@@ -90,6 +90,8 @@ def _setpriv_options(identity: Identity | None, death_signal: signal.Signals) ->
     if identity:
         options += [f"--reuid={identity.uid}", f"--regid={identity.gid}", "--clear-groups"]
         if identity.reads_anywhere:
+            # access(2), by which Postgres checks its own programs, ignores capabilities unless this bit is set.
+            options += ["--securebits=+no_setuid_fixup"]
             options += [f"--inh-caps={_CAPABILITY}", f"--ambient-caps={_CAPABILITY}"]
     return options
 

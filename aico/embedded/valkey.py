@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from aico.embedded.child import ProcessSpec
 from aico.embedded.ports import LOOPBACK
 from aico.embedded.process import Command, StartFailed
 from aico.embedded.secret_file import load_or_create_secret, write_private
@@ -29,6 +30,9 @@ class ValkeyServer:
 
     def command(self) -> Command:
         return Command((str(find_server()), str(self._config)), cwd=self._home)
+
+    def spec(self) -> ProcessSpec:
+        return ProcessSpec("valkey", self.command(), ready=self.ready)
 
     @property
     def url(self) -> SecretStr:

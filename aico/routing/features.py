@@ -21,14 +21,16 @@ class TaskType(StrEnum):
     CHAT = "chat"
 
 
+# Callers choose the text, so each pattern takes time linear in it: none repeats over line ends or unanchored runs.
 _CODE = re.compile(
-    r"```|\bdef \w+\(|\bfunction \w*\(|\bclass \w+[:({]|#include|\bSELECT\b.+\bFROM\b|^\s*(?:import|from) \w+|[{}]\s*$"
-    r"|\);\s*$|=>|\b\w+\(\)|\b(?:write|implement|create) an? (?:\w+ ){0,2}(?:function|program|script|class|query)\b"
+    r"```|\bdef \w+\(|\bfunction \w*\(|\bclass \w+[:({]|#include|\bSELECT\b.{1,200}?\bFROM\b"
+    r"|^[ \t]*(?:import|from) \w+|[{}][ \t]*$|\);[ \t]*$|=>|\b\w+\(\)"
+    r"|\b(?:write|implement|create) an? (?:\w+ ){0,2}(?:function|program|script|class|query)\b"
     r"|\b(?:python|javascript|typescript|c\+\+|sql|regex|stack trace|traceback|unit tests?|refactor|debug)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _MATH = re.compile(
-    r"\\(?:frac|sum|int|sqrt)|\$[^$\n]+\$|\d\s*[-+*/^=%]\s*\d|\d+%|\b(?:solve|equation|integral|derivative|theorem|matrix"
+    r"\\(?:frac|sum|int|sqrt)|\$[^$\n]+\$|\d\s*[-+*/^=%]\s*\d|\d%|\b(?:solve|equation|integral|derivative|theorem|matrix"
     r"|probability|percent|polynomial|modulo|sum of|product of|how (?:many|much)|average|ratio|remainder|calculate"
     r"|compute|twice|half|total)\b",
     re.IGNORECASE,
@@ -41,10 +43,10 @@ _REASONING = re.compile(
 )
 _CONSTRAINT = re.compile(
     r"\b(?:must|should|only|exactly|at least|at most|no more than|without|except|not|never|always|format|constraints?"
-    r"|requirements?|include|ensure)\b|^\s*(?:[-*]|\d+[.)])\s",
+    r"|requirements?|include|ensure)\b|^[ \t]*(?:[-*]|\d+[.)])\s",
     re.IGNORECASE | re.MULTILINE,
 )
-_CHOICE = re.compile(r"^\s*\(?[A-D][.)]\s", re.MULTILINE)
+_CHOICE = re.compile(r"^[ \t]*\(?[A-D][.)]\s", re.MULTILINE)
 _TRANSFORM = re.compile(
     r"\b(?:summari[sz]e|translate|rewrite|rephrase|paraphrase|extract|classify|categori[sz]e|proofread|shorten)\b",
     re.IGNORECASE,

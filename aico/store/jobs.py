@@ -61,7 +61,7 @@ def submit(tenant: UUID, jobs: Sequence[NewJob]) -> Statement[Submitted]:
         "namespaces": [job.key.namespace for job in jobs],
         "fingerprints": [job.key.fingerprint for job in jobs],
         "metadata": [Jsonb(job.metadata) for job in jobs],
-        "timeouts": [job.timeout_seconds for job in jobs],
+        "timeouts": [float(job.timeout_seconds) for job in jobs],
         "stages": stages,
         "reads": reads,
     }

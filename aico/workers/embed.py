@@ -107,3 +107,8 @@ def _hit(job: ToEmbed, match: Match, latency_ms: int) -> Ending:
         baseline=baseline,
         policy=Policy(strategy="cache"),
     )
+
+
+def warm_up() -> None:
+    """Load the model before the first message."""
+    embedder().embed(["ready"])

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import structlog
-from celery import Task
+from celery import Task, signals
 
 log = structlog.get_logger()
 stdlib_log = logging.getLogger(__name__)
@@ -100,9 +100,13 @@ class MicroBatch(Task):  # type: ignore[type-arg]
 
     @cached_property
     def _batcher(self) -> Batcher:
-        batcher = Batcher(self.run, limit=self.limit, linger=self.linger)
+        batcher = Batcher(self._work, limit=self.limit, linger=self.linger)
         batcher.start(f"batch-{self.name}")
         return batcher
+
+    def _work(self, messages: Sequence[Arguments]) -> None:
+        self.run(messages)
+        signals.task_postrun.send(sender=self)
 
     @cached_property
     def _consumer_thread(self) -> _ConsumerThread:

@@ -22,3 +22,7 @@ def record(messages: Sequence[tuple[str, str]]) -> None:
     wanted = by_tenant(messages)
     statement = ledger.book(list(wanted), [job for jobs in wanted.values() for job in jobs])
     patiently(lambda: runtime.database.run(Scope.each(wanted, durable=False), statement))
+
+
+def warm_up() -> None:
+    """Nothing to load."""

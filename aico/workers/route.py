@@ -17,7 +17,7 @@ from aico.core.jobs import Answer, CacheMode, CacheState, JobError, JobStatus, R
 from aico.core.money import round_cents
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
-from aico.routing.dispatcher import Cancelled, Dispatched, Dispatcher, RetryPolicy
+from aico.routing.dispatcher import AllCandidatesFailed, Cancelled, Dispatched, Dispatcher, RetryPolicy
 from aico.routing.features import extract_features
 from aico.routing.prices import PriceBook
 from aico.routing.providers.provider import open_providers
@@ -35,6 +35,7 @@ from aico.workers.runtime import get_runtime, patiently
 log = structlog.get_logger()
 
 _TRUNCATED = {FinishReason.LENGTH, FinishReason.CONTENT_FILTER}
+OUTAGE_PAUSES = (1.0, 2.0, 4.0, 8.0, None)  # seconds before all candidates are asked again; None: give up
 _LOST = "unknown"  # which model a dead worker had called
 
 
@@ -58,18 +59,31 @@ class Router:
         attempts: list[Attempt] = [_lost_attempt()] if claim.taken_over else []
         try:
             decision = self._decide(claim)
-            dispatched = self._dispatcher.dispatch(
-                claim.request,
-                decision.candidates,
-                deadline=time.monotonic() + min(claim.seconds_left, self._settings.job_timeout_seconds),
-                record=attempts.append,
-                should_stop=lambda: leases.lost(claim),
-            )
+            dispatched = self._dispatch(claim, decision, attempts, leases)
         except Cancelled:
             return self._failed(claim, attempts, "cancelled", "the job ended while it was being answered")
         except AicoError as error:  # no candidate answered, or none may be asked
             return self._failed(claim, attempts, error.code, error.detail)
         return self._answered(claim, decision, dispatched, attempts)
+
+    def _dispatch(self, claim: Claim, decision: Decision, attempts: list[Attempt], leases: Leases) -> Dispatched:
+        """Go through the candidates again, after growing pauses, while it may be an outage that ends."""
+        deadline = time.monotonic() + min(claim.seconds_left, self._settings.job_timeout_seconds)
+        for pause in OUTAGE_PAUSES:
+            try:
+                return self._dispatcher.dispatch(
+                    claim.request,
+                    decision.candidates,
+                    deadline=deadline,
+                    record=attempts.append,
+                    should_stop=lambda: leases.lost(claim),
+                )
+            except AllCandidatesFailed as error:
+                outage = bool(error.attempts) and error.attempts[-1].outcome is AttemptOutcome.RETRYABLE
+                if not outage or pause is None or time.monotonic() + pause >= deadline:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last pause is None")
 
     def _decide(self, claim: Claim) -> Decision:
         features = extract_features(claim.request)
@@ -179,3 +193,9 @@ def route(tenant_id: str, job_id: str) -> None:
             ending = router().answer(claim, leases())
             finish(runtime, tenant, [ending])
         log.info("job_ended", tenant=tenant_id, job=job_id, status=ending.status.value, attempts=len(ending.attempts))
+
+
+def warm_up() -> None:
+    """Read the catalogue and start renewing leases before the first message."""
+    router()
+    leases()

@@ -20,6 +20,7 @@ from aico.workers.queue import DONE_CHANNEL, Bell, pushes
 log = structlog.get_logger()
 T = TypeVar("T")
 
+HEARTBEAT_PREFIX = "aico:worker"  # keys are <prefix>:<name>:<pid>
 PATIENCE_SECONDS = 60.0  # how long a paid answer is carried through a database outage
 
 
@@ -81,7 +82,7 @@ class Heartbeat:
 
     def __init__(self, runtime: Runtime, name: str) -> None:
         self._runtime = runtime
-        self._key = f"aico:worker:{name}:{os.getpid()}"
+        self._key = f"{HEARTBEAT_PREFIX}:{name}:{os.getpid()}"
         self._progress = time.time()
 
     def progressed(self) -> None:

@@ -13,19 +13,13 @@ import psycopg
 import pytest
 
 from aico.embedded import process
-from aico.embedded.child import ProcessSpec, State
+from aico.embedded.child import State
 from aico.embedded.ports import LOOPBACK, free_port
-from aico.embedded.postgres import START_ATTEMPTS, STOP_SIGNAL, PostgresServer, find_bin_dir, reachable
+from aico.embedded.postgres import PostgresServer, find_bin_dir, reachable
 from aico.embedded.process import Identity, StartFailed
 from aico.embedded.supervisor import Supervisor
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only for root, as whom Postgres does not run")
-
-
-def spec(server: PostgresServer) -> ProcessSpec:
-    return ProcessSpec(
-        "postgres", server.command(), server.ready, stop_signal=STOP_SIGNAL, start_attempts=START_ATTEMPTS
-    )
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +38,12 @@ def running(
     tmp_path_factory: pytest.TempPathFactory,
     supervise: Callable,  # type: ignore[type-arg]
 ) -> Iterator[Supervisor]:
-    with supervise(tmp_path_factory.mktemp("logs"), spec(server)) as running:
+    with supervise(tmp_path_factory.mktemp("logs"), server.spec()) as running:
         yield running
 
 
-def connect(server: PostgresServer, **options: str) -> psycopg.Connection:
-    return psycopg.connect(server.superuser_url.get_secret_value(), autocommit=True, **options)
+def connect(server: PostgresServer) -> psycopg.Connection:
+    return psycopg.connect(server.superuser_url.get_secret_value(), autocommit=True)
 
 
 def test_interrupted_creation_is_done_again(server: PostgresServer) -> None:
@@ -65,8 +59,7 @@ def test_has_vectors_and_logical_decoding(server: PostgresServer, running: Super
         assert row[0] == 2
         settings = {
             name: connection.execute("select current_setting(%s)", (name,)).fetchone()
-            for name in ("wal_level", "server_encoding", "lc_collate", "unix_socket_directories", "data_checksums")
-            if name != "lc_collate"
+            for name in ("wal_level", "server_encoding", "unix_socket_directories", "data_checksums")
         }
         locale = connection.execute("select datcollate from pg_database where datname = 'template1'").fetchone()
     assert settings == {
@@ -80,7 +73,7 @@ def test_has_vectors_and_logical_decoding(server: PostgresServer, running: Super
 
 def test_refuses_a_wrong_password(server: PostgresServer, running: Supervisor) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        connect(server, password="wrong")
+        psycopg.connect(server.superuser_url.get_secret_value(), password="wrong")
 
 
 def test_listens_on_loopback_alone(server: PostgresServer, running: Supervisor) -> None:
@@ -183,7 +176,7 @@ def test_runs_under_a_closed_folder(closed_dir: Path, supervise: Callable) -> No
         server = PostgresServer(closed_dir / "state", free_port(0))
         server.prepare()
     assert stat.S_IMODE(closed_dir.stat().st_mode) == 0o700
-    with supervise(closed_dir / "logs", spec(server)) as running, connect(server) as connection:
+    with supervise(closed_dir / "logs", server.spec()) as running, connect(server) as connection:
         connection.execute("create extension vector")
         owner = psutil.Process(running.status()[0].pid).uids().effective
         assert owner == pwd.getpwnam("nobody").pw_uid

@@ -84,11 +84,12 @@ def test_stages_wait_for_each_other_and_stop_in_reverse(tmp_path: Path) -> None:
         assert kinds(events, "second") == []
 
     first = shell("first", f"sleep 0.3; touch {mark}; exec sleep 1000", ready=mark.exists)
-    supervisor = Supervisor(
-        tmp_path / "logs",
-        [Stage((first,), then=between), Stage((sleeper("second"),), then=lambda: supervisor.request_stop())],
-        events.append,
-    )
+
+    def stop() -> None:
+        supervisor.request_stop()
+
+    stages = [Stage((first,), then=between), Stage((sleeper("second"),), then=stop)]
+    supervisor = Supervisor(tmp_path / "logs", stages, events.append)
     supervisor.run()
     assert order == ["between"]
     assert [event.name for event in events if event.kind is EventKind.STOPPED] == ["second", "first"]
@@ -172,23 +173,27 @@ def test_names_are_unique(tmp_path: Path) -> None:
 @pytest.mark.parametrize("with_tool", [True, False])
 def test_children_die_with_a_killed_supervisor(tmp_path: Path, wait_until: Callable, with_tool: bool) -> None:  # type: ignore[type-arg]  # noqa: FBT001  pytest names it
     script = textwrap.dedent(f"""
+        import os
         from pathlib import Path
         from aico.embedded import process
         from aico.embedded.child import ProcessSpec
         from aico.embedded.supervisor import Stage, Supervisor
         if not {with_tool}:
             process._setpriv = lambda: None
+        root = os.geteuid() == 0
+        nobody = process.Identity(65534, 65534) if root else None
+        other = ProcessSpec("other", process.Command(("sleep", "1000"), identity=nobody))
         plain = ProcessSpec("plain", process.Command(("sleep", "1000")))
         deaf = ProcessSpec("deaf", process.Command(("sh", "-c", "trap '' TERM INT; while :; do sleep 1; done")))
         def ready():
             print(*(status.pid for status in supervisor.status()), flush=True)
-        supervisor = Supervisor(Path({str(tmp_path)!r}), [Stage((plain, deaf), then=ready)])
+        supervisor = Supervisor(Path({str(tmp_path)!r}), [Stage((plain, deaf, other), then=ready)])
         supervisor.run()
     """)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pids = [int(pid) for pid in parent.stdout.readline().split()]
-        assert len(pids) == 2
+        assert len(pids) == 3
         assert not any(gone(pid) for pid in pids)
         parent.kill()
     wait_until(lambda: all(gone(pid) for pid in pids))

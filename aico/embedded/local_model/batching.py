@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from aico.embedded.local_model.text import StopFilter, TokenText
 CONTEXT_TOKENS = 8192  # the model's, prompt and answer together
 MAX_ACTIVE = 8  # answers made at the same time
 MAX_WAITING = 32
-_CACHE_GIB = 1  # attention cache: 12 kB a token, so room for all active answers at full context
+_CACHE_GIB = 1  # attention cache: 14 kB a token, so room for all active answers at full context
 
 _log = logging.getLogger(__name__)
 
@@ -73,14 +74,14 @@ class BatchingEngine:
         self._thread.start()
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Piece | Finished, None]:
-        if self._closed.is_set():
-            raise Unavailable("the local model has stopped", retry_after=1)
         if self._waiting.qsize() >= MAX_WAITING:
             raise Busy(f"{MAX_WAITING} requests wait already", retry_after=1)
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Emitted] = asyncio.Queue()
         ticket = _Ticket(prompt, lambda event: _hand_over(loop, events, event))
         self._waiting.put(ticket)
+        if self._closed.is_set():  # asked after the ticket is in the queue: the thread may just have emptied it
+            self._refuse([])
         try:
             while True:
                 event = await events.get()
@@ -113,8 +114,10 @@ class BatchingEngine:
             self._refuse([answer.ticket for answer in active])
 
     def _refuse(self, tickets: list[_Ticket]) -> None:
-        while not self._waiting.empty():
-            tickets += [ticket for ticket in [self._waiting.get()] if ticket]
+        with suppress(queue.Empty):
+            while True:
+                ticket = self._waiting.get_nowait()
+                tickets += [ticket] if ticket else []
         for ticket in tickets:
             ticket.emit(Unavailable("the local model has stopped", retry_after=1))
 

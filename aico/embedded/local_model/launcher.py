@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import httpx2
 
+from aico.embedded.child import ProcessSpec
 from aico.embedded.ports import LOOPBACK
 from aico.embedded.process import Command
 
 _PATIENCE = 2.0  # seconds for one question
+_LOAD_TIMEOUT = 180.0  # seconds: the first load converts the model, ten seconds on a free machine
 
 
 class ServedModel(NamedTuple):
@@ -27,6 +29,9 @@ class LocalModelServer:
 
     def command(self) -> Command:
         return Command((sys.executable, "-m", "aico.embedded.local_model", *self._options))
+
+    def spec(self) -> ProcessSpec:
+        return ProcessSpec("local-model", self.command(), ready=self.ready, ready_timeout=_LOAD_TIMEOUT)
 
     @property
     def url(self) -> str:

@@ -32,7 +32,7 @@ _WIRES: Mapping[WireName, Wire] = MappingProxyType(
     }
 )
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
-_MAX_ERROR_BYTES = 64 * 1024
+_READ_ERROR_BYTES = 64 * 1024
 _KEEP_ALIVE_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 
@@ -86,7 +86,7 @@ class Provider:
             ) as response:
                 status = response.status_code
                 self._refuse_errors(response, deadline)
-                chunks = self._chunks(response, deadline, MAX_ANSWER_BYTES)
+                chunks = self._chunks(response, deadline)
                 if on_delta is None:
                     completion = self._wire.parse_response(b"".join(chunks))
                 else:
@@ -103,8 +103,12 @@ class Provider:
     def _refuse_errors(self, response: httpx2.Response, deadline: float) -> None:
         if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             return
-        body = b"".join(self._chunks(response, deadline, _MAX_ERROR_BYTES))
-        error = self._wire.parse_error(response.status_code, body)
+        body = bytearray()
+        for chunk in self._chunks(response, deadline):
+            body += chunk
+            if len(body) >= _READ_ERROR_BYTES:
+                break  # enough to explain, and the status alone decides what follows
+        error = self._wire.parse_error(response.status_code, bytes(body))
         raise ProviderError(
             failure_kind(response.status_code, error.code),
             self._redacted(error.message),
@@ -112,14 +116,14 @@ class Provider:
             retry_after=retry_after_seconds(response.headers, datetime.now(UTC)),
         ) from error
 
-    def _chunks(self, response: httpx2.Response, deadline: float, limit: int) -> Iterator[bytes]:
+    def _chunks(self, response: httpx2.Response, deadline: float) -> Iterator[bytes]:
         # The client's own timeout is for each read: from here on a read may take no longer than what is left.
         response.request.extensions["timeout"]["read"] = max(0.001, deadline - self._clock())
         size = 0
         for chunk in response.iter_bytes():
             size += len(chunk)
-            if size > limit:
-                raise WireError(f"the answer exceeds {limit} bytes", code=OVERSIZED)
+            if size > MAX_ANSWER_BYTES:
+                raise WireError(f"the answer exceeds {MAX_ANSWER_BYTES} bytes", code=OVERSIZED)
             if self._clock() > deadline:
                 raise WireError(f"{self.profile.name} took longer than the attempt was given")
             yield chunk

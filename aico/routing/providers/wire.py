@@ -13,7 +13,7 @@ from aico.routing.models import Model
 from aico.routing.providers.profiles import Profile
 
 _MESSAGE_CHARS = 200
-_CREDENTIAL = re.compile(r"\b(?:sk|pk|csk|key|AIza|gsk|Bearer)[-_ ]?[A-Za-z0-9*._-]{8,}")
+_CREDENTIAL = re.compile(r"\b(?:(?:sk|pk|csk|gsk|key)[-_]|AIza|Bearer )[A-Za-z0-9*._-]{6,}")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def max_output_tokens(request: ChatRequest, model: Model) -> int | None:
 
 def safe_message(status: int | None, code: str | None, text: str | None) -> str:
     """One short line without line ends, control characters or anything shaped like a credential."""
-    printable = "".join(char if char.isprintable() else " " for char in text or "")
-    readable = _CREDENTIAL.sub("[redacted]", " ".join(printable.split()))
-    parts = (f"HTTP {status}" if status is not None else "", code or "", readable[:_MESSAGE_CHARS])
-    return ": ".join(part for part in parts if part) or "no explanation given"
+    head = f"HTTP {status}" if status is not None else ""
+    line = ": ".join(part for part in (head, code or "", text or "") if part) or "no explanation given"
+    printable = "".join(char if char.isprintable() else " " for char in line)
+    return _CREDENTIAL.sub("[redacted]", " ".join(printable.split()))[:_MESSAGE_CHARS]

@@ -1,0 +1,88 @@
+"""Jobs from the command line: submit one, watch one, run a file of them, report what they cost."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from aico.cli.client import Client
+from aico.cli.show import cents, err, how, out
+from aico.core.settings import get_settings
+
+EXIT_FAILED = 1
+
+
+def submit(
+    prompt: Annotated[str, typer.Argument(help="The prompt, or - to read it from standard input.")],
+    system: Annotated[str | None, typer.Option(help="A system message.")] = None,
+    model: Annotated[str, typer.Option(help="A model's id, or auto.")] = "auto",
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Limit of the answer.")] = None,
+    job_class: Annotated[str, typer.Option("--class", help="interactive, standard or batch.")] = "interactive",
+    wait: Annotated[bool, typer.Option(help="Wait for the answer, or print the job's id at once.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole job.")] = False,
+) -> None:
+    """Submit a prompt. The answer goes to standard output, how it came about to standard error."""
+    text = sys.stdin.read() if prompt == "-" else prompt
+    optional = {"system": system, "max_tokens": max_tokens}
+    request = {"prompt": text, "model": model, "class": job_class, **{k: v for k, v in optional.items() if v}}
+    client = Client.from_settings(get_settings())
+    job = client.submit(request)
+    if wait:
+        _show(client.wait(job["id"]), as_json=as_json)
+    elif as_json:
+        typer.echo(json.dumps(job))
+    else:
+        typer.echo(job["id"])
+
+
+def watch(
+    job_id: Annotated[str, typer.Argument(help="The job's id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole job.")] = False,
+) -> None:
+    """Wait for a job and print its answer."""
+    client = Client.from_settings(get_settings())
+    with err.status("waiting") as status:
+        job = client.wait(job_id, on_poll=lambda polled: status.update(polled["status"]))
+    _show(job, as_json=as_json)
+
+
+def _show(job: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(job))
+    elif "answer" in job:
+        typer.echo(job["answer"]["text"])
+        err.print(f"[dim]{how(job)}[/dim]")
+    if "answer" not in job:
+        if not as_json:
+            err.print(f"{job['status']}: {job.get('error', {}).get('message', 'no answer')}", style="red")
+        raise typer.Exit(EXIT_FAILED)
+
+
+def report(
+    days: Annotated[int, typer.Option(min=1, max=366, help="Whole days back from now, UTC.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """What was spent, what the baseline model would have cost, and the difference."""
+    summary = Client.from_settings(get_settings()).costs(days)
+    if as_json:
+        typer.echo(json.dumps(summary))
+        return
+    table = Table(title=f"Last {days} days")
+    for name in ("how", "provider", "model"):
+        table.add_column(name)
+    for name in ("answered", "failed", "tokens in", "tokens out", "cost", "baseline", "saved"):
+        table.add_column(name, justify="right")
+    for row in summary["rows"]:
+        figures = (row["answered"], row["failed"], row["input_tokens"], row["output_tokens"])
+        money = (row["cost_cents"], row["baseline_cost_cents"], row["saved_cents"])
+        kind = row["kind"].replace("_", " ")
+        table.add_row(kind, row["provider"], row["model"], *map(str, figures), *map(cents, money))
+    out.print(table)
+    out.print(
+        f"cost {cents(summary['cost_cents'])}, baseline {cents(summary['baseline_cost_cents'])},"
+        f" saved [bold]{cents(summary['saved_cents'])}[/bold]"
+    )
+    if summary["unpriced_attempts"]:
+        out.print(f"{summary['unpriced_attempts']} attempts have no known price and are not in these sums.")

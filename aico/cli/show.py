@@ -1,0 +1,30 @@
+"""How numbers and answers look on a terminal."""
+
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+
+out = Console()
+err = Console(stderr=True)
+
+
+def cents(value: str | Decimal | None) -> str:
+    """US cents as dollars, with enough digits for what one prompt costs."""
+    if value is None:
+        return "unknown"
+    dollars = Decimal(value) / 100
+    return f"${dollars:.6f}" if abs(dollars) < 1 else f"${dollars:,.2f}"
+
+
+def how(job: dict[str, Any]) -> str:
+    """One line on how an answer came about."""
+    routing = job.get("routing")
+    if not routing:
+        return str(job["status"])
+    source = {"exact": "exact hit", "semantic": "semantic hit"}.get(routing["cache"], "called")
+    saved = ""
+    if routing.get("cost_cents") is not None and routing.get("baseline_cost_cents") is not None:
+        difference = Decimal(routing["baseline_cost_cents"]) - Decimal(routing["cost_cents"])
+        saved = f", saved {cents(difference)} against {routing['baseline_model']}"
+    return f"{source}, {routing['provider']}/{routing['model']}, cost {cents(routing.get('cost_cents'))}{saved}"

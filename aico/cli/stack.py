@@ -1,0 +1,179 @@
+"""The whole product on one machine: what runs, in which order, and with which addresses.
+
+What the environment or `.env` names (a database, a Redis, provider keys) is used; what is missing is started here.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import httpx2
+import redis
+
+from aico.cli.tenancy import ensure_key
+from aico.core.settings import STACK_FILE, Settings
+from aico.embedded.child import Event, ProcessSpec
+from aico.embedded.local_model.launcher import LocalModelServer
+from aico.embedded.ports import LOOPBACK, free_port
+from aico.embedded.postgres import PostgresServer
+from aico.embedded.process import Command
+from aico.embedded.secret_file import load_or_create_secret, write_private
+from aico.embedded.supervisor import Stage, Supervisor
+from aico.embedded.valkey import ValkeyServer
+from aico.store.blocking import Database
+from aico.store.migrate import APPLICATION, migrate
+from aico.workers.app import WORKERS
+from aico.workers.health import alive
+
+POSTGRES_PORT, REDIS_PORT, MODEL_PORT, FLOWER_PORT = 54320, 63790, 8081, 5555
+DEVELOPMENT_TENANT = "development"
+FLOWER_USER = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    state_dir: Path
+    local_model: bool = True
+    simulated: bool = False
+    flower: bool = True
+    tenant: str = DEVELOPMENT_TENANT
+
+
+class Stack:
+    """Prepared by its constructor, started by `run`. `environment` is what every child sees."""
+
+    def __init__(self, settings: Settings, options: Options) -> None:
+        self._settings = settings
+        self._options = options
+        state = options.state_dir.resolve()
+        self._state = state
+        self.api_url = f"http://{LOOPBACK}:{free_port(settings.port)}"
+        self.flower_url = f"http://{LOOPBACK}:{free_port(FLOWER_PORT)}"
+        self.flower_password_file = state / "flower.password"
+        self.key_is_new = False
+        self._postgres = None if given(settings, "database_url") else PostgresServer(state, free_port(POSTGRES_PORT))
+        self._valkey = None if given(settings, "redis_url") else ValkeyServer(state, free_port(REDIS_PORT))
+        self._model = (
+            LocalModelServer(state, free_port(MODEL_PORT), simulated=options.simulated) if options.local_model else None
+        )
+        self.environment = {**os.environ, **self._addresses()}
+
+    def run(self, *, on_event: Callable[[Event], None], on_ready: Callable[["Supervisor"], None]) -> None:
+        """Blocks in the main thread until a stop is requested. Raises StartFailed where a part does not start."""
+        supervisor: Supervisor
+        stages = (
+            Stage(self._servers(), then=self._connect),
+            Stage(self._workers(), then=lambda: on_ready(supervisor)),
+        )
+        supervisor = Supervisor(self._state / "logs", stages, on_event)
+        stop = partial(_stop, supervisor)
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            supervisor.run()
+        finally:
+            self._stack_file.unlink(missing_ok=True)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _addresses(self) -> dict[str, str]:
+        addresses = {
+            "PORT": self.api_url.rpartition(":")[2],
+            "COST_OPTIMIZER_API_URL": self.api_url,
+            "STATE_DIR": str(self._state),
+            "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{load_or_create_secret(self.flower_password_file).get_secret_value()}",
+            "FLOWER_ADDRESS": LOOPBACK,
+            "FLOWER_PORT": self.flower_url.rpartition(":")[2],
+            "OMP_NUM_THREADS": "1",
+        }
+        if self._postgres is not None:
+            self._postgres.prepare()
+            password = load_or_create_secret(self._state / "application.password").get_secret_value()
+            host = self._postgres.superuser_url.get_secret_value().rpartition("@")[2]
+            addresses["DATABASE_URL"] = f"postgresql://{APPLICATION}:{password}@{host}"
+        if self._valkey is not None:
+            self._valkey.prepare()
+            addresses["REDIS_URL"] = self._valkey.url.get_secret_value()
+        return addresses
+
+    def _servers(self) -> tuple[ProcessSpec, ...]:
+        servers = (self._postgres, self._valkey, self._model)
+        return tuple(server.spec() for server in servers if server is not None)
+
+    def _connect(self) -> None:
+        """Once the servers run: migrate, make the tenant and its key, and tell the children which model answers."""
+        if self._postgres is not None:
+            password = load_or_create_secret(self._state / "application.password").get_secret_value()
+            migrate(self._postgres.superuser_url.get_secret_value(), password)
+        elif self._settings.database_admin_url is not None:
+            migrate(self._settings.database_admin_url.get_secret_value())
+        if self._model is not None:
+            served = self._model.served_model()
+            variable = "LOCAL_MODEL_URL" if served.owned_by == "local" else "SIMULATED_MODEL_URL"
+            self.environment[variable] = self._model.url
+        database = Database(self.environment.get("DATABASE_URL", self._settings.database_url), max_size=1)
+        database.open()
+        try:
+            key, self.key_is_new = ensure_key(
+                database, self._options.tenant, self._state / f"{self._options.tenant}.key"
+            )
+        finally:
+            database.close()
+        self.environment["AICO_API_KEY"] = key
+        write_private(self._stack_file, self._stack_lines())
+
+    @property
+    def _stack_file(self) -> Path:
+        return self._state / STACK_FILE.name
+
+    def _stack_lines(self) -> str:
+        names = (
+            *("DATABASE_URL", "REDIS_URL", "COST_OPTIMIZER_API_URL", "PORT", "AICO_API_KEY"),
+            *("LOCAL_MODEL_URL", "SIMULATED_MODEL_URL"),
+        )
+        return "".join(f"{name}={self.environment[name]}\n" for name in names if name in self.environment)
+
+    def _workers(self) -> tuple[ProcessSpec, ...]:
+        """The API, the workers and the console. They share `environment`, which the stage before completes."""
+        client = partial(redis.Redis.from_url, socket_timeout=2)
+        broker = client(self._redis_url())
+        specs = [
+            ProcessSpec("api", self._aico("serve"), self._api_ready),
+            *(
+                ProcessSpec(name, self._aico("worker", name), partial(alive, broker, name), stop_timeout=30)
+                for name in WORKERS
+            ),
+            ProcessSpec("sweep", self._aico("sweep"), partial(alive, broker, "sweep")),
+        ]
+        if self._options.flower:
+            specs.append(ProcessSpec("flower", self._aico("flower")))
+        return tuple(specs)
+
+    def _redis_url(self) -> str:
+        return self.environment.get("REDIS_URL", self._settings.redis_url.get_secret_value())
+
+    def _aico(self, *arguments: str) -> Command:
+        return Command((sys.executable, "-m", "aico.cli.main", *arguments), env=self.environment)
+
+    def _api_ready(self) -> bool:
+        try:
+            return httpx2.get(f"{self.api_url}/health/live", timeout=2).is_success
+        except httpx2.TransportError:
+            return False
+
+
+def given(settings: Settings, name: str) -> bool:
+    """Whether the operator set it, rather than its default or an earlier `aico up`."""
+    return name in settings.model_fields_set
+
+
+def operator_settings() -> Settings:
+    """Settings without the addresses that an earlier `aico up` wrote down."""
+    return Settings(_env_file=".env")  # type: ignore[call-arg]  # pydantic-settings' own, unknown to mypy
+
+
+def _stop(supervisor: Supervisor, *_: object) -> None:
+    supervisor.request_stop()

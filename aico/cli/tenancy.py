@@ -1,0 +1,100 @@
+"""Tenants and their API keys, from the operator's side."""
+
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.table import Table
+
+from aico.cli.show import err, out
+from aico.core.errors import NotFound
+from aico.core.ids import new_id
+from aico.core.keys import NewKey, hash_key, make_key
+from aico.core.settings import get_settings
+from aico.embedded.secret_file import write_private
+from aico.store import tenants
+from aico.store.blocking import Database
+from aico.store.scope import Scope
+
+app = typer.Typer(help="API keys of a tenant.", no_args_is_help=True)
+
+Tenant = Annotated[str, typer.Option(help="The tenant's name.")]
+
+
+def ensure_tenant(database: Database, name: str) -> UUID:
+    found = database.run(Scope.system(), tenants.find(name))
+    if found:
+        return found[0].id
+    tenant = new_id()
+    database.run(Scope.tenant(tenant), tenants.create(tenant, name))
+    return tenant
+
+
+def ensure_key(database: Database, tenant_name: str, file: Path) -> tuple[str, bool]:
+    """The tenant's development key, kept in `file`, and whether it had to be made."""
+    if file.exists():
+        key = file.read_text("ascii")
+        if database.run(Scope.system(), tenants.authenticate(hash_key(key))):
+            return key, False
+    tenant = ensure_tenant(database, tenant_name)
+    made = _create(database, tenant, "development")
+    write_private(file, made.secret.get_secret_value())
+    return made.secret.get_secret_value(), True
+
+
+def _create(database: Database, tenant: UUID, name: str) -> NewKey:
+    key = make_key(name)
+    database.run(Scope.tenant(tenant), tenants.create_key(tenant, key))
+    return key
+
+
+def _open() -> Database:
+    database = Database(get_settings().database_url, max_size=1)
+    database.open()
+    return database
+
+
+def _tenant_id(database: Database, name: str) -> UUID:
+    found = database.run(Scope.system(), tenants.find(name))
+    if not found:
+        raise NotFound(f"there is no tenant named {name!r}")
+    return found[0].id
+
+
+@app.command()
+def create(name: Annotated[str, typer.Argument(help="What the key is for.")], tenant: Tenant = "development") -> None:
+    """Make a key and print it. It is shown this once; a tenant that does not exist yet is made."""
+    database = _open()
+    key = _create(database, ensure_tenant(database, tenant), name)
+    database.close()
+    err.print(f"A key for [bold]{tenant}[/bold]; it cannot be shown again:")
+    typer.echo(key.secret.get_secret_value())
+
+
+@app.command()
+def ls(tenant: Tenant = "development") -> None:
+    """List a tenant's keys."""
+    database = _open()
+    tenant_id = _tenant_id(database, tenant)
+    table = Table("prefix", "name", "created", "expires", "state")
+    for key in database.run(Scope.tenant(tenant_id), tenants.keys(tenant_id)):
+        state = "revoked" if key.revoked_at else "live"
+        expires = f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never"
+        table.add_row(key.prefix, key.name, f"{key.created_at:%Y-%m-%d %H:%M}", expires, state)
+    database.close()
+    out.print(table)
+
+
+@app.command()
+def revoke(
+    prefix: Annotated[str, typer.Argument(help="As `aico keys ls` shows it.")], tenant: Tenant = "development"
+) -> None:
+    """Revoke a key; it stops working within seconds."""
+    database = _open()
+    tenant_id = _tenant_id(database, tenant)
+    revoked = database.run(Scope.tenant(tenant_id), tenants.revoke_key(tenant_id, prefix))
+    database.close()
+    if not revoked:
+        raise NotFound(f"{tenant!r} has no live key {prefix!r}")
+    err.print(f"Revoked {prefix}.")

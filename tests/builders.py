@@ -1,0 +1,56 @@
+"""Plain values that many tests need."""
+
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aico.core.canonical import cache_key
+from aico.core.chat import ChatRequest, FinishReason, Message, Role
+from aico.core.ids import new_id
+from aico.core.jobs import Answer, CacheMode, CacheState, JobClass, JobStatus, RoutingReport
+from aico.store.jobs import Claim, Ending, NewJob
+
+
+def chat(prompt: str) -> ChatRequest:
+    return ChatRequest(messages=(Message(role=Role.USER, content=prompt),))
+
+
+def new_job(
+    prompt: str,
+    *,
+    mode: CacheMode = CacheMode.SEMANTIC,
+    job_class: JobClass = JobClass.INTERACTIVE,
+    timeout_seconds: float = 600,
+) -> NewJob:
+    request = chat(prompt)
+    body = request.model_dump(mode="json", exclude_defaults=True)
+    return NewJob(new_id(), None, job_class, mode, body, cache_key(request), {"team": "a"}, timeout_seconds)
+
+
+def completed(job: UUID, fence: int, *, text: str = "Paris.", keep: bool = True) -> Ending:
+    return Ending(
+        job,
+        fence,
+        JobStatus.COMPLETED,
+        answer=Answer(text=text, finish_reason=FinishReason.STOP, input_tokens=5, output_tokens=3),
+        routing=RoutingReport(
+            provider="local",
+            model="smollm2-135m",
+            strategy="complexity",
+            cache=CacheState.MISS,
+            cost_cents="0.5",
+            baseline_model="gpt-5.4",
+            baseline_cost_cents="2",
+        ),
+        keep=keep,
+    )
+
+
+def ending_of(claim: Claim, *, text: str = "Paris.", keep: bool = True) -> Ending:
+    return completed(claim.id, claim.fence, text=text, keep=keep)
+
+
+def unit_vector(seed: int) -> NDArray[np.float32]:
+    vector = np.random.default_rng(seed).standard_normal(384).astype(np.float32)
+    return vector / np.float32(np.linalg.norm(vector))
