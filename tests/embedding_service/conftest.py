@@ -1,0 +1,42 @@
+import json
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from aico.core.settings import Settings
+from aico.embedding_service.factory import load_embedder
+from aico.embedding_service.protocol import Embedder
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def texts() -> list[str]:
+    """Short, long, empty, many scripts, emoji, code, data, numbers, one endless word."""
+    found: list[str] = json.loads((HERE / "texts.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture(scope="session")
+def reference_vectors() -> NDArray[np.float32]:
+    """What sentence-transformers gives for `texts`; written by write_reference.py, checked where torch is there."""
+    return np.load(HERE / "reference.npy").astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def openvino_embedder() -> Embedder:
+    return load_embedder(Settings.model_validate({"embedding_backend": "openvino", "embedding_device": "cpu"}))
+
+
+@pytest.fixture(scope="session")
+def torch_installed() -> None:
+    """Skips the test where torch is missing; fails in CI, where it must not be."""
+    if find_spec("torch") is None or find_spec("sentence_transformers") is None:
+        message = "torch and sentence-transformers are not installed"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
