@@ -59,10 +59,10 @@ def summary(answers: Sequence[Answered]) -> Table:
         routing = answer.job.get("routing", {})
         groups[answer.way, f"{routing['provider']}/{routing['model']}" if routing else "-"].append(answer)
     table = Table(title="What became of the prompts")
-    for name in ("how", "provider and model"):
+    for name in ("how", "provider/model"):
         table.add_column(name)
     for name in ("answers", "tokens", "cost", "baseline", "saved", "p50", "p95"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for (way, model), members in sorted(groups.items()):
         table.add_row(way, model, *_figures(members))
     table.add_section()

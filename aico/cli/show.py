@@ -1,11 +1,14 @@
 """How numbers and answers look on a terminal."""
 
+import sys
 from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
 
-out = Console()
+_PIPED_COLUMNS = 120  # a table in a log file needs no wrapping
+
+out = Console(width=None if sys.stdout.isatty() else _PIPED_COLUMNS)
 err = Console(stderr=True)
 
 

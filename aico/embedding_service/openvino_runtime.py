@@ -10,11 +10,8 @@ from aico.embedding_service.minilm_graph import build
 from aico.embedding_service.model_files import read_safetensors, read_shape, tokenizer_file, weights_file
 from aico.embedding_service.protocol import DIMENSIONS
 from aico.embedding_service.quiet_openvino import ov
-from aico.embedding_service.tokenise import BatchLimits, TokenBatch, Tokeniser, embed_in_batches
+from aico.embedding_service.tokenise import CPU_LIMITS, TokenBatch, Tokeniser, embed_in_batches
 from aico.embedding_service.variant import bundled_fingerprint
-
-# Measured on one core: 8 and 16 texts a batch are equally fast, larger batches leave the cache.
-CPU_LIMITS = BatchLimits(max_padded_tokens=2048, max_texts=16)
 
 
 def native_precision() -> str:

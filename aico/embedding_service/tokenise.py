@@ -19,6 +19,10 @@ class BatchLimits:
     max_texts: int
 
 
+# Measured on one core: 8 and 16 texts a batch are equally fast, larger batches leave the cache.
+CPU_LIMITS = BatchLimits(max_padded_tokens=2048, max_texts=16)
+
+
 @dataclass(frozen=True, slots=True)
 class TokenBatch:
     """Token ids and mask, both int64 of shape (texts, longest text); the mask is 1 on tokens and 0 on padding."""

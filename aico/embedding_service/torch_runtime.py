@@ -2,7 +2,6 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +11,9 @@ from tokenizers import Tokenizer
 
 from aico.embedding_service.model_files import DIGEST_LENGTH
 from aico.embedding_service.protocol import DIMENSIONS, EmbeddingSetupError
-from aico.embedding_service.tokenise import BatchLimits, TokenBatch, Tokeniser, embed_in_batches
+from aico.embedding_service.tokenise import CPU_LIMITS, BatchLimits, TokenBatch, Tokeniser, embed_in_batches
 from aico.embedding_service.variant import bundled_fingerprint, torch_precision, variant_fingerprint
 
-CPU_LIMITS = BatchLimits(max_padded_tokens=2048, max_texts=16)
 GPU_LIMITS = BatchLimits(max_padded_tokens=32_768, max_texts=256)
 
 
@@ -53,15 +51,15 @@ class TorchEmbedder:
             raise EmbeddingSetupError(problem)
         if device == "cpu":
             torch.set_num_threads(1)  # two spinning OpenMP threads on busy cores fell to 2 texts a second
-        self._model = SentenceTransformer(str(folder or model_name), device=device)
-        self._check_width(model_name)
+        self._model = _load(model_name, folder, device)
+        max_tokens = _max_tokens(model_name, self._model)
         self._limits = CPU_LIMITS if device == "cpu" else GPU_LIMITS
-        self._tokeniser = _tokeniser_of(model_name, self._model)
+        self._tokeniser = _tokeniser_of(model_name, self._model, max_tokens)
         precision = torch_precision(device)
         if folder is not None:
             self.fingerprint = bundled_fingerprint("torch", precision, folder)
         else:
-            digest, max_tokens = _parameters_digest(self._model), self._model.max_seq_length
+            digest = _parameters_digest(self._model)
             self.fingerprint = variant_fingerprint(model_name, "torch", precision, digest, max_tokens)
         if precision == "fp16":
             self._model.half()
@@ -79,16 +77,34 @@ class TorchEmbedder:
             vectors: NDArray[np.float32] = self._model(features)["sentence_embedding"].float().cpu().numpy()
         return vectors
 
-    def _check_width(self, model_name: str) -> None:
-        width = self._model.get_embedding_dimension()
-        if width != DIMENSIONS:
-            raise EmbeddingSetupError(
-                f"EMBEDDING_MODEL_NAME {model_name} gives vectors of {width} numbers, the database stores {DIMENSIONS};"
-                " choose a model of that width"
-            )
+
+def _load(model_name: str, folder: Path | None, device: str) -> SentenceTransformer:
+    try:
+        model = SentenceTransformer(str(folder or model_name), device=device)
+    except (OSError, ValueError) as error:
+        raise EmbeddingSetupError(
+            f"EMBEDDING_MODEL_NAME {model_name} cannot be loaded ({error}); give a sentence-transformers model's name"
+            " or folder, and see that it can be downloaded or is in the local cache"
+        ) from error
+    width = model.get_embedding_dimension()
+    if width != DIMENSIONS:
+        raise EmbeddingSetupError(
+            f"EMBEDDING_MODEL_NAME {model_name} gives vectors of {width} numbers, the database stores {DIMENSIONS};"
+            " choose a model of that width"
+        )
+    return model
 
 
-def _tokeniser_of(model_name: str, model: Any) -> Tokeniser:
+def _max_tokens(model_name: str, model: SentenceTransformer) -> int:
+    if model.max_seq_length is None:
+        raise EmbeddingSetupError(
+            f"EMBEDDING_MODEL_NAME {model_name} names no max_seq_length; add it to the model's"
+            " sentence_bert_config.json or choose another model"
+        )
+    return int(model.max_seq_length)
+
+
+def _tokeniser_of(model_name: str, model: SentenceTransformer, max_tokens: int) -> Tokeniser:
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise EmbeddingSetupError(
@@ -96,10 +112,10 @@ def _tokeniser_of(model_name: str, model: Any) -> Tokeniser:
         )
     # A copy: truncation and padding are set on it, and the model's own stays as it was.
     copy = Tokenizer.from_str(backend.to_str())
-    return Tokeniser(copy, max_tokens=model.max_seq_length, pad_id=model.tokenizer.pad_token_id or 0)
+    return Tokeniser(copy, max_tokens=max_tokens, pad_id=model.tokenizer.pad_token_id or 0)
 
 
-def _parameters_digest(model: Any) -> str:
+def _parameters_digest(model: SentenceTransformer) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())

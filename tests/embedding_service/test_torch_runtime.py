@@ -1,6 +1,7 @@
 """Against the reference implementation itself. Imports of torch wait until the fixture has found it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +59,20 @@ def test_a_model_by_path_is_told_apart_by_its_parameters(choose: Choose, texts: 
     assert first.fingerprint == second.fingerprint
     bundled = load_embedder(choose(embedding_backend="torch"))
     assert least_cosine(first.embed(texts[:10]), bundled.embed(texts[:10])) >= 0.99999
+
+
+def test_a_model_that_is_not_there_is_refused(choose: Choose, tmp_path: Path) -> None:
+    settings = choose(embedding_backend="torch", embedding_model_name=str(tmp_path / "missing"))
+    with pytest.raises(EmbeddingSetupError, match="missing cannot be loaded"):
+        load_embedder(settings)
+
+
+def test_a_model_of_another_width_is_refused(choose: Choose, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aico.embedding_service import torch_runtime  # noqa: PLC0415 - optional
+
+    monkeypatch.setattr(torch_runtime, "DIMENSIONS", 768)
+    with pytest.raises(EmbeddingSetupError, match="gives vectors of 384 numbers, the database stores 768"):
+        load_embedder(choose(embedding_backend="torch"))
 
 
 def test_a_cuda_device_that_is_not_there_is_refused(choose: Choose) -> None:
