@@ -148,13 +148,13 @@ def batch(
 ) -> None:
     """Answer a file of prompts. Exit code 0: all answered; 1: some were not; 2: the file is not right."""
     lines = read_lines(file)
-    run = Run(Client.from_settings(get_settings()), output, concurrency)
     repair(output)
     repair(output.with_name(output.name + ".jobs"))
-    todo = run.todo(lines)
     failed = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err) as progress:
+    with Client.from_settings(get_settings()) as client, Progress(*columns, console=err) as progress:
+        run = Run(client, output, concurrency)
+        todo = run.todo(lines)
         task = progress.add_task("answering", total=len(lines), completed=len(lines) - len(todo))
         for result in run.results(todo):
             failed += "answer" not in result

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 
@@ -34,7 +34,10 @@ class Client:
             raise Unauthorized("no API key: set AICO_API_KEY, or start `aico up` in this folder, which writes one")
         return cls(settings.cost_optimizer_api_url, settings.aico_api_key.get_secret_value())
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._http.close()
 
     def submit(self, request: Mapping[str, Any]) -> Json:

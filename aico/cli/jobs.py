@@ -27,10 +27,12 @@ def submit(
     text = sys.stdin.read() if prompt == "-" else prompt
     optional = {"system": system, "max_tokens": max_tokens}
     request = {"prompt": text, "model": model, "class": job_class, **{k: v for k, v in optional.items() if v}}
-    client = Client.from_settings(get_settings())
-    job = client.submit(request)
+    with Client.from_settings(get_settings()) as client:
+        job = client.submit(request)
+        if wait:
+            job = client.wait(job["id"])
     if wait:
-        _show(client.wait(job["id"]), as_json=as_json)
+        _show(job, as_json=as_json)
     elif as_json:
         typer.echo(json.dumps(job))
     else:
@@ -42,8 +44,7 @@ def watch(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole job.")] = False,
 ) -> None:
     """Wait for a job and print its answer."""
-    client = Client.from_settings(get_settings())
-    with err.status("waiting") as status:
+    with Client.from_settings(get_settings()) as client, err.status("waiting") as status:
         job = client.wait(job_id, on_poll=lambda polled: status.update(polled["status"]))
     _show(job, as_json=as_json)
 
@@ -65,7 +66,8 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """What was spent, what the baseline model would have cost, and the difference."""
-    summary = Client.from_settings(get_settings()).costs(days)
+    with Client.from_settings(get_settings()) as client:
+        summary = client.costs(days)
     if as_json:
         typer.echo(json.dumps(summary))
         return

@@ -91,8 +91,8 @@ def demo(
 
 def _show_demo(stack: Stack, file: Path, outcome: list[bool | BaseException], supervisor: Supervisor) -> None:
     try:
-        client = Client(stack.api_url, stack.environment["AICO_API_KEY"])
-        answers = send(client, file)
+        with Client(stack.api_url, stack.environment["AICO_API_KEY"]) as client:
+            answers = send(client, file)
         out.print(summary(answers))
         out.print(relations(file, answers))
         _addresses(stack, while_running="make up")

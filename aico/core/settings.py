@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     retry_base_seconds: Annotated[float, Field(ge=0)] = 0.5
 
     # Workers
-    lease_seconds: Annotated[float, Field(gt=0)] = 30
+    lease_seconds: Annotated[float, Field(gt=0)] = 15
     route_concurrency: Annotated[int, Field(ge=1, le=256)] = 32
     api_key_cache_seconds: Annotated[float, Field(ge=0)] = 5
 

@@ -36,8 +36,11 @@ def costs_once_booked(client: Client) -> dict[str, Any]:
 
 @pytest.mark.timeout(240)
 def test_no_accepted_job_is_lost_whatever_is_killed(tmp_path: Path) -> None:
-    with stack(tmp_path / "stack", "--no-flower") as running, ThreadPoolExecutor(CALLERS) as pool:
-        client = running.client()
+    with (
+        stack(tmp_path / "stack", "--no-flower") as running,
+        running.client() as client,
+        ThreadPoolExecutor(CALLERS) as pool,
+    ):
         ended: list[dict[str, Any]] = []
         with ThreadPoolExecutor(1) as other:
             killing = other.submit(kill_every_part, running)

@@ -25,8 +25,9 @@ async def cost_summary(
     until = datetime.now(UTC)
     since = (until - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     scope = Scope.tenant(principal.tenant)
-    found = await held.database.run(scope, ledger.summary(principal.tenant, grain="day", since=since, until=until))
+    # In this order nothing is missed: what is no longer pending when the first is read, the second has booked.
     pending = await held.database.run(scope, ledger.pending(principal.tenant))
+    found = await held.database.run(scope, ledger.summary(principal.tenant, grain="day", since=since, until=until))
     cost = sum((row.cost_cents for row in found), Decimal(0))
     baseline = sum((row.baseline_cost_cents for row in found), Decimal(0))
     return CostSummary(
