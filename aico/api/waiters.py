@@ -69,7 +69,7 @@ class Waiters:
                         if message is not None:
                             for job in message["data"].split(","):
                                 self._wake(UUID(job))
-            except (RedisError, OSError) as error:
+            except (RedisError, OSError, ValueError) as error:  # ValueError: somebody else's message
                 log.warning("subscription_lost", error=type(error).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
 

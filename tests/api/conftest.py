@@ -35,12 +35,12 @@ DEAD_PORT = 9  # "discard": nothing listens there
 PROBLEM = "application/problem+json"
 _PATIENCE_SECONDS = 20
 
-Serve = Callable[[Settings], str]
 Connect = Callable[..., httpx2.Client]
 
 
 @contextmanager
-def _serving(settings: Settings) -> Iterator[str]:
+def serving(settings: Settings) -> Iterator[str]:
+    """A server of its own for these settings; the address at which it answers."""
     server = uvicorn.Server(
         uvicorn.Config(create_app(settings), loop="uvloop", http="httptools", log_config=None, access_log=False)
     )
@@ -105,15 +105,9 @@ def base_settings(postgres: Postgres, own_redis_url: str, tmp_path_factory: pyte
 
 
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Serve]:
-    """Starts a server of its own for these settings, until the end of the session."""
-    with ExitStack() as servers:
-        yield lambda settings: servers.enter_context(_serving(settings))
-
-
-@pytest.fixture(scope="session")
-def service(serve: Serve, base_settings: Settings) -> str:
-    return serve(base_settings)
+def service(base_settings: Settings) -> Iterator[str]:
+    with serving(base_settings) as url:
+        yield url
 
 
 @pytest.fixture

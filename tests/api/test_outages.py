@@ -1,26 +1,31 @@
 """A dependency is away: without Redis jobs are still accepted, without Postgres callers are told to come back."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import httpx2
 import pytest
-from api.conftest import DEAD_PORT, Connect, Serve, Workers, assert_problem
+from api.conftest import DEAD_PORT, Connect, Workers, assert_problem, serving
 from conftest import Tenant
+from pydantic import SecretStr
 
 from aico.core.settings import Settings
 from aico.embedded.ports import LOOPBACK
 
 
 @pytest.fixture(scope="module")
-def without_redis(serve: Serve, base_settings: Settings) -> str:
-    return serve(Settings(**{**dict(base_settings), "redis_url": f"redis://{LOOPBACK}:{DEAD_PORT}/0"}))
+def without_redis(base_settings: Settings) -> Iterator[str]:
+    dead = SecretStr(f"redis://{LOOPBACK}:{DEAD_PORT}/0")
+    with serving(base_settings.model_copy(update={"redis_url": dead})) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
-def without_postgres(serve: Serve, base_settings: Settings) -> str:
+def without_postgres(base_settings: Settings) -> Iterator[str]:
     dead = f"postgresql://aico_app@{LOOPBACK}:{DEAD_PORT}/aico"
-    return serve(Settings(**{**dict(base_settings), "database_url": dead}))
+    with serving(base_settings.model_copy(update={"database_url": dead})) as url:
+        yield url
 
 
 def test_without_redis_jobs_are_accepted_and_answered(
