@@ -1,6 +1,6 @@
 """The least that a FastAPI service can do with a prompt: one pydantic body in, one small JSON out.
 
-    python -m bench.bare_endpoint PORT
+python -m bench.bare_endpoint PORT
 """
 
 import sys

@@ -8,12 +8,74 @@ Kind = Literal["distinct", "repeated", "paraphrased"]
 
 CACHED = 256  # prompts that a cache holds before repeats of them are sent
 
+# fmt: off - one word a digit
 _WORDS = (
-    "anchor bridge candle desert engine falcon garden harbour island jacket kettle ladder meadow needle orchard pepper "
-    "quarry ribbon saddle temple umbrella valley window yellow zebra carpet dragon elbow forest glacier hammer insect "
-    "jungle kitchen lemon mirror notebook ocean pencil quilt river silver tunnel uncle village whistle yogurt zinc "
-    "almond butter copper doctor eagle flower guitar hotel ivory jewel knight lantern marble north olive piano"
-).split()
+    "anchor",
+    "bridge",
+    "candle",
+    "desert",
+    "engine",
+    "falcon",
+    "garden",
+    "harbour",
+    "island",
+    "jacket",
+    "kettle",
+    "ladder",
+    "meadow",
+    "needle",
+    "orchard",
+    "pepper",
+    "quarry",
+    "ribbon",
+    "saddle",
+    "temple",
+    "umbrella",
+    "valley",
+    "window",
+    "yellow",
+    "zebra",
+    "carpet",
+    "dragon",
+    "elbow",
+    "forest",
+    "glacier",
+    "hammer",
+    "insect",
+    "jungle",
+    "kitchen",
+    "lemon",
+    "mirror",
+    "notebook",
+    "ocean",
+    "pencil",
+    "quilt",
+    "river",
+    "silver",
+    "tunnel",
+    "uncle",
+    "village",
+    "whistle",
+    "yogurt",
+    "zinc",
+    "almond",
+    "butter",
+    "copper",
+    "doctor",
+    "eagle",
+    "flower",
+    "guitar",
+    "hotel",
+    "ivory",
+    "jewel",
+    "knight",
+    "lantern",
+    "marble",
+    "north",
+    "olive",
+    "piano",
+)
+# fmt: on
 _DIGIT_BITS, _BITS = 6, 96
 _STRIDE = 0x9E3779B97F4A7C15F39CC061  # odd, so that numbers below 2**96 give different prompts
 _ENDINGS = ("", ".", "!", "?")
@@ -32,9 +94,11 @@ def repeated(number: int) -> str:
 def paraphrased(number: int) -> str:
     """A cached prompt in other capitals and with other punctuation, never letter for letter as it is cached."""
     variant = number // CACHED + 1
+    capitals, ending = divmod(variant, len(_ENDINGS))
     words = distinct(number % CACHED).split()
-    words = [word.upper() if variant >> place & 1 else word for place, word in enumerate(words)]
-    return " ".join(words) + _ENDINGS[variant >> len(words) & len(_ENDINGS) - 1]
+    return (
+        " ".join(word.upper() if capitals >> place & 1 else word for place, word in enumerate(words)) + _ENDINGS[ending]
+    )
 
 
 TEXTS: Mapping[Kind, Callable[[int], str]] = MappingProxyType(

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001, T201 - a script that prints its answer
 """Submit one prompt and wait for its answer: AICO_API_KEY=... python examples/submit.py "Which port does SSH use?"."""
 
 import os

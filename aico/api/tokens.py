@@ -4,9 +4,9 @@ from typing import Any
 from uuid import UUID
 
 import jwt
-from jwt import PyJWKClient
+from jwt import PyJWKClient, PyJWKClientConnectionError
 
-from aico.core.errors import Unauthorized
+from aico.core.errors import Unauthorized, Unavailable
 from aico.core.settings import Settings
 
 _ALGORITHMS = {"EC": ["ES256"], "RSA": ["RS256"]}
@@ -32,7 +32,10 @@ class TokenVerifier:
         return self._secret is not None or self._keys is not None
 
     def verify(self, token: str) -> UUID:
-        """The user that the token was issued to. May fetch keys, so it runs in a thread. Raises Unauthorized."""
+        """The user that the token was issued to. May fetch keys, so it runs in a thread.
+
+        Raises Unauthorized, and Unavailable where the keys to judge it by cannot be fetched.
+        """
         try:
             key, algorithms = self._key_for(token)
             claims: dict[str, Any] = jwt.decode(
@@ -47,6 +50,8 @@ class TokenVerifier:
             if claims["role"] != _ROLE:
                 raise Unauthorized("this token is not a user's")
             return UUID(claims["sub"])
+        except PyJWKClientConnectionError as error:
+            raise Unavailable("the keys that tokens are verified with cannot be fetched") from error
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
             raise Unauthorized("the token is not valid") from error
 

@@ -33,7 +33,7 @@ class Migration:
 
 def migrations() -> Iterator[Migration]:
     """Every migration, oldest first."""
-    folder = files("aico.migrations")
+    folder = files("aico") / "migrations"
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if found := _FILE.match(entry.name):
             yield Migration(found[1], found[2], entry.read_text())
@@ -80,7 +80,7 @@ def _hosted(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
 
 
 def _bootstrap() -> bytes:
-    return files("aico.migrations").joinpath("bootstrap.sql").read_bytes()
+    return (files("aico") / "migrations" / "bootstrap.sql").read_bytes()
 
 
 def _apply(connection: psycopg.Connection[tuple[object, ...]], migration: Migration) -> None:

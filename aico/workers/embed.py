@@ -47,8 +47,11 @@ def embed(messages: Sequence[tuple[str, str]]) -> None:
             ]
         )
     )
+    texts = [job.text for batch in found for job in batch]
+    if not texts:  # all these bells had rung before
+        return
     started = time.monotonic()
-    vectors = embedder().embed([job.text for batch in found for job in batch])
+    vectors = embedder().embed(texts)
     offset = 0
     for tenant, batch in zip(wanted, found, strict=True):
         if batch:

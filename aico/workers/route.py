@@ -48,11 +48,12 @@ class Router:
         self._catalogue = Catalogue.from_settings(settings)
         self._models = self._catalogue.models
         self._prices = PriceBook(self._catalogue)
-        self._dispatcher = Dispatcher(
-            open_providers(settings, max_connections=settings.route_concurrency),
-            self._prices,
-            RetryPolicy.from_settings(settings),
-        )
+        self._providers = open_providers(settings, max_connections=settings.route_concurrency)
+        self._dispatcher = Dispatcher(self._providers, self._prices, RetryPolicy.from_settings(settings))
+
+    def close(self) -> None:
+        for provider in self._providers.values():
+            provider.close()
 
     def answer(self, claim: Claim, leases: Leases) -> Ending:
         """How the job ends. Where it is no longer ours to end, `finish` books what was spent and changes nothing."""

@@ -26,9 +26,7 @@ def _wait(pool: ThreadPoolExecutor, api: httpx2.Client, job: UUID, seconds: floa
     return pool.submit(api.get, f"/v1/jobs/{job}", params={"wait": seconds})
 
 
-def test_a_wait_ends_when_the_end_is_announced(
-    api: httpx2.Client, tenant: Tenant, job: UUID, workers: Workers
-) -> None:
+def test_a_wait_ends_when_the_end_is_announced(api: httpx2.Client, tenant: Tenant, job: UUID, workers: Workers) -> None:
     wait_until(lambda: workers.listeners() > 0)
     with ThreadPoolExecutor(3) as pool:
         waiting = [_wait(pool, api, job, LONG) for _ in range(3)]
@@ -65,9 +63,7 @@ def test_a_job_that_ended_before_is_not_waited_for(
         assert _wait(pool, api, job, 60).result(UNWOKEN).json()["status"] == "completed"
 
 
-def test_a_wait_ends_although_nobody_announces(
-    api: httpx2.Client, tenant: Tenant, job: UUID, workers: Workers
-) -> None:
+def test_a_wait_ends_although_nobody_announces(api: httpx2.Client, tenant: Tenant, job: UUID, workers: Workers) -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = _wait(pool, api, job, LONG)
         time.sleep(0.2)

@@ -146,7 +146,7 @@ def test_full_queue_refuses_and_those_who_leave_cost_nothing(client: openai.Open
     refused: list[openai.RateLimitError] = []
     leave = threading.Event()
 
-    def ask(stream: bool) -> None:  # noqa: FBT001  mapped over
+    def ask(stream: bool) -> None:
         try:
             with client.with_options(timeout=3 if not stream else 60).chat.completions.with_streaming_response.create(
                 model=MODEL, messages=story, max_tokens=7000, stream=stream

@@ -171,7 +171,7 @@ def test_names_are_unique(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
 @pytest.mark.parametrize("with_tool", [True, False])
-def test_children_die_with_a_killed_supervisor(tmp_path: Path, wait_until: Callable, with_tool: bool) -> None:  # type: ignore[type-arg]  # noqa: FBT001  pytest names it
+def test_children_die_with_a_killed_supervisor(tmp_path: Path, wait_until: Callable, with_tool: bool) -> None:  # type: ignore[type-arg]
     script = textwrap.dedent(f"""
         import os
         from pathlib import Path

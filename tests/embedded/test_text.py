@@ -33,7 +33,7 @@ def test_a_character_that_never_ends_is_shown_broken() -> None:
         (("aab",), ["aa", "ab", "c"], "a", True),
     ],
 )
-def test_stop_strings(stops: tuple[str, ...], pieces: list[str], shown: str, stopped: bool) -> None:  # noqa: FBT001  a column of the table
+def test_stop_strings(stops: tuple[str, ...], pieces: list[str], shown: str, stopped: bool) -> None:
     text = StopFilter(stops)
     assert "".join([text.push(piece) for piece in pieces] + [text.flush()]) == shown
     assert text.stopped is stopped

@@ -1,0 +1,111 @@
+"""The first hop, with the real database and an embedder whose vectors are known."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from builders import ending_of, new_job, unit_vector
+from conftest import Tenant
+from numpy.typing import NDArray
+
+from aico.core.jobs import CacheMode, CacheState, Job, JobStatus
+from aico.store import jobs, ledger
+from aico.store.jobs import NewJob
+from aico.store.scope import Scope
+from aico.workers import embed
+from aico.workers.runtime import Runtime
+
+
+@dataclass
+class KnownEmbedder:
+    """One vector for each first word."""
+
+    calls: list[list[str]]
+    fingerprint: str = "known"
+    dimensions: int = 384
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.calls.append(list(texts))
+        return np.stack([unit_vector(sum(map(ord, text.split()[0]))) for text in texts])
+
+
+@pytest.fixture
+def embedder(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> KnownEmbedder:
+    known = KnownEmbedder([])
+    monkeypatch.setattr(embed, "get_runtime", lambda: runtime)
+    monkeypatch.setattr(embed, "embedder", lambda: known)
+    return known
+
+
+def store(runtime: Runtime, tenant: Tenant, *new: NewJob) -> list[tuple[str, str]]:
+    runtime.database.run(Scope.tenant(tenant.id), jobs.submit(tenant.id, new))
+    return [(str(tenant.id), str(job.id)) for job in new]
+
+
+def read(runtime: Runtime, tenant: Tenant, job: NewJob) -> Job:
+    return runtime.database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, job.id))[0]
+
+
+def answer(runtime: Runtime, tenant: Tenant, job: NewJob) -> None:
+    (claim,) = runtime.database.run(Scope.tenant(tenant.id), jobs.claim(tenant.id, job.id, 30))
+    assert runtime.database.run(Scope.tenant(tenant.id), jobs.finish(tenant.id, [ending_of(claim)], 60))
+
+
+def test_a_miss_goes_on_to_the_queue_of_its_class(runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant) -> None:
+    job = new_job("france capital")
+    embed.embed.run(store(runtime, tenant, job))
+    assert read(runtime, tenant, job).status is JobStatus.QUEUED
+    assert runtime.redis.llen("interactive") == 1
+    assert runtime.redis.llen("record") == 0
+
+
+def test_a_hit_ends_the_job_with_the_answers_own_provenance(
+    runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant
+) -> None:
+    first, second = new_job("france capital"), new_job("france, its capital".replace(",", ""))
+    embed.embed.run(store(runtime, tenant, first))
+    answer(runtime, tenant, first)
+    embed.embed.run(store(runtime, tenant, second))
+    ended = read(runtime, tenant, second)
+    assert ended.status is JobStatus.COMPLETED
+    assert ended.answer is not None
+    assert ended.answer.text == "Paris."
+    assert ended.routing is not None
+    assert ended.routing.cache is CacheState.SEMANTIC
+    assert ended.routing.similarity == pytest.approx(1, abs=1e-3)
+    assert (ended.routing.provider, ended.routing.cost_cents) == ("local", "0")
+    assert runtime.database.run(Scope.tenant(tenant.id), ledger.pending(tenant.id)) == [1]
+    assert runtime.redis.llen("record") == 1
+
+
+def test_refresh_is_embedded_but_not_served(runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant) -> None:
+    first, second = new_job("france capital"), new_job("france again", mode=CacheMode.REFRESH)
+    embed.embed.run(store(runtime, tenant, first))
+    answer(runtime, tenant, first)
+    embed.embed.run(store(runtime, tenant, second))
+    assert read(runtime, tenant, second).status is JobStatus.QUEUED
+    assert runtime.redis.llen("interactive") == 2
+
+
+def test_one_call_embeds_for_all_tenants_and_hits_stay_apart(
+    runtime: Runtime, embedder: KnownEmbedder, make_tenant: Callable[[], Tenant]
+) -> None:
+    one, two = make_tenant(), make_tenant()
+    asked = new_job("france capital")
+    embed.embed.run(store(runtime, one, asked))
+    answer(runtime, one, asked)
+    mine, theirs = new_job("france mine"), new_job("france theirs")
+    embed.embed.run([*store(runtime, one, mine), *store(runtime, two, theirs)])
+    assert embedder.calls[-1] == ["france mine", "france theirs"]
+    assert read(runtime, one, mine).status is JobStatus.COMPLETED
+    assert read(runtime, two, theirs).status is JobStatus.QUEUED
+
+
+def test_a_bell_that_rings_twice_changes_nothing(runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant) -> None:
+    job = new_job("twice over")
+    bell = store(runtime, tenant, job)
+    embed.embed.run(bell + bell)
+    embed.embed.run(bell)
+    assert runtime.redis.llen("interactive") == 1
+    assert embedder.calls == [["twice over"]]
