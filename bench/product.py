@@ -92,7 +92,7 @@ class Product:
 @contextmanager
 def running_product(home: Path, mock_port: int, cores: Cores | None) -> Iterator[Product]:
     """All state is kept in `home`. Raises StartFailed where a part does not start."""
-    stack_file, environment = home / STACK_FILE.name, _environment(mock_port)
+    stack_file, environment = home / STACK_FILE.name, isolated_environment(mock_port)
     arguments = ("up", "--state-dir", str(home), "--no-local-model", "--no-flower")
     # Run from `home`, where no `.env` can bring in a provider that costs money or a database that matters.
     command = Command((sys.executable, "-m", "aico.cli.main", *arguments), env=environment, cwd=home)
@@ -107,7 +107,7 @@ def read_addresses(stack_file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in stack_file.read_text().splitlines())
 
 
-def _environment(mock_port: int) -> dict[str, str]:
+def isolated_environment(mock_port: int) -> dict[str, str]:
     """The caller's own, without any setting of the product but those under test."""
     outside = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     return {

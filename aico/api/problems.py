@@ -16,6 +16,24 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 _SHOWN_ERRORS = 10
+_DESCRIPTIONS = {
+    400: "Malformed JSON, or a request that no model here can serve",
+    401: "No valid API key or token",
+    403: "Not allowed for this tenant or role",
+    404: "No such model or job",
+    413: "Prompt or body too large",
+    422: "Well-formed, but not a request that can be answered",
+    503: "A dependency does not answer; try again",
+}
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may answer with, for its `responses` in the OpenAPI document."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"model": Problem, "content": {MEDIA_TYPE: {"schema": schema}}, "description": _DESCRIPTIONS[status]}
+        for status in statuses
+    }
 
 
 def problem(body: Problem, headers: dict[str, str] | None = None) -> Response:

@@ -14,6 +14,10 @@ from aico.core.jobs import Answer, CacheMode, Job, JobClass, JobError, JobStatus
 def _storable(text: str) -> str:
     if "\x00" in text:
         raise ValueError("must not contain NUL characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("must not contain half of a surrogate pair") from error
     return text
 
 

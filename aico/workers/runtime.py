@@ -11,6 +11,8 @@ from uuid import UUID
 
 import redis
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from aico.core.errors import Unavailable
 from aico.core.settings import Settings, get_settings
@@ -55,7 +57,11 @@ def get_runtime() -> Runtime:
     database = Database(settings.database_url, max_size=8, application=f"aico-worker-{os.getpid()}")
     database.open()
     client = redis.Redis.from_url(
-        settings.redis_url.get_secret_value(), decode_responses=True, socket_timeout=5, socket_connect_timeout=3
+        settings.redis_url.get_secret_value(),
+        decode_responses=True,
+        socket_timeout=5,
+        socket_connect_timeout=3,
+        retry=Retry(NoBackoff(), 1),  # a stale connection is replaced; an outage must not hold up answers
     )
     return Runtime(settings, database, client)
 

@@ -2,6 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from aico.core.settings import Settings
 from aico.store.blocking import Database
@@ -20,6 +22,6 @@ def runtime(settings: Settings, database: Database) -> Iterator[Runtime]:
 @pytest.fixture
 def deaf_runtime(settings: Settings, database: Database) -> Iterator[Runtime]:
     """A worker's runtime whose Redis is gone."""
-    client = redis.Redis(port=9, socket_connect_timeout=0.2)
+    client = redis.Redis(port=9, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0))
     yield Runtime(settings, database, client)
     client.close()

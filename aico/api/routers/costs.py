@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from aico.api.problems import documented
 from aico.api.schemas import CostRow, CostSummary
 from aico.api.services import Held, Reader
 from aico.store import ledger
@@ -15,7 +16,7 @@ from aico.store.scope import Scope
 router = APIRouter(tags=["costs and models"])
 
 
-@router.get("/costs/summary")
+@router.get("/costs/summary", responses=documented(401, 403, 422, 503))
 async def cost_summary(
     held: Held,
     principal: Reader,

@@ -1,13 +1,14 @@
 """Jobs: submit, poll, wait, list; and `chat`, which submits and waits."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
 from aico.api.auth import Principal
-from aico.api.schemas import JobPage, JobRequest, JobView, Problem
+from aico.api.problems import documented
+from aico.api.schemas import JobPage, JobRequest, JobView
 from aico.api.services import Held, Reader, Services, Writer
 from aico.core.errors import NotFound
 from aico.core.jobs import JobStatus
@@ -23,21 +24,12 @@ router = APIRouter(tags=["jobs"])
 
 Wait = Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for the job to end.")]
 
-_BAD_INPUT: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {"application/problem+json": {}}, "description": description}
-    for status, description in (
-        (400, "Malformed JSON or text that cannot be stored"),
-        (401, "No valid API key or token"),
-        (403, "Not allowed for this tenant or role"),
-        (404, "No such model or job"),
-        (413, "Prompt or body too large"),
-        (422, "Well-formed, but not a request that can be answered"),
-        (503, "A dependency does not answer; try again"),
-    )
-}
+_SUBMIT_PROBLEMS = documented(400, 401, 403, 404, 413, 422, 503)
+_READ_PROBLEMS = documented(401, 403, 404, 422, 503)
+_LIST_PROBLEMS = documented(401, 403, 422, 503)
 
 
-@router.post("/v1/jobs", status_code=202, response_model=JobView, responses=_BAD_INPUT)
+@router.post("/v1/jobs", status_code=202, response_model=JobView, responses=_SUBMIT_PROBLEMS)
 async def submit_job(request: JobRequest, held: Held, principal: Writer) -> Response:
     """Store a prompt as a durable job. An identical earlier request is answered at once: `status` says so."""
     job = held.admission.admit(principal, request)
@@ -45,14 +37,14 @@ async def submit_job(request: JobRequest, held: Held, principal: Writer) -> Resp
     return _rendered(_accepted(job, stored), 202)
 
 
-@router.get("/v1/jobs/{job_id}", response_model=JobView, responses=_BAD_INPUT)
+@router.get("/v1/jobs/{job_id}", response_model=JobView, responses=_READ_PROBLEMS)
 async def get_job(job_id: UUID, held: Held, principal: Reader, wait: Wait = 0) -> Response:
     """Read a job; with `wait`, as soon as it has ended or the time is up."""
     view = await _ended_or_late(held, principal, job_id, wait)
     return _rendered(view, 200)
 
 
-@router.get("/v1/jobs", responses=_BAD_INPUT)
+@router.get("/v1/jobs", responses=_LIST_PROBLEMS)
 async def list_jobs(
     held: Held,
     principal: Reader,
@@ -69,7 +61,7 @@ async def list_jobs(
 
 
 @router.post("/chat", include_in_schema=False)
-@router.post("/v1/chat", response_model=JobView, responses={**_BAD_INPUT, 202: {"model": JobView}})
+@router.post("/v1/chat", response_model=JobView, responses={**_SUBMIT_PROBLEMS, 202: {"model": JobView}})
 async def chat(request: JobRequest, held: Held, principal: Writer, wait: Wait = MAX_WAIT_SECONDS) -> Response:
     """Submit and wait. 200 with the ended job, or 202 with one to be polled when the time is up first."""
     job = held.admission.admit(principal, request)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from fastapi import APIRouter
 
+from aico.api.problems import documented
 from aico.api.schemas import ModelView, ProvidersView, ProviderView
 from aico.api.services import Held, Reader
 from aico.core.money import CENTS_PER_DOLLAR, MILLION
@@ -17,7 +18,7 @@ _SAMPLE = 1000  # tokens: small enough for the first step of a tiered price
 router = APIRouter(tags=["costs and models"])
 
 
-@router.get("/providers")
+@router.get("/providers", responses=documented(401, 403, 422, 503))
 async def list_providers(held: Held, _principal: Reader) -> ProvidersView:
     """Which providers are switched on, by which variable, and what their models can do and cost. O(models)."""
     catalogue = held.catalogue

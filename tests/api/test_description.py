@@ -1,0 +1,111 @@
+"""What the API says about itself: providers, the OpenAPI document, and who may call it from a browser."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+import pytest
+from api.conftest import PROBLEM, Connect, serving
+
+from aico.core.settings import Settings
+from aico.routing.catalogue import Catalogue
+
+SITE = "https://dashboard.example"
+NATIVE = {"/v1/jobs", "/v1/jobs/{job_id}", "/v1/chat", "/costs/summary", "/providers"}
+
+
+@pytest.fixture(scope="module")
+def with_site(base_settings: Settings) -> Iterator[str]:
+    with serving(base_settings.model_copy(update={"cors_origins": (SITE,)})) as url:
+        yield url
+
+
+@pytest.fixture
+def document(connect: Connect, service: str) -> dict[str, Any]:
+    found: dict[str, Any] = connect(service).get("/openapi.json").json()
+    return found
+
+
+def test_providers_say_what_is_on_and_what_would_switch_the_rest_on(
+    api: httpx2.Client, base_settings: Settings
+) -> None:
+    body = api.get("/providers").json()
+    on = {provider["name"]: provider["configured"] for provider in body["providers"]}
+    assert [name for name, configured in on.items() if configured] == ["local"]
+    switches = {provider["name"]: provider["switched_on_by"] for provider in body["providers"]}
+    assert switches["anthropic"] == "ANTHROPIC_API_KEY"
+    assert len(set(switches.values())) == len(switches)
+    listed = {model for provider in body["providers"] for model in provider["models"]}
+    assert listed == set(Catalogue.from_settings(base_settings).known)
+    (local,) = body["models"]
+    assert (local["id"], local["context_window"], local["max_output"]) == ("smollm2-135m", 8192, 2048)
+
+
+def test_prices_are_dollars_per_million_tokens(connect: Connect, base_settings: Settings, api: httpx2.Client) -> None:
+    assert Decimal(api.get("/providers").json()["models"][0]["input_dollars_per_million"]) > 0
+    key = api.headers["Authorization"].removeprefix("Bearer ")
+    secret = "a key that must stay here"
+    with serving(Settings(**{**dict(base_settings), "openai_api_key": secret}, _env_file=None)) as url:
+        response = connect(url, key).get("/providers")
+    (model,) = [model for model in response.json()["models"] if model["id"] == "gpt-5.4"]
+    assert Decimal(model["output_dollars_per_million"]) > Decimal(model["input_dollars_per_million"]) > 1
+    assert secret not in response.text
+
+
+def test_every_native_route_describes_its_answers_and_its_errors(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+    assert paths.keys() >= NATIVE
+    for path in NATIVE:
+        for operation in paths[path].values():
+            assert operation["description"]
+            responses = operation["responses"]
+            assert {"401", "403", "422", "503"} <= responses.keys(), path
+            for status, response in responses.items():
+                media = "application/json" if status.startswith("2") else PROBLEM
+                name = response["content"][media]["schema"]["$ref"].rpartition("/")[2]
+                assert document["components"]["schemas"][name]["properties"]
+                assert status.startswith("2") or name == "Problem"
+
+
+def test_a_submit_shows_examples_and_the_lot_of_refusals(document: dict[str, Any]) -> None:
+    for path in ("/v1/jobs", "/v1/chat"):
+        operation = document["paths"][path]["post"]
+        assert {"202", "400", "404", "413"} <= operation["responses"].keys()
+        reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        assert reference == "#/components/schemas/JobRequest"
+        assert operation["security"]
+    schemas = document["components"]["schemas"]
+    assert schemas["JobRequest"]["examples"]
+    assert schemas["JobView"]["examples"]
+    assert "HTTPValidationError" not in schemas  # refusals have one shape
+
+
+def test_the_examples_are_accepted(document: dict[str, Any], api: httpx2.Client) -> None:
+    examples = document["components"]["schemas"]["JobRequest"]["examples"]
+    assert [api.post("/v1/jobs", json=example).status_code for example in examples] == [202] * len(examples)
+
+
+def test_a_browser_elsewhere_may_not_call(connect: Connect, service: str) -> None:
+    client = connect(service, Origin=SITE)
+    assert "Access-Control-Allow-Origin" not in client.get("/health/live").headers
+    preflight = client.options("/v1/jobs", headers={"Access-Control-Request-Method": "POST"})
+    assert preflight.status_code == 405
+    assert "Access-Control-Allow-Origin" not in preflight.headers
+
+
+def test_a_configured_site_may_call(connect: Connect, with_site: str) -> None:
+    client = connect(with_site, Origin=SITE)
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,x-tenant-id"}
+    preflight = client.options("/v1/jobs", headers=asked)
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Origin"] == SITE
+    refused = client.post("/v1/jobs", json={"prompt": "x"})
+    assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, SITE)
+    too_large = client.post("/v1/jobs", content=b"x" * 1_000_001)
+    assert (too_large.status_code, too_large.headers["Access-Control-Allow-Origin"]) == (413, SITE)
+
+
+def test_another_site_may_not(connect: Connect, with_site: str) -> None:
+    response = connect(with_site, Origin="https://elsewhere.example").get("/health/live")
+    assert "Access-Control-Allow-Origin" not in response.headers

@@ -1,0 +1,73 @@
+from uuid import uuid4
+
+import pytest
+from builders import completed, new_job
+from conftest import Tenant
+
+from aico.core.errors import Unavailable
+from aico.core.jobs import CacheMode
+from aico.store import jobs
+from aico.store.scope import Scope
+from aico.workers.finish import finish
+from aico.workers.health import alive
+from aico.workers.leases import Leases
+from aico.workers.queue import DONE_CHANNEL, to_embed
+from aico.workers.runtime import HEARTBEAT_PREFIX, Runtime, patiently
+
+
+def test_what_ended_is_announced_and_bells_are_rung_in_one_trip(runtime: Runtime) -> None:
+    job = uuid4()
+    with runtime.redis.pubsub() as subscription:  # type: ignore[no-untyped-call]
+        subscription.subscribe(DONE_CHANNEL)
+        assert subscription.get_message(timeout=2)
+        runtime.tell(bells=[to_embed(uuid4(), job)], ended=[job])
+        message = subscription.get_message(timeout=2)
+    assert message is not None
+    assert message["data"] == str(job)
+    assert runtime.redis.llen("embed") == 1
+
+
+def test_a_redis_that_is_away_fails_nothing(deaf_runtime: Runtime, tenant: Tenant) -> None:
+    job = new_job("deaf")
+    scope = Scope.tenant(tenant.id)
+    deaf_runtime.database.run(scope, jobs.submit(tenant.id, [job]))
+    assert finish(deaf_runtime, tenant.id, [completed(job.id, 0)]) == [job.id]
+    assert not alive(deaf_runtime.redis, "embed")
+
+
+def test_a_heartbeat_shows_that_a_worker_lives(runtime: Runtime) -> None:
+    assert not alive(runtime.redis, "route")
+    runtime.redis.set(f"{HEARTBEAT_PREFIX}:route:1", "0")
+    assert alive(runtime.redis, "route")
+
+
+def test_patience_ends() -> None:
+    tries = []
+
+    def attempt() -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise Unavailable("away")
+        return "back"
+
+    assert patiently(attempt) == "back"
+
+    def never() -> str:
+        raise Unavailable("away")
+
+    with pytest.raises(Unavailable):
+        patiently(never, seconds=0.1)
+
+
+def test_a_lease_that_another_worker_took_is_known_as_lost(runtime: Runtime, tenant: Tenant) -> None:
+    job = new_job("leased", mode=CacheMode.EXACT)
+    scope = Scope.tenant(tenant.id)
+    runtime.database.run(scope, jobs.submit(tenant.id, [job]))
+    (claim,) = runtime.database.run(scope, jobs.claim(tenant.id, job.id, 30))
+    leases = Leases(runtime)
+    with leases.holding(claim):
+        leases.renew()
+        assert not leases.lost(claim)
+        assert finish(runtime, tenant.id, [completed(claim.id, claim.fence)]) == [claim.id]
+        leases.renew()
+        assert leases.lost(claim)

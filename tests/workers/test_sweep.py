@@ -1,0 +1,66 @@
+"""What the sweeper puts right, with the real database and Redis."""
+
+import time
+
+import pytest
+from builders import new_job
+from conftest import Tenant
+
+from aico.core.jobs import CacheMode, JobClass, JobStatus
+from aico.store import jobs
+from aico.store.jobs import NewJob
+from aico.store.scope import Scope
+from aico.workers import sweep
+from aico.workers.queue import pushes, to_route
+from aico.workers.runtime import Runtime
+from aico.workers.sweep import EPOCH_KEY, Sweeper
+
+
+@pytest.fixture
+def sweeper(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Sweeper:
+    """Past its first sweep, on which it always rings for everything."""
+    monkeypatch.setattr(sweep, "QUIET_SECONDS", 0.05)
+    swept = Sweeper(runtime)
+    swept.sweep()
+    runtime.redis.delete("embed", "interactive", "standard", "batch", "record")
+    return swept
+
+
+def store(runtime: Runtime, tenant: Tenant, job: NewJob) -> NewJob:
+    runtime.database.run(Scope.tenant(tenant.id), jobs.submit(tenant.id, [job]))
+    return job
+
+
+def status(runtime: Runtime, tenant: Tenant, job: NewJob) -> JobStatus:
+    return runtime.database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, job.id))[0].status
+
+
+def rung(runtime: Runtime, queue: str, job: NewJob) -> int:
+    return sum(str(job.id) in message for message in runtime.redis.lrange(queue, 0, -1))
+
+
+def test_a_lost_bell_is_rung_again_once(runtime: Runtime, sweeper: Sweeper, tenant: Tenant) -> None:
+    job = store(runtime, tenant, new_job("lost", mode=CacheMode.EXACT, job_class=JobClass.BATCH))
+    time.sleep(0.1)
+    sweeper.sweep()
+    assert rung(runtime, "batch", job) == 1
+    time.sleep(0.1)
+    sweeper.sweep()  # now a message waits in the queue: the worker is busy, the bell is not lost
+    assert rung(runtime, "batch", job) == 1
+
+
+def test_bells_are_rung_at_once_when_redis_lost_its_data(runtime: Runtime, sweeper: Sweeper, tenant: Tenant) -> None:
+    job = store(runtime, tenant, new_job("flushed", mode=CacheMode.EXACT))
+    for queue, messages in pushes([to_route(tenant.id, job.id, JobClass.INTERACTIVE)]).items():
+        runtime.redis.lpush(queue, *messages)
+    runtime.redis.flushdb()
+    sweeper.sweep()
+    assert runtime.redis.exists(EPOCH_KEY)
+    assert rung(runtime, "interactive", job) == 1
+
+
+def test_overdue_jobs_end(runtime: Runtime, sweeper: Sweeper, tenant: Tenant) -> None:
+    job = store(runtime, tenant, new_job("overdue", timeout_seconds=0.01))
+    time.sleep(0.05)
+    sweeper.sweep()
+    assert status(runtime, tenant, job) is JobStatus.EXPIRED
