@@ -24,8 +24,9 @@ class Refused(AicoError):
 
 
 class Client:
-    def __init__(self, url: str, key: str, *, patience_seconds: float = 60) -> None:
-        self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_POLL_SECONDS + 15)
+    def __init__(self, url: str, key: str | None = None, *, patience_seconds: float = 60) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx2.Client(base_url=url, headers=headers, timeout=_POLL_SECONDS + 15)
         self._patience = patience_seconds
 
     @classmethod

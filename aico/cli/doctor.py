@@ -110,7 +110,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
 
 def _api(settings: Settings) -> Finding:
     try:
-        with Client(settings.cost_optimizer_api_url, "") as client:
+        with Client(settings.cost_optimizer_api_url) as client:
             health = client.health()
     except AicoError as error:
         return Finding(Verdict.NOTE, "API", f"{error.detail}; start it with `aico up`")

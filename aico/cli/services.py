@@ -80,7 +80,7 @@ def health(name: Annotated[str, typer.Argument(help="api, sweep or a worker's na
     """Exit with 0 if this part of the product is well."""
     settings = get_settings()
     if name == "api":
-        with Client(settings.cost_optimizer_api_url, "") as client:
+        with Client(settings.cost_optimizer_api_url) as client:
             state = client.health()
         typer.echo(state["status"])
         well = state["status"] != "down"
