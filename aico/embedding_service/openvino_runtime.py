@@ -46,6 +46,9 @@ class OpenVINOEmbedder:
         self._request = compiled.create_infer_request()
         self._lock = Lock()
 
+    def reads(self, text: str) -> bool:
+        return self._tokeniser.reads(text)
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return embed_in_batches(texts, self._tokeniser, CPU_LIMITS, self._encode)
 

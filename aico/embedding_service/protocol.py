@@ -26,6 +26,9 @@ class Embedder(Protocol):
     @property
     def dimensions(self) -> int: ...
 
+    def reads(self, text: str) -> bool:
+        """Whether the vector stands for the whole text, with nothing beyond the model's limit or vocabulary."""
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), dimensions), each of length 1, in the order of the texts.
 

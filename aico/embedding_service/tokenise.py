@@ -12,6 +12,8 @@ from aico.embedding_service.protocol import DIMENSIONS
 # characters, all took 55.7 ms to tokenise and the first 4,096 took 1.0 ms.
 HEAD_CHARACTERS = 4096
 
+UNREAD = "[UNK]"  # WordPiece's, for rare characters such as emoji and for words of over 100 characters
+
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
@@ -39,10 +41,19 @@ class Tokeniser:
         tokenizer.no_padding()
         self._tokenizer = tokenizer
         self._pad_id = pad_id
+        self._unknown = tokenizer.token_to_id(UNREAD)  # None where a vocabulary lacks nothing
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Raises InvalidInput for a text that is not valid Unicode, with its position as `param`."""
         return [self._encode_one(text, index) for index, text in enumerate(texts)]
+
+    def reads(self, text: str) -> bool:
+        """Whether no token of the text is cut off, and none stands for something that the vocabulary lacks."""
+        head = _head(text)
+        if len(head) < len(text):
+            return False
+        encoding = self._run(head)
+        return not encoding.overflowing and self._unknown not in encoding.ids
 
     def pad(self, encoded: Sequence[Sequence[int]]) -> TokenBatch:
         shape = (len(encoded), max(map(len, encoded)))

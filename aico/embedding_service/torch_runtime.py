@@ -65,6 +65,9 @@ class TorchEmbedder:
             self._model.half()
         self._lock = Lock()
 
+    def reads(self, text: str) -> bool:
+        return self._tokeniser.reads(text)
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return embed_in_batches(texts, self._tokeniser, self._limits, self._encode)
 

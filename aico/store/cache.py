@@ -1,6 +1,6 @@
 """Statements about the semantic cache."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,8 +26,10 @@ class Match:
     similarity: float
 
 
-def probe(tenant: UUID, jobs: Sequence[ToEmbed], vectors: NDArray[np.float32], model: str) -> Statement[Match]:
-    """For each job its best match, if any. `vectors` has shape (jobs, 384), L2-normalised.
+def probe(
+    tenant: UUID, jobs: Sequence[ToEmbed], vectors: Iterable[NDArray[np.float32]], model: str
+) -> Statement[Match]:
+    """For each job its best match, if any. Vectors have 384 numbers and are L2-normalised.
 
     Exact search: linear in the rows of each job's namespace.
     """

@@ -1,6 +1,6 @@
 """Statements about jobs. What each does in the database stands in `jobs.sql`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -115,13 +115,15 @@ class Waiting:
     job_class: JobClass
 
 
-def advance(tenant: UUID, jobs: Sequence[ToEmbed], vectors: NDArray[np.float32], model: str) -> Statement[Waiting]:
-    """Keep the vectors, shape (jobs, 384), and hand the jobs on to routing."""
+def advance(
+    tenant: UUID, jobs: Sequence[ToEmbed], vectors: Iterable[NDArray[np.float32] | None], model: str
+) -> Statement[Waiting]:
+    """Keep each job's vector of 384 numbers, if it has one, and hand the jobs on to routing."""
     params = {
         "tenant": tenant,
         "ids": [job.id for job in jobs],
         "fences": [job.fence for job in jobs],
-        "embeddings": [HalfVector(vector) for vector in vectors],
+        "embeddings": [None if vector is None else HalfVector(vector) for vector in vectors],
         "model": model,
     }
     return Statement(_SQL["advance"], params, lambda row: Waiting(row["id"], JobClass(row["class"])))

@@ -27,6 +27,7 @@ from aico.workers.queue import TaskName, by_tenant, to_route
 from aico.workers.runtime import Runtime, get_runtime, patiently
 
 FREE = Decimal(0)
+Vector = NDArray[np.float32]
 
 
 @cache
@@ -51,7 +52,7 @@ def embed(messages: Sequence[tuple[str, str]]) -> None:
     if not texts:  # all these bells had rung before
         return
     started = time.monotonic()
-    vectors = embedder().embed(texts)
+    vectors = vectors_of(texts)
     offset = 0
     for tenant, batch in zip(wanted, found, strict=True):
         if batch:
@@ -59,22 +60,35 @@ def embed(messages: Sequence[tuple[str, str]]) -> None:
         offset += len(batch)
 
 
+def vectors_of(texts: Sequence[str]) -> list[Vector | None]:
+    """None for a text that the model does not wholly read: two of them may differ only in what it did not see."""
+    whole = [index for index, text in enumerate(texts) if embedder().reads(text)]
+    vectors: list[Vector | None] = [None] * len(texts)
+    for index, vector in zip(whole, embedder().embed([texts[index] for index in whole]), strict=True):
+        vectors[index] = vector
+    return vectors
+
+
 def _settle(
-    runtime: Runtime, tenant: UUID, batch: Sequence[ToEmbed], vectors: NDArray[np.float32], started: float
+    runtime: Runtime, tenant: UUID, batch: Sequence[ToEmbed], vectors: Sequence[Vector | None], started: float
 ) -> None:
     model = embedder().fingerprint
-    reading = [index for index, job in enumerate(batch) if job.cache_mode is CacheMode.SEMANTIC]
+    readers = [
+        (job, vector)
+        for job, vector in zip(batch, vectors, strict=True)
+        if job.cache_mode is CacheMode.SEMANTIC and vector is not None
+    ]
     matches: dict[UUID, Match] = {}
-    if reading:
-        probe = cache_store.probe(tenant, [batch[index] for index in reading], vectors[reading], model)
+    if readers:
+        probe = cache_store.probe(tenant, [job for job, _ in readers], [vector for _, vector in readers], model)
         matches = {match.job: match for match in patiently(lambda: runtime.database.run(Scope.tenant(tenant), probe))}
     latency_ms = int((time.monotonic() - started) * 1000)
     finish(
         runtime, tenant, [_hit(job, match, latency_ms) for job in batch if (match := matches.get(job.id)) is not None]
     )
-    missed = [index for index, job in enumerate(batch) if job.id not in matches]
+    missed = [(job, vector) for job, vector in zip(batch, vectors, strict=True) if job.id not in matches]
     if missed:
-        advance = jobs.advance(tenant, [batch[index] for index in missed], vectors[missed], model)
+        advance = jobs.advance(tenant, [job for job, _ in missed], [vector for _, vector in missed], model)
         waiting = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), advance))
         runtime.tell(bells=[to_route(tenant, job.id, job.job_class) for job in waiting])
 

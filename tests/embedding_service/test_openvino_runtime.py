@@ -87,3 +87,21 @@ def test_meaning_is_closer_than_wording(openvino_embedder: Embedder) -> None:
         ["How do I reset my password?", "I forgot my password, how can I change it?", "How do I bake my bread?"]
     )
     assert question @ paraphrase > question @ other + 0.3
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", True),
+        ("An ordinary question, with numbers: 48213, and accents: déjà vu?", True),
+        ("word " * 254, True),
+        ("word " * 255, False),
+        ("word " * 5000, False),
+        ("Decode this: " + "QmFzZTY0" * 20, False),
+        ("Is this good news? \N{PERSEVERING FACE}\N{ROLLING ON THE FLOOR LAUGHING}", False),
+    ],
+)
+def test_it_says_which_texts_it_does_not_wholly_read(
+    openvino_embedder: OpenVINOEmbedder, text: str, read: bool
+) -> None:
+    assert openvino_embedder.reads(text) is read

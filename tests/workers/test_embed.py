@@ -25,9 +25,13 @@ class KnownEmbedder:
     fingerprint: str = "known"
     dimensions: int = 384
 
+    def reads(self, text: str) -> bool:
+        return len(text) < 1000
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        self.calls.append(list(texts))
-        return np.stack([unit_vector(sum(map(ord, text.split()[0]))) for text in texts])
+        if texts:
+            self.calls.append(list(texts))
+        return np.reshape([unit_vector(sum(map(ord, text.split()[0]))) for text in texts], (-1, 384))
 
 
 @pytest.fixture
@@ -100,6 +104,20 @@ def test_one_call_embeds_for_all_tenants_and_hits_stay_apart(
     assert embedder.calls[-1] == ["france mine", "france theirs"]
     assert read(runtime, one, mine).status is JobStatus.COMPLETED
     assert read(runtime, two, theirs).status is JobStatus.QUEUED
+
+
+def test_what_the_model_does_not_wholly_read_is_never_matched_by_meaning(
+    runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant
+) -> None:
+    beginning = "contract " * 200
+    first, second = new_job(beginning + "We accept."), new_job(beginning + "We decline.")
+    embed.embed.run(store(runtime, tenant, first))
+    answer(runtime, tenant, first)
+    embed.embed.run(store(runtime, tenant, second))
+    assert read(runtime, tenant, second).status is JobStatus.QUEUED
+    assert embedder.calls == []
+    (same,) = runtime.database.run(Scope.tenant(tenant.id), jobs.submit(tenant.id, [new_job(beginning + "We accept.")]))
+    assert same.answer is not None
 
 
 def test_a_bell_that_rings_twice_changes_nothing(runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant) -> None:
