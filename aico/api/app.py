@@ -33,7 +33,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="AI Cost Optimizer", version=__version__, description=DESCRIPTION, lifespan=lifespan, redoc_url=None
     )
     problems.install(app)
-    if settings.cors_origins:
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    if settings.cors_origins:  # the outermost, so that a browser may read every refusal
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
@@ -41,7 +42,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-Tenant-Id"],
             expose_headers=["Location", "Retry-After"],
         )
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     for router in (jobs.router, costs.router, providers.router, health.router):
         app.include_router(router)
 

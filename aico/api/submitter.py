@@ -98,16 +98,21 @@ class Submitter:
 
     async def _ring(self) -> None:
         """Beside the transactions: a Redis that is away must not hold up submits."""
-        while self._bells:
-            bells, self._bells = self._bells, []
-            try:
-                async with self._broker.pipeline(transaction=False) as pipe:
-                    for queue, messages in pushes(bells).items():
-                        pipe.lpush(queue, *messages)
-                    await pipe.execute()
-            except RedisError as error:
-                log.warning("bells_not_rung", error=type(error).__name__, count=len(bells))  # the sweeper will
-        self._ringing = None
+        try:
+            while self._bells:
+                bells, self._bells = self._bells, []
+                await self._push(bells)
+        finally:
+            self._ringing = None  # whatever happened, the next bells find somebody to ring them
+
+    async def _push(self, bells: Sequence[Bell]) -> None:
+        try:
+            async with self._broker.pipeline(transaction=False) as pipe:
+                for queue, messages in pushes(bells).items():
+                    pipe.lpush(queue, *messages)
+                await pipe.execute()
+        except RedisError as error:
+            log.warning("bells_not_rung", error=type(error).__name__, count=len(bells))  # the sweeper will
 
 
 def bell_for(pending: _Pending, stored: Submitted) -> Bell:

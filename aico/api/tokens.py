@@ -47,7 +47,7 @@ class TokenVerifier:
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "sub", "aud", "role", *(["iss"] if self._issuer else [])]},
             )
-            if claims["role"] != _ROLE:
+            if claims["role"] != _ROLE or claims.get("is_anonymous"):
                 raise Unauthorized("this token is not a user's")
             return UUID(claims["sub"])
         except PyJWKClientConnectionError as error:

@@ -123,7 +123,7 @@ def _narrate(event: Event) -> None:
 def run() -> None:
     """Errors that a user can act on are one line; everything else keeps its traceback."""
     try:
-        app(standalone_mode=False)
+        app()
     except AicoError as error:
         err.print(f"[red]error:[/red] {error.detail}", highlight=False)
         sys.exit(EXIT_USAGE if isinstance(error, InvalidInput) else EXIT_ERROR)

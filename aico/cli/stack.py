@@ -15,7 +15,7 @@ import httpx2
 import redis
 
 from aico.cli.tenancy import ensure_key
-from aico.core.settings import STACK_FILE, Settings
+from aico.core.settings import STACK_FILE, Settings, checked
 from aico.embedded.child import Event, ProcessSpec
 from aico.embedded.local_model.launcher import LocalModelServer
 from aico.embedded.ports import LOOPBACK, free_port
@@ -172,7 +172,7 @@ def given(settings: Settings, name: str) -> bool:
 
 def operator_settings() -> Settings:
     """Settings without the addresses that an earlier `aico up` wrote down."""
-    return Settings(_env_file=".env")  # type: ignore[call-arg]  # pydantic-settings' own, unknown to mypy
+    return checked(lambda: Settings(_env_file=".env"))  # type: ignore[call-arg]  # pydantic-settings' own, unknown to mypy
 
 
 def _stop(supervisor: Supervisor, *_: object) -> None:

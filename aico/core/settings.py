@@ -1,11 +1,14 @@
 """Every setting that the environment or `.env` can change. Nothing else in the product reads the environment."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from aico.core.errors import InvalidInput
 
 STATE_DIR = Path(".aico")
 STACK_FILE = STATE_DIR / "stack.env"
@@ -80,4 +83,13 @@ class Settings(BaseSettings):
 
 @cache
 def get_settings() -> Settings:
-    return Settings()
+    """The settings of this process. Raises InvalidInput that names each variable that is not right."""
+    return checked(Settings)
+
+
+def checked(make: Callable[[], Settings]) -> Settings:
+    try:
+        return make()
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
+        raise InvalidInput("; ".join(faults)) from error

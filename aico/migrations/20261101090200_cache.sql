@@ -20,6 +20,7 @@ create table public.cache_vectors (
   model text not null,                    -- fingerprint of the embedding variant: only equals are compared
   entry_id uuid not null,
   embedding extensions.halfvec(384) not null,
+  expires_at timestamptz not null,        -- its entry's: an expired neighbour must not hide a live one
   primary key (tenant_id, entry_id),
   foreign key (tenant_id, entry_id) references public.cache_entries (tenant_id, id) on delete cascade
 );
@@ -42,10 +43,26 @@ language sql stable security invoker set search_path = '' as $$
     select v.entry_id, (-(v.embedding operator(extensions.<#>) query_embedding))::real as similarity
     from public.cache_vectors v
     where v.tenant_id = tenant and v.namespace = cache_namespace and v.model = embedding_model
+      and v.expires_at > now()
     order by v.embedding operator(extensions.<#>) query_embedding
     limit match_count
   ) nearest
   join public.cache_entries e on e.tenant_id = tenant and e.id = nearest.entry_id
-  where nearest.similarity >= similarity_threshold and e.expires_at > now()
+  where nearest.similarity >= similarity_threshold
   order by nearest.similarity desc
+$$;
+
+-- Deletes answers that may no longer be served, and their vectors with them. Returns how many.
+create function private.purge_expired_answers(batch_size integer) returns bigint
+language sql volatile security definer set search_path = '' as $$
+  with purged as (
+    delete from public.cache_entries e
+    using (
+      select l.tenant_id, l.id from public.cache_entries l where l.expires_at < now()
+      order by l.expires_at limit batch_size for update skip locked
+    ) expired
+    where e.tenant_id = expired.tenant_id and e.id = expired.id
+    returning 1
+  )
+  select count(*) from purged
 $$;

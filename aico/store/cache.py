@@ -52,3 +52,8 @@ def _match(row: Row) -> Match:
         routing=RoutingReport.model_validate(row["routing"]),
         similarity=row["similarity"],
     )
+
+
+def purge_expired(limit: int) -> Statement[int]:
+    """Delete up to `limit` answers that may no longer be served; returns how many there were."""
+    return Statement(_SQL["purge_expired"], {"limit": limit}, lambda row: row["purged"])

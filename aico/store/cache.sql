@@ -5,5 +5,5 @@ from unnest(%(ids)s::uuid[], %(namespaces)s::bytea[], %(embeddings)s::extensions
 cross join lateral public.match_cache_entries(
   %(tenant)s, p.namespace, %(model)s, p.embedding, p.threshold, 1) m
 
--- name: stats
-select entries, exact_hits, semantic_hits, calls, saved_cents from public.get_user_cache_stats()
+-- name: purge_expired
+select private.purge_expired_answers(%(limit)s) as purged

@@ -94,14 +94,15 @@ entry as (
   on conflict (tenant_id, fingerprint) do update
     set job_id = excluded.job_id, answer = excluded.answer, routing = excluded.routing, created_at = now(),
       expires_at = excluded.expires_at
-  returning id, job_id
+  returning id, job_id, expires_at
 ),
 vector as (
-  insert into public.cache_vectors (tenant_id, namespace, model, entry_id, embedding)
-  select %(tenant)s, p.namespace, p.embedding_model, e.id, p.embedding
+  insert into public.cache_vectors (tenant_id, namespace, model, entry_id, embedding, expires_at)
+  select %(tenant)s, p.namespace, p.embedding_model, e.id, p.embedding, e.expires_at
   from entry e join prior p on p.id = e.job_id
   where p.embedding is not null
-  on conflict (tenant_id, entry_id) do update set model = excluded.model, embedding = excluded.embedding
+  on conflict (tenant_id, entry_id) do update
+    set model = excluded.model, embedding = excluded.embedding, expires_at = excluded.expires_at
 ),
 event as (
   insert into public.ledger_outbox

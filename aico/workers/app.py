@@ -59,4 +59,4 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 kombu_guard.install()
 app = Celery("aico", set_as_current=False)
-app.config_from_object(configuration(get_settings()))
+app.add_defaults(lambda: configuration(get_settings()))  # read when it is first needed, not at import

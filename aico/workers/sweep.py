@@ -9,7 +9,7 @@ import structlog
 
 from aico.core.errors import Unavailable
 from aico.core.jobs import JobClass
-from aico.store import jobs, ledger
+from aico.store import cache, jobs, ledger
 from aico.store.jobs import LostBell
 from aico.store.scope import Scope
 from aico.workers.queue import Bell, Queue, to_embed, to_record, to_route
@@ -22,7 +22,7 @@ QUIET_SECONDS = 3.0  # a bell this old is lost if its queue is empty
 SILENT_SECONDS = 60.0  # and this old, even if it is not
 MAX_CLAIMS = 5
 BATCH = 500
-PARTITION_TICKS = 3600
+HOUSEKEEPING_TICKS = 60
 EPOCH_KEY = "aico:epoch"  # gone when Redis lost its data, and every bell with it
 
 
@@ -44,12 +44,17 @@ class Sweeper:
             stop.wait(TICK_SECONDS)
 
     def sweep(self) -> None:
-        if self._ticks % PARTITION_TICKS == 0:
-            self._runtime.database.run(Scope.system(), ledger.ensure_partitions())
+        if self._ticks % HOUSEKEEPING_TICKS == 0:
+            self._keep_house()
         self._ticks += 1
         self._end_overdue()
         self._ring_again()
         self._book_late()
+
+    def _keep_house(self) -> None:
+        self._runtime.database.run(Scope.system(), ledger.ensure_partitions())
+        while self._runtime.database.run(Scope.system(), cache.purge_expired(BATCH)) == [BATCH]:
+            log.info("expired_answers_purged", count=BATCH)
 
     def _end_overdue(self) -> None:
         ended = self._runtime.database.run(Scope.system(), jobs.end_overdue(max_claims=MAX_CLAIMS, limit=BATCH))

@@ -3,6 +3,7 @@
 import base64
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ OWN_REDIS_DATABASE = "7"  # no other test's workers take these messages
 DEAD_PORT = 9  # "discard": nothing listens there
 PROBLEM = "application/problem+json"
 _PATIENCE_SECONDS = 20
+_TLS = ssl.create_default_context()  # shared: reading the certificates takes longer than most tests
 
 Connect = Callable[..., httpx2.Client]
 
@@ -117,7 +119,7 @@ def connect() -> Iterator[Connect]:
 
         def make(url: str, credential: str | None = None, **headers: str) -> httpx2.Client:
             sent = {"Authorization": f"Bearer {credential}"} if credential else {}
-            client = httpx2.Client(base_url=url, headers={**sent, **headers}, timeout=_PATIENCE_SECONDS)
+            client = httpx2.Client(base_url=url, headers={**sent, **headers}, timeout=_PATIENCE_SECONDS, verify=_TLS)
             return clients.enter_context(client)
 
         yield make
@@ -215,7 +217,7 @@ def rung(broker: redis.Redis) -> Rung:
     return find
 
 
-def _arguments(message: str) -> list[str]:
+def _arguments(message: str | bytes) -> list[str]:
     body = json.loads(base64.b64decode(json.loads(message)["body"]))
     arguments: list[str] = body[0]
     return arguments

@@ -100,7 +100,8 @@ def test_an_exact_hit_saves_what_the_baseline_would_have_cost(
     body = api.get("/costs/summary").json()
     assert body["pending_events"] == 0
     (row,) = body["rows"]
-    assert (row["kind"], row["answered"], Decimal(row["cost_cents"])) == ("exact_hit", 1, 0)
+    assert (row["kind"], row["answered"]) == ("exact_hit", 1)
+    assert Decimal(row["cost_cents"]) == 0
     assert Decimal(body["saved_cents"]) == 2
 
 

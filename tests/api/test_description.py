@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 from api.conftest import PROBLEM, Connect, serving
+from pydantic import SecretStr
 
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
@@ -46,7 +47,8 @@ def test_prices_are_dollars_per_million_tokens(connect: Connect, base_settings: 
     assert Decimal(api.get("/providers").json()["models"][0]["input_dollars_per_million"]) > 0
     key = api.headers["Authorization"].removeprefix("Bearer ")
     secret = "a key that must stay here"
-    with serving(Settings(**{**dict(base_settings), "openai_api_key": secret}, _env_file=None)) as url:
+    switched_on = base_settings.model_copy(update={"openai_api_key": SecretStr(secret)})
+    with serving(switched_on) as url:
         response = connect(url, key).get("/providers")
     (model,) = [model for model in response.json()["models"] if model["id"] == "gpt-5.4"]
     assert Decimal(model["output_dollars_per_million"]) > Decimal(model["input_dollars_per_million"]) > 1

@@ -30,6 +30,7 @@ def test_pages_are_complete_and_newest_first(api: httpx2.Client) -> None:
         after = {"after": page["next"]}
     assert seen == submitted[::-1]
     assert sizes == [2, 2, 1]
+    assert not api.get("/v1/jobs", params={"limit": "5"}).json()["has_more"]  # just full
 
 
 def test_a_new_job_does_not_shift_the_next_page(api: httpx2.Client) -> None:

@@ -124,6 +124,29 @@ def test_an_expired_answer_is_not_served(database: Database, tenant: Tenant) -> 
     assert store(database, tenant, new_job("expires"))[0].answer is None
 
 
+def test_an_expired_neighbour_does_not_hide_a_live_answer(database: Database, tenant: Tenant) -> None:
+    scope = Scope.tenant(tenant.id)
+    expired = new_job("expired neighbour")
+    store(database, tenant, expired)
+    advance(database, tenant, expired.id, seed=5)
+    (held,) = claim(database, tenant, expired.id)
+    database.run(scope, jobs.finish(tenant.id, [ending_of(held, text="old")], 0))
+    live = new_job("live neighbour")
+    store(database, tenant, live)
+    found = to_embed(database, tenant, live.id)
+    nearly = unit_vector(5) + np.float32(0.1) * unit_vector(6)
+    nearly /= np.linalg.norm(nearly)
+    database.run(scope, jobs.advance(tenant.id, found, [nearly], "variant"))
+    finish(database, tenant, ending_of(claim(database, tenant, live.id)[0], text="new"))
+    asking = new_job("asking")
+    store(database, tenant, asking)
+    probe = cache.probe(tenant.id, to_embed(database, tenant, asking.id), [unit_vector(5)], "variant")
+    assert [match.answer.text for match in database.run(scope, probe)] == ["new"]
+    assert database.run(Scope.system(), cache.purge_expired(1000)) != [0]
+    assert database.run(Scope.system(), cache.purge_expired(1000)) == [0]
+    assert [match.answer.text for match in database.run(scope, probe)] == ["new"]
+
+
 def test_an_answer_that_must_not_be_kept_is_not(database: Database, tenant: Tenant) -> None:
     job = new_job("not kept", mode=CacheMode.EXACT)
     store(database, tenant, job)

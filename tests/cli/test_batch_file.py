@@ -1,0 +1,45 @@
+"""The file of a batch: every fault is named with its line before anything is sent."""
+
+from pathlib import Path
+
+import pytest
+from cli.conftest import Aico, FakeApi
+
+from aico.cli.batch import read_lines
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"prompt": "a"}\n\n{"prompt": \n', ":3: not JSON"),
+        (b'{"prompt": "a"}\n{"text": "b"}\n', ":2: each line is an object"),
+        (b'{"prompt": "a"}\n["b"]\n', ":2: each line is an object"),
+        (b'{"prompt": "a"}\n"b"\n', ":2: each line is an object"),
+        (b'{"id": "x", "prompt": "a"}\n{"id": "x", "prompt": "b"}\n', ":2: the id 'x' stands there twice"),
+        (b'{"id": 2, "prompt": "a"}\n{"prompt": "b"}\n', ":2: the id '2' stands there twice"),
+        (b"", "holds no requests"),
+        (b"\n \n", "holds no requests"),
+        (b'{"prompt": "\xff"}\n', "is not UTF-8"),
+    ],
+)
+def test_a_fault_is_named_and_nothing_is_sent(
+    aico: Aico, fake_api: FakeApi, tmp_path: Path, content: bytes, message: str
+) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_bytes(content)
+    outcome = aico("batch", str(file), "-o", "out.jsonl")
+    assert outcome.code == 2
+    assert message in outcome.err.replace("\n", "")
+    assert "Traceback" not in outcome.err
+    assert fake_api.received == []
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_lines_keep_their_ids_and_the_rest_is_the_request(tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text(
+        '{"id": "a", "prompt": "p", "max_tokens": 5, "relation": {"kind": "repeat"}}\n\n{"messages": []}\n', "utf-8"
+    )
+    named, numbered = read_lines(file)
+    assert (named.id, named.request) == ("a", {"prompt": "p", "max_tokens": 5})
+    assert (numbered.id, numbered.request) == ("3", {"messages": []})

@@ -1,0 +1,106 @@
+"""Every command explains itself; answers go to standard output, everything else to standard error."""
+
+import io
+import json
+import sys
+
+import pytest
+import typer
+from cli.conftest import KEY, Aico, FakeApi
+from typer.testing import CliRunner
+
+from aico import __version__
+from aico.cli.main import app
+
+
+def _commands(command: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The command and everything below it."""
+    below: dict[str, object] = getattr(command, "commands", {})
+    return [path, *(found for name, child in below.items() for found in _commands(child, (*path, name)))]
+
+
+COMMANDS = _commands(typer.main.get_command(app))
+
+
+def test_no_command_is_missed() -> None:
+    expected = {"up", "demo", "submit", "watch", "batch", "report", "doctor", "migrate", "serve", "worker", "sweep"}
+    assert {path[0] for path in COMMANDS if path} >= {*expected, "flower", "health", "keys"}
+    assert {("keys", name) for name in ("create", "ls", "revoke")} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(aico: Aico, path: tuple[str, ...]) -> None:
+    outcome = aico(*path, "--help")
+    assert outcome.code == 0
+    assert "Usage:" in outcome.out
+    assert outcome.err == ""
+
+
+def test_the_version(aico: Aico) -> None:
+    assert aico("--version").out.strip() == __version__
+
+
+def test_an_answer_goes_to_standard_output_and_how_to_standard_error(aico: Aico, fake_api: FakeApi) -> None:
+    outcome = aico("submit", "hello", "--system", "be brief", "--max-tokens", "9", "--class", "standard")
+    assert (outcome.code, outcome.out) == (0, "HELLO\n")
+    assert outcome.err.strip() == "called, local/small, cost $0.005000, saved $0.015000 against large"
+    assert fake_api.received == [
+        {"prompt": "hello", "model": "auto", "class": "standard", "system": "be brief", "max_tokens": 9}
+    ]
+    assert KEY not in outcome.out + outcome.err
+
+
+def test_the_whole_job_as_json(aico: Aico, fake_api: FakeApi) -> None:
+    outcome = aico("submit", "hello", "--json")
+    assert json.loads(outcome.out)["answer"]["text"] == "HELLO"
+    assert outcome.err == ""
+
+
+def test_without_waiting_the_id_is_printed_and_can_be_watched(aico: Aico, fake_api: FakeApi) -> None:
+    job = aico("submit", "later", "--no-wait").out.strip()
+    assert job == "job-0"
+    assert aico("watch", job).out == "LATER\n"
+
+
+def test_a_prompt_from_standard_input(aico: Aico, fake_api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("piped"))
+    assert aico("submit", "-").out == "PIPED\n"
+
+
+def test_a_refusal_is_one_line(aico: Aico, fake_api: FakeApi) -> None:
+    fake_api.refused = {"this"}
+    outcome = aico("submit", "this")
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", "error: no this here\n")
+
+
+def test_a_job_that_failed_says_why(aico: Aico, fake_api: FakeApi) -> None:
+    fake_api.failing = {"this"}
+    outcome = CliRunner().invoke(app, ["submit", "this"])
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert outcome.stderr.strip() == "failed: nobody answers this"
+
+
+def test_without_a_key_the_remedy_is_named(aico: Aico, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AICO_API_KEY", raising=False)
+    outcome = aico("submit", "hello")
+    assert outcome.code == 1
+    assert "AICO_API_KEY" in outcome.err
+
+
+def test_a_part_that_does_not_exist(aico: Aico) -> None:
+    for command in ("worker", "health"):
+        outcome = aico(command, "nobody")
+        assert outcome.code == 2
+        assert "'nobody'" in outcome.err
+
+
+def test_the_script_passes_a_commands_exit_code_on(aico: Aico, fake_api: FakeApi) -> None:
+    fake_api.failing = {"this"}
+    assert aico("submit", "this").code == 1
+
+
+@pytest.mark.parametrize("arguments", [("no-such-command",), ("submit",), ("submit", "x", "--max-tokens", "0")])
+def test_a_command_that_makes_no_sense_is_told_so_in_words(aico: Aico, arguments: tuple[str, ...]) -> None:
+    outcome = aico(*arguments)
+    assert outcome.code == 2
+    assert "Traceback" not in outcome.err
