@@ -30,7 +30,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             yield {"services": services}
 
     app = FastAPI(
-        title="AI Cost Optimizer", version=__version__, description=DESCRIPTION, lifespan=lifespan, redoc_url=None
+        title="AI Cost Optimizer",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        max_body_size=None,  # BodyLimit instead: its refusals are problems like all others, and carry CORS headers
     )
     problems.install(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, cast
 
 import redis.asyncio
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -71,29 +71,32 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         await database.close()
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
+    """A coroutine only because a plain function would be run in a thread for each request."""
     return cast("Services", request.state.services)
 
 
+class Credential(HTTPBearer):
+    """Resolves whoever asks, and shows in the OpenAPI document how to."""
+
+    def __init__(self, *, writes: bool) -> None:
+        super().__init__(
+            scheme_name="Credential",
+            description="An API key (`aico_live_…`) or a Supabase access token."
+            " Users who belong to several tenants name one in the `X-Tenant-Id` header.",
+            auto_error=False,
+        )
+        self._writes = writes
+
+    async def __call__(self, request: Request) -> Principal:  # type: ignore[override]
+        authenticator = (await services(request)).authenticator
+        headers = request.headers
+        principal = await authenticator.principal(headers.get("authorization"), headers.get("x-tenant-id"))
+        if self._writes and not principal.may_write:
+            raise Forbidden("viewers cannot submit jobs")
+        return principal
+
+
 Held = Annotated[Services, Depends(services)]
-
-_documented = HTTPBearer(auto_error=False, description="An API key (`aico_live_…`) or a Supabase access token.")
-
-
-async def reader(
-    held: Held,
-    _shown: Annotated[object, Depends(_documented)],
-    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
-    x_tenant_id: Annotated[str | None, Header(description="For users who belong to several tenants.")] = None,
-) -> Principal:
-    return await held.authenticator.principal(authorization, x_tenant_id)
-
-
-async def writer(principal: Annotated[Principal, Depends(reader)]) -> Principal:
-    if not principal.may_write:
-        raise Forbidden("viewers cannot submit jobs")
-    return principal
-
-
-Reader = Annotated[Principal, Depends(reader)]
-Writer = Annotated[Principal, Depends(writer)]
+Reader = Annotated[Principal, Depends(Credential(writes=False))]
+Writer = Annotated[Principal, Depends(Credential(writes=True))]

@@ -24,7 +24,6 @@ class AsyncDatabase:
             timeout=5,
             kwargs=connect_arguments(application),
             configure=configure_async,
-            check=AsyncConnectionPool.check_connection,
             open=False,
         )
 
@@ -40,7 +39,7 @@ class AsyncDatabase:
     async def run_each(self, work: Sequence[tuple[Scope, Statement[T]]]) -> list[list[T]]:
         """See `blocking.Database.run_each`."""
         try:
-            async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
+            async with self._pool.connection() as connection, connection.pipeline():
                 cursors = []
                 for scope, statement in work:
                     await connection.execute(ENTER, scope.params)
@@ -51,4 +50,5 @@ class AsyncDatabase:
                 for (_, statement), cursor in zip(work, cursors, strict=True)
             ]
         except psycopg.OperationalError as error:
+            await self._pool.check()
             raise Unavailable("the database does not answer") from error

@@ -24,7 +24,6 @@ class Database:
             timeout=10,
             kwargs=connect_arguments(application),
             configure=configure,
-            check=ConnectionPool.check_connection,
             open=False,
         )
 
@@ -43,7 +42,8 @@ class Database:
         Raises Unavailable when Postgres cannot be reached; nothing has then been committed, as far as is known.
         """
         try:
-            with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
+            # A pipeline on an autocommit connection is one implicit transaction, sent and answered at once.
+            with self._pool.connection() as connection, connection.pipeline():
                 cursors = []
                 for scope, statement in work:
                     connection.execute(ENTER, scope.params)
@@ -54,4 +54,5 @@ class Database:
                 for (_, statement), cursor in zip(work, cursors, strict=True)
             ]
         except psycopg.OperationalError as error:
+            self._pool.check()  # the others may have died with it
             raise Unavailable("the database does not answer") from error

@@ -35,8 +35,13 @@ def embedder() -> Embedder:
     return load_embedder(get_runtime().settings)
 
 
-@app.task(name=TaskName.EMBED.value, base=MicroBatch)
-def embed(messages: Sequence[tuple[str, str]]) -> None:
+class EmbedBatch(MicroBatch):
+    abstract = True
+    limit = 16
+
+
+@app.task(name=TaskName.EMBED.value, base=EmbedBatch)
+def embed(messages: Sequence[tuple[str, ...]]) -> None:
     """One call for all tenants' texts, then one transaction a tenant."""
     runtime = get_runtime()
     wanted = by_tenant(messages)

@@ -37,6 +37,9 @@ class TaskName(StrEnum):
     RECORD = "aico.record"
 
 
+JOBS_IN_A_MESSAGE = {TaskName.EMBED: 8, TaskName.RECORD: 100}  # elsewhere one: a job is a thread's work
+
+
 @dataclass(frozen=True, slots=True)
 class Bell:
     """A hint that there is work on a job. Losing one costs time, never the job."""
@@ -59,26 +62,36 @@ def to_record(tenant: UUID, job: UUID) -> Bell:
     return Bell(Queue.RECORD, TaskName.RECORD, tenant, job)
 
 
-def by_tenant(messages: Iterable[tuple[str, str]]) -> dict[UUID, list[UUID]]:
-    """The arguments of many messages, each job once."""
-    grouped: dict[UUID, list[UUID]] = defaultdict(list)
-    for tenant, job in dict.fromkeys(messages):
-        grouped[UUID(tenant)].append(UUID(job))
-    return grouped
+def by_tenant(messages: Iterable[tuple[str, ...]]) -> dict[UUID, list[UUID]]:
+    """The arguments of many messages, a tenant and its jobs each; here every job stands once."""
+    grouped: dict[UUID, dict[UUID, None]] = defaultdict(dict)
+    for tenant, *jobs in messages:
+        grouped[UUID(tenant)] |= dict.fromkeys(map(UUID, jobs))
+    return {tenant: list(jobs) for tenant, jobs in grouped.items()}
 
 
 def pushes(bells: Iterable[Bell]) -> Mapping[str, list[str]]:
-    """What to LPUSH: for each queue's list its messages, in order."""
-    grouped: dict[str, list[str]] = defaultdict(list)
+    """What to LPUSH: for each queue's list its messages, in order.
+
+    Where a worker takes jobs in batches anyway, one message carries several of a tenant's: most of a message's cost is
+    the message.
+    """
+    together: dict[tuple[Queue, TaskName, UUID], list[UUID]] = defaultdict(list)
     for bell in bells:
-        grouped[bell.queue.value].append(_message(bell))
-    return grouped
+        together[bell.queue, bell.task, bell.tenant].append(bell.job)
+    messages: dict[str, list[str]] = defaultdict(list)
+    for (queue, task, tenant), jobs in together.items():
+        size = JOBS_IN_A_MESSAGE.get(task, 1)
+        messages[queue.value] += [
+            _message(queue, task, [str(tenant), *map(str, jobs[start : start + size])])
+            for start in range(0, len(jobs), size)
+        ]
+    return messages
 
 
-def _message(bell: Bell) -> str:
-    template = _template(bell.queue, bell.task)
+def _message(queue: Queue, task: TaskName, arguments: list[str]) -> str:
+    template = _template(queue, task)
     message_id = str(uuid.uuid4())
-    arguments = [str(bell.tenant), str(bell.job)]
     body = json.dumps([arguments, {}, _EMBED]).encode()
     return json.dumps(
         {

@@ -17,7 +17,7 @@ class RecordBatch(MicroBatch):
 
 
 @app.task(name=TaskName.RECORD.value, base=RecordBatch)
-def record(messages: Sequence[tuple[str, str]]) -> None:
+def record(messages: Sequence[tuple[str, ...]]) -> None:
     runtime = get_runtime()
     wanted = by_tenant(messages)
     statement = ledger.book(list(wanted), [job for jobs in wanted.values() for job in jobs])

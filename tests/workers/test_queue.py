@@ -48,7 +48,8 @@ def test_messages_equal_kombus_own(redis_url: str) -> None:
 
 
 def test_every_message_has_its_own_identity() -> None:
-    texts = pushes([to_record(uuid4(), uuid4()) for _ in range(50)])[Queue.RECORD.value]
+    tenant = uuid4()
+    texts = pushes([to_route(tenant, uuid4(), JobClass.BATCH) for _ in range(50)])[Queue.BATCH.value]
     messages = [json.loads(text) for text in texts]
     assert len({message["headers"]["id"] for message in messages}) == 50
     assert len({message["properties"]["delivery_tag"] for message in messages}) == 50
@@ -59,6 +60,15 @@ def test_bells_go_to_the_queue_of_their_class() -> None:
     tenant, job = uuid4(), uuid4()
     bells = [to_embed(tenant, job), to_record(tenant, job), *(to_route(tenant, job, each) for each in JobClass)]
     assert set(pushes(bells)) == {"embed", "record", "interactive", "standard", "batch"}
+
+
+def test_batching_workers_get_several_of_a_tenants_jobs_in_a_message() -> None:
+    one, two = uuid4(), uuid4()
+    jobs = [uuid4() for _ in range(20)]
+    texts = pushes([*(to_embed(one, job) for job in jobs), to_embed(two, jobs[0])])[Queue.EMBED.value]
+    arguments = [decoded_body(json.loads(text))[0] for text in texts]
+    assert [len(each) - 1 for each in arguments] == [8, 8, 4, 1]
+    assert by_tenant([tuple(each) for each in arguments]) == {one: jobs, two: jobs[:1]}
 
 
 def test_arguments_are_grouped_by_tenant_and_each_job_stands_once() -> None:
