@@ -35,6 +35,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         max_body_size=None,  # BodyLimit instead: its refusals are problems like all others, and carry CORS headers
     )
     problems.install(app)
@@ -47,8 +48,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-Tenant-Id"],
             expose_headers=["Location", "Retry-After"],
         )
-    for router in (jobs.router, costs.router, providers.router, health.router):
-        app.include_router(router)
+    for router in (jobs.submitting, jobs.router, costs.router, providers.router, health.router):
+        app.router.routes.extend(router.routes)  # include_router would match each request twice
 
     landing = files(__package__).joinpath("landing.html").read_text()
 

@@ -19,11 +19,13 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._limit:
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), None)
+        if declared is None or not declared.isdigit():
+            await self._counted(scope, receive, send)
+        elif int(declared) > self._limit:
             await self._refuse(scope, receive, send)
-            return
-        await self._counted(scope, receive, send)
+        else:  # the server delivers no more than was declared: nothing to count
+            await self._app(scope, receive, send)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         seen = 0

@@ -115,6 +115,13 @@ class JobRequest(BaseModel):
         return [*turns, Message(role=Role.USER, content=self.prompt or "")]
 
 
+MAX_WAIT_SECONDS = 60
+
+
+class WaitQuery(BaseModel):
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS, allow_inf_nan=False)] = MAX_WAIT_SECONDS
+
+
 class JobView(BaseModel):
     """A job. `answer` and `routing` are there once it has one; costs are US cents as decimal strings."""
 

@@ -97,6 +97,8 @@ class Credential(HTTPBearer):
         return principal
 
 
+may_write = Credential(writes=True)
+
 Held = Annotated[Services, Depends(services)]
 Reader = Annotated[Principal, Depends(Credential(writes=False))]
-Writer = Annotated[Principal, Depends(Credential(writes=True))]
+Writer = Annotated[Principal, Depends(may_write)]

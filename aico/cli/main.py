@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from aico import __version__
-from aico.cli import batch, doctor, jobs, services, tenancy
+from aico.cli import batch, doctor, jobs, services, tenancy, webhooks
 from aico.cli.client import Client
 from aico.cli.demo import relations, send, summary
 from aico.cli.show import err, out
@@ -31,6 +31,7 @@ app = typer.Typer(
 for command in (jobs.submit, jobs.watch, batch.batch, jobs.report, doctor.doctor):
     app.command()(command)
 app.add_typer(tenancy.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
 services.register(app)
 
 State = Annotated[Path, typer.Option(help="Where data, logs and passwords are kept.")]

@@ -37,6 +37,7 @@ def serve() -> None:
         http="httptools",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
     )
 

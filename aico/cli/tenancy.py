@@ -49,13 +49,13 @@ def _create(database: Database, tenant: UUID, name: str) -> NewKey:
     return key
 
 
-def _open() -> Database:
+def open_database() -> Database:
     database = Database(get_settings().database_url, max_size=1)
     database.open()
     return database
 
 
-def _tenant_id(database: Database, name: str) -> UUID:
+def find_tenant(database: Database, name: str) -> UUID:
     found = database.run(Scope.system(), tenants.find(name))
     if not found:
         raise NotFound(f"there is no tenant named {name!r}")
@@ -65,7 +65,7 @@ def _tenant_id(database: Database, name: str) -> UUID:
 @app.command()
 def create(name: Annotated[str, typer.Argument(help="What the key is for.")], tenant: Tenant = "development") -> None:
     """Make a key and print it. It is shown this once; a tenant that does not exist yet is made."""
-    database = _open()
+    database = open_database()
     key = _create(database, ensure_tenant(database, tenant), name)
     database.close()
     err.print(f"A key for [bold]{tenant}[/bold]; it cannot be shown again:")
@@ -75,8 +75,8 @@ def create(name: Annotated[str, typer.Argument(help="What the key is for.")], te
 @app.command()
 def ls(tenant: Tenant = "development") -> None:
     """List a tenant's keys."""
-    database = _open()
-    tenant_id = _tenant_id(database, tenant)
+    database = open_database()
+    tenant_id = find_tenant(database, tenant)
     table = Table("prefix", "name", "created", "expires", "state")
     for key in database.run(Scope.tenant(tenant_id), tenants.keys(tenant_id)):
         state = "revoked" if key.revoked_at else "live"
@@ -91,8 +91,8 @@ def revoke(
     prefix: Annotated[str, typer.Argument(help="As `aico keys ls` shows it.")], tenant: Tenant = "development"
 ) -> None:
     """Revoke a key; it stops working within seconds."""
-    database = _open()
-    tenant_id = _tenant_id(database, tenant)
+    database = open_database()
+    tenant_id = find_tenant(database, tenant)
     revoked = database.run(Scope.tenant(tenant_id), tenants.revoke_key(tenant_id, prefix))
     database.close()
     if not revoked:

@@ -71,7 +71,9 @@ class Settings(BaseSettings):
     # Workers
     lease_seconds: Annotated[float, Field(gt=0)] = 15
     route_concurrency: Annotated[int, Field(ge=1, le=256)] = 32
+    task_events: bool = False  # single tasks in Flower; their publishing cost twice what a task itself does
     api_key_cache_seconds: Annotated[float, Field(ge=0)] = 5
+    webhook_allow_private: bool = False  # plain http, and addresses inside the operator's own network
 
     @field_validator("cors_origins", "openai_compatible_models", mode="before")
     @classmethod

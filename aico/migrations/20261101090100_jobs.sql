@@ -62,25 +62,37 @@ language sql volatile security definer set search_path = '' as $$
   returning j.tenant_id, j.id, j.stage, j.class
 $$;
 
--- Ends what can no longer be answered: past its deadline, or claimed again and again without ever finishing.
+-- Ends what can no longer be answered: past its deadline, or claimed again and again without ever finishing. Endpoints
+-- are told as `finish` tells them; the sweeper, which calls this, rings for that too.
 create function private.end_overdue_jobs(max_claims integer, batch_size integer)
 returns table (tenant_id uuid, id uuid, status text)
 language sql volatile security definer set search_path = '' as $$
-  update public.jobs j set
-    status = case when j.deadline < now() then 'expired' else 'failed' end,
-    error = case when j.deadline < now()
-      then jsonb_build_object('code', 'deadline_exceeded', 'message', 'no answer before the deadline')
-      else jsonb_build_object('code', 'worker_lost', 'message', 'its worker died ' || j.claims || ' times') end,
-    finished_at = now(), lease_until = null, embedding = null, fence = j.fence + 1
-  from (
+  with late as (
     select l.tenant_id, l.id from public.jobs l
     where l.status in ('queued', 'in_progress') and (l.lease_until is null or l.lease_until < now())
       and (l.deadline < now() or l.claims >= max_claims)
     limit batch_size
     for update skip locked
-  ) late
-  where j.tenant_id = late.tenant_id and j.id = late.id
-  returning j.tenant_id, j.id, j.status
+  ),
+  done as (
+    update public.jobs j set
+      status = case when j.deadline < now() then 'expired' else 'failed' end,
+      error = case when j.deadline < now()
+        then jsonb_build_object('code', 'deadline_exceeded', 'message', 'no answer before the deadline')
+        else jsonb_build_object('code', 'worker_lost', 'message', 'its worker died ' || j.claims || ' times') end,
+      finished_at = now(), lease_until = null, embedding = null, fence = j.fence + 1
+    from late
+    where j.tenant_id = late.tenant_id and j.id = late.id
+    returning j.tenant_id, j.id, j.status
+  ),
+  delivery as (
+    insert into public.webhook_deliveries (tenant_id, endpoint_id, job_id, event, payload, bell_at)
+    select d.tenant_id, e.id, d.id, 'job.' || d.status, private.job_event(d.id, d.status), null
+    from done d join public.webhook_endpoints e on e.tenant_id = d.tenant_id
+    where e.enabled and (e.events = '{}' or 'job.' || d.status = any (e.events))
+    for key share of e
+  )
+  select d.tenant_id, d.id, d.status from done d
 $$;
 
 -- How much waits, and since when, for each class: what health and autoscaling look at.

@@ -1,4 +1,4 @@
--- Experiments, feedback, webhooks, quotas and the audit log.
+-- Experiments, feedback, quotas and the audit log.
 create table public.experiments (
   id uuid not null default gen_random_uuid(),
   tenant_id uuid not null references public.tenants on delete cascade,
@@ -43,36 +43,6 @@ create table public.outcomes (
   observed_at timestamptz not null default now(),
   primary key (tenant_id, job_id, model)
 );
-
-create table public.webhook_endpoints (
-  id uuid not null default gen_random_uuid(),
-  tenant_id uuid not null references public.tenants on delete cascade,
-  url text not null check (url ~ '^https?://' and length(url) <= 2000),
-  secret text not null,                   -- whsec_…, needed in clear to sign
-  events text[] not null default '{}',    -- empty: all
-  enabled boolean not null default true,
-  created_at timestamptz not null default now(),
-  primary key (tenant_id, id)
-);
-
-create table public.webhook_deliveries (
-  id uuid not null default gen_random_uuid(),
-  tenant_id uuid not null,
-  endpoint_id uuid not null,
-  job_id uuid,
-  event text not null,
-  payload jsonb not null,
-  status text not null default 'pending' check (status in ('pending', 'delivered', 'failed')),
-  attempts integer not null default 0,
-  next_attempt_at timestamptz not null default now(),
-  last_status smallint,
-  last_error text,
-  created_at timestamptz not null default now(),
-  primary key (tenant_id, id),
-  foreign key (tenant_id, endpoint_id) references public.webhook_endpoints (tenant_id, id) on delete cascade
-);
-create index webhook_deliveries_endpoint on public.webhook_deliveries (tenant_id, endpoint_id);
-create index webhook_deliveries_due on public.webhook_deliveries (next_attempt_at) where status = 'pending';
 
 create table public.quotas (
   tenant_id uuid not null references public.tenants on delete cascade,

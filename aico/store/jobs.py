@@ -198,8 +198,14 @@ class Ending:
         ]
 
 
-def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) -> Statement[UUID]:
-    """Fenced: only a job still open at the same fence ends. Returns the ids that did."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    id: UUID
+    deliveries: int  # to webhook endpoints, made in the same transaction
+
+
+def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) -> Statement[Ended]:
+    """Fenced: only a job still open at the same fence ends. Returns those that did, and tells endpoints of them."""
     params = {
         "tenant": tenant,
         "ids": [ending.id for ending in endings],
@@ -212,7 +218,7 @@ def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) ->
         "ttl": cache_ttl_seconds,
         "events": Jsonb([event for ending in endings for event in ending.events(tenant)]),
     }
-    return Statement(_SQL["finish"], params, lambda row: row["id"])
+    return Statement(_SQL["finish"], params, lambda row: Ended(**row))
 
 
 def _jsonb(model: Answer | RoutingReport | JobError | None) -> Jsonb | None:

@@ -83,7 +83,7 @@ done as (
     lease_until = null, embedding = null
   from ending f join prior p on p.id = f.id
   where j.tenant_id = %(tenant)s and j.id = f.id
-  returning j.id
+  returning j.id, j.status
 ),
 entry as (
   insert into public.cache_entries (id, tenant_id, namespace, fingerprint, job_id, answer, routing, expires_at)
@@ -108,8 +108,16 @@ event as (
   insert into public.ledger_outbox
   select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
   on conflict do nothing
+),
+delivery as (
+  insert into public.webhook_deliveries (tenant_id, endpoint_id, job_id, event, payload)
+  select %(tenant)s, e.id, d.id, 'job.' || d.status, private.job_event(d.id, d.status)
+  from done d join public.webhook_endpoints e on e.tenant_id = %(tenant)s
+  where e.enabled and (e.events = '{}' or 'job.' || d.status = any (e.events))
+  for key share of e -- an endpoint that is removed meanwhile is passed over, not an error
+  returning job_id
 )
-select id from done
+select d.id, (select count(*) from delivery n where n.job_id = d.id) as deliveries from done d
 
 -- name: get
 select id, status, class, created_at, finished_at, request, metadata, answer, routing, error

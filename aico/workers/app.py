@@ -18,13 +18,14 @@ class WorkerKind:
     module: str
     queues: tuple[Queue, ...]
     prefetch: int = 1  # messages taken ahead, for each thread
-    events: bool = False  # task events for Flower cost as much as a no-op task: only where a task is a provider call
+    threads: int = 1  # `route` has ROUTE_CONCURRENCY instead
 
 
 WORKERS = {
     "embed": WorkerKind("aico.workers.embed", (Queue.EMBED,), prefetch=256),
-    "route": WorkerKind("aico.workers.route", (Queue.INTERACTIVE, Queue.STANDARD, Queue.BATCH), events=True),
+    "route": WorkerKind("aico.workers.route", (Queue.INTERACTIVE, Queue.STANDARD, Queue.BATCH)),
     "record": WorkerKind("aico.workers.record", (Queue.RECORD,), prefetch=1000),
+    "notify": WorkerKind("aico.workers.notify", (Queue.NOTIFY,), threads=16),
 }
 
 

@@ -1,4 +1,4 @@
-"""The only way in which a worker ends jobs: store the ending, wake who waits, ring the recorder."""
+"""The only way in which a worker ends jobs: store the ending, wake who waits, ring the recorder and the notifier."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from aico.store import jobs
 from aico.store.jobs import Ending
 from aico.store.scope import Scope
-from aico.workers.queue import to_record
+from aico.workers.queue import to_notify, to_record
 from aico.workers.runtime import Runtime, patiently
 
 
@@ -19,5 +19,8 @@ def finish(runtime: Runtime, tenant: UUID, endings: Sequence[Ending]) -> list[UU
         return []
     statement = jobs.finish(tenant, endings, runtime.settings.cache_ttl_seconds)
     ended = patiently(lambda: runtime.database.run(Scope.tenant(tenant), statement))
-    runtime.tell(bells=[to_record(tenant, ending.id) for ending in endings if ending.attempts], ended=ended)
-    return ended
+    record = [to_record(tenant, ending.id) for ending in endings if ending.attempts]
+    notify = [to_notify(tenant, job.id) for job in ended for _ in range(job.deliveries)]
+    ids = [job.id for job in ended]
+    runtime.tell(bells=[*record, *notify], ended=ids)
+    return ids

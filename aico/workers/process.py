@@ -28,9 +28,9 @@ def run_worker(name: str) -> None:
     signals.task_postrun.connect(partial(_progressed, beat), weak=False)
     signals.worker_ready.connect(partial(_ready, beat), weak=False)
     app.conf.worker_prefetch_multiplier = kind.prefetch
-    app.conf.worker_send_task_events = kind.events
+    app.conf.worker_send_task_events = runtime.settings.task_events
     warm()
-    threads = runtime.settings.route_concurrency if name == "route" else 1
+    threads = runtime.settings.route_concurrency if name == "route" else kind.threads
     app.worker_main(
         [
             "worker",

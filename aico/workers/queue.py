@@ -35,6 +35,7 @@ class TaskName(StrEnum):
     EMBED = "aico.embed"
     ROUTE = "aico.route"
     RECORD = "aico.record"
+    NOTIFY = "aico.notify"
 
 
 JOBS_IN_A_MESSAGE = {TaskName.EMBED: 8, TaskName.RECORD: 100}  # elsewhere one: a job is a thread's work
@@ -60,6 +61,11 @@ def to_route(tenant: UUID, job: UUID, job_class: JobClass) -> Bell:
 
 def to_record(tenant: UUID, job: UUID) -> Bell:
     return Bell(Queue.RECORD, TaskName.RECORD, tenant, job)
+
+
+def to_notify(tenant: UUID, job: UUID) -> Bell:
+    """One for each delivery, so that several endpoints of a job are told side by side."""
+    return Bell(Queue.NOTIFY, TaskName.NOTIFY, tenant, job)
 
 
 def by_tenant(messages: Iterable[tuple[str, ...]]) -> dict[UUID, list[UUID]]:

@@ -1,4 +1,7 @@
-"""Puts right what a crash left: lost bells, expired leases, overdue jobs, unbooked events. Runs beside the workers."""
+"""Puts right what a crash left: lost bells, expired leases, overdue jobs, unbooked events; rings for due webhooks.
+
+Runs beside the workers.
+"""
 
 import threading
 import time
@@ -9,10 +12,10 @@ import structlog
 
 from aico.core.errors import Unavailable
 from aico.core.jobs import JobClass
-from aico.store import cache, jobs, ledger
+from aico.store import cache, jobs, ledger, webhooks
 from aico.store.jobs import LostBell
 from aico.store.scope import Scope
-from aico.workers.queue import Bell, Queue, to_embed, to_record, to_route
+from aico.workers.queue import Bell, Queue, to_embed, to_notify, to_record, to_route
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
 
 log = structlog.get_logger()
@@ -50,6 +53,7 @@ class Sweeper:
         self._end_overdue()
         self._ring_again()
         self._book_late()
+        self._ring_for_deliveries()
 
     def _keep_house(self) -> None:
         self._runtime.database.run(Scope.system(), ledger.ensure_partitions())
@@ -93,6 +97,12 @@ class Sweeper:
     def _book_late(self) -> None:
         late = self._runtime.database.run(Scope.system(), ledger.late(quiet_seconds=QUIET_SECONDS * 2, limit=BATCH))
         self._runtime.tell(bells=[to_record(event.tenant, event.job) for event in late])
+
+    def _ring_for_deliveries(self) -> None:
+        busy = self._runtime.redis.llen(Queue.NOTIFY.value)
+        statement = webhooks.due(quiet_seconds=SILENT_SECONDS if busy else QUIET_SECONDS, limit=BATCH)
+        due = self._runtime.database.run(Scope.system(), statement)
+        self._runtime.tell(bells=[to_notify(delivery.tenant, delivery.job) for delivery in due])
 
 
 def bell_of(lost: LostBell) -> Bell:

@@ -28,6 +28,7 @@ PARTS = {
     "embed": "worker embed",
     "route": "worker route",
     "record": "worker record",
+    "notify": "worker notify",
     "sweep": "aico.cli.main sweep",
 }
 

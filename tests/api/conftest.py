@@ -193,7 +193,8 @@ class Workers:
         return self.database.run(scope, jobs.claim(tenant, job, 30))
 
     def _finish(self, tenant: UUID, ending: Ending, *, announce: bool) -> None:
-        assert self.database.run(Scope.tenant(tenant), jobs.finish(tenant, [ending], 3600)) == [ending.id]
+        ended = self.database.run(Scope.tenant(tenant), jobs.finish(tenant, [ending], 3600))
+        assert [job.id for job in ended] == [ending.id]
         if announce:
             self.broker.publish(DONE_CHANNEL, str(ending.id))
 

@@ -35,7 +35,7 @@ def claim(database: Database, tenant: Tenant, job: UUID, lease: float = 30) -> l
 
 
 def finish(database: Database, tenant: Tenant, ending: jobs.Ending) -> list[UUID]:
-    return database.run(Scope.tenant(tenant.id), jobs.finish(tenant.id, [ending], 3600))
+    return [ended.id for ended in database.run(Scope.tenant(tenant.id), jobs.finish(tenant.id, [ending], 3600))]
 
 
 def answered(database: Database, tenant: Tenant, prompt: str, seed: int = 1) -> UUID:

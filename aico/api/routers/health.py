@@ -15,7 +15,7 @@ from aico.store import jobs
 from aico.store.scope import Scope
 
 STALLED_SECONDS = 30  # a class whose oldest job has waited this long while nobody works on it
-NEEDED = ("embed", "route", "record", "sweep")
+NEEDED = ("embed", "route", "record", "notify", "sweep")
 KEY_PATTERN = "aico:worker:*"
 
 router = APIRouter(tags=["health"])

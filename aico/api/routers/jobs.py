@@ -8,19 +8,20 @@ from fastapi import APIRouter, Query, Response
 
 from aico.api.auth import Principal
 from aico.api.problems import documented
-from aico.api.schemas import JobPage, JobRequest, JobView
+from aico.api.schemas import MAX_WAIT_SECONDS, JobPage, JobRequest, JobView
 from aico.api.services import Held, Reader, Services, Writer
+from aico.api.submit_route import SubmitRoute
 from aico.core.errors import NotFound
 from aico.core.jobs import JobStatus
 from aico.store import jobs
 from aico.store.jobs import NewJob, Submitted
 from aico.store.scope import Scope
 
-MAX_WAIT_SECONDS = 60
 RETRY_AFTER_SECONDS = 1
 JSON = "application/json"
 
 router = APIRouter(tags=["jobs"])
+submitting = APIRouter(tags=["jobs"], route_class=SubmitRoute)
 
 Wait = Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for the job to end.")]
 
@@ -29,7 +30,7 @@ _READ_PROBLEMS = documented(401, 403, 404, 422, 503)
 _LIST_PROBLEMS = documented(401, 403, 422, 503)
 
 
-@router.post("/v1/jobs", status_code=202, response_model=JobView, responses=_SUBMIT_PROBLEMS)
+@submitting.post("/v1/jobs", status_code=202, response_model=JobView, responses=_SUBMIT_PROBLEMS)
 async def submit_job(request: JobRequest, held: Held, principal: Writer) -> Response:
     """Store a prompt as a durable job. An identical earlier request is answered at once: `status` says so."""
     job = held.admission.admit(principal, request)
@@ -60,8 +61,8 @@ async def list_jobs(
     return JobPage(data=views, has_more=more, next=views[-1].id if more else None)
 
 
-@router.post("/chat", include_in_schema=False)
-@router.post("/v1/chat", response_model=JobView, responses={**_SUBMIT_PROBLEMS, 202: {"model": JobView}})
+@submitting.post("/chat", include_in_schema=False)
+@submitting.post("/v1/chat", response_model=JobView, responses={**_SUBMIT_PROBLEMS, 202: {"model": JobView}})
 async def chat(request: JobRequest, held: Held, principal: Writer, wait: Wait = MAX_WAIT_SECONDS) -> Response:
     """Submit and wait. 200 with the ended job, or 202 with one to be polled when the time is up first."""
     job = held.admission.admit(principal, request)
