@@ -40,7 +40,7 @@ def run_worker(name: str) -> None:
             f"--queues={','.join(queue.value for queue in kind.queues)}",
             "--without-gossip",
             "--without-mingle",
-            "--loglevel=WARNING",
+            f"--loglevel={runtime.settings.log_level}",
         ]
     )
 
