@@ -42,22 +42,37 @@ create table public.jobs (
   primary key (tenant_id, id),
   foreign key (tenant_id, batch_id) references public.batches (tenant_id, id)
 ) with (fillfactor = 70);
-create index jobs_live on public.jobs (class, bell_at) where status in ('queued', 'in_progress');
+-- Partial, so that they hold what is alive; what has ended costs them nothing.
+create index jobs_waiting on public.jobs (class, bell_at) where status = 'queued';
+create index jobs_held on public.jobs (lease_until) where status = 'in_progress';
+create index jobs_deadline on public.jobs (deadline) where status in ('queued', 'in_progress');
 create index jobs_batch on public.jobs (tenant_id, batch_id) where batch_id is not null;
 
 -- Jobs whose bell may have been lost: still queued long after it rang, or held by a worker that stopped renewing its
--- lease. `idle` names the classes whose queue is empty, where even a short silence is suspicious.
+-- lease. `idle` names the classes whose queue is empty, where even a short silence is suspicious. Each part walks an
+-- index from its oldest end and stops where nothing is late: O(batch_size), however long the backlog.
 create function private.lost_bells(idle text[], quiet interval, silent interval, batch_size integer)
 returns table (tenant_id uuid, id uuid, stage text, class text)
 language sql volatile security definer set search_path = '' as $$
-  update public.jobs j set bell_at = now()
-  from (
+  with waiting as (
+    select late.tenant_id, late.id
+    from unnest(array['interactive', 'standard', 'batch']) as c (class)
+    cross join lateral (
+      select l.tenant_id, l.id from public.jobs l
+      where l.status = 'queued' and l.class = c.class
+        and l.bell_at < now() - (case when c.class = any (idle) then quiet else silent end)
+      order by l.bell_at limit batch_size
+      for update skip locked
+    ) late
+  ),
+  held as (
     select l.tenant_id, l.id from public.jobs l
-    where (l.status = 'queued' and l.bell_at < now() - (case when l.class = any(idle) then quiet else silent end))
-       or (l.status = 'in_progress' and l.lease_until < now() and l.bell_at < now() - quiet)
-    order by l.bell_at limit batch_size
+    where l.status = 'in_progress' and l.lease_until < now() and l.bell_at < now() - quiet
+    order by l.lease_until limit batch_size
     for update skip locked
-  ) late
+  )
+  update public.jobs j set bell_at = now()
+  from (select * from waiting union all select * from held) late
   where j.tenant_id = late.tenant_id and j.id = late.id
   returning j.tenant_id, j.id, j.stage, j.class
 $$;
@@ -67,11 +82,17 @@ $$;
 create function private.end_overdue_jobs(max_claims integer, batch_size integer)
 returns table (tenant_id uuid, id uuid, status text)
 language sql volatile security definer set search_path = '' as $$
-  with late as (
+  with overdue as (
     select l.tenant_id, l.id from public.jobs l
-    where l.status in ('queued', 'in_progress') and (l.lease_until is null or l.lease_until < now())
-      and (l.deadline < now() or l.claims >= max_claims)
-    limit batch_size
+    where l.status in ('queued', 'in_progress') and l.deadline < now()
+      and (l.lease_until is null or l.lease_until < now())
+    order by l.deadline limit batch_size
+    for update skip locked
+  ),
+  hopeless as (
+    select l.tenant_id, l.id from public.jobs l
+    where l.status = 'in_progress' and l.lease_until < now() and l.claims >= max_claims
+    order by l.lease_until limit batch_size
     for update skip locked
   ),
   done as (
@@ -79,9 +100,9 @@ language sql volatile security definer set search_path = '' as $$
       status = case when j.deadline < now() then 'expired' else 'failed' end,
       error = case when j.deadline < now()
         then jsonb_build_object('code', 'deadline_exceeded', 'message', 'no answer before the deadline')
-        else jsonb_build_object('code', 'worker_lost', 'message', 'its worker died ' || j.claims || ' times') end,
+        else jsonb_build_object('code', 'worker_lost', 'message', 'its worker failed ' || j.claims || ' times') end,
       finished_at = now(), lease_until = null, embedding = null, fence = j.fence + 1
-    from late
+    from (select * from overdue union select * from hopeless) late
     where j.tenant_id = late.tenant_id and j.id = late.id
     returning j.tenant_id, j.id, j.status
   ),
@@ -95,10 +116,16 @@ language sql volatile security definer set search_path = '' as $$
   select d.tenant_id, d.id, d.status from done d
 $$;
 
--- How much waits, and since when, for each class: what health and autoscaling look at.
+-- How much waits, and since when, for each class: what health and autoscaling look at. A class is looked at up to the
+-- 10,000 jobs that rang longest ago, so that asking stays cheap when a backlog is long.
 create function private.queue_ages()
 returns table (class text, waiting bigint, oldest_seconds double precision)
 language sql stable security definer set search_path = '' as $$
-  select j.class, count(*), extract(epoch from now() - min(j.created_at))::double precision
-  from public.jobs j where j.status = 'queued' group by j.class
+  select c.class, count(*), extract(epoch from now() - min(w.created_at))::double precision
+  from unnest(array['interactive', 'standard', 'batch']) as c (class)
+  cross join lateral (
+    select l.created_at from public.jobs l
+    where l.status = 'queued' and l.class = c.class order by l.bell_at limit 10000
+  ) w
+  group by c.class
 $$;

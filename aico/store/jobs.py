@@ -287,7 +287,7 @@ def end_overdue(*, max_claims: int, limit: int) -> Statement[UUID]:
 @dataclass(frozen=True, slots=True)
 class QueueAge:
     job_class: JobClass
-    waiting: int
+    waiting: int  # counted up to 10,000
     oldest_seconds: float
 
 

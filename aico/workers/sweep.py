@@ -80,7 +80,7 @@ class Sweeper:
             if late:
                 log.info("bells_rung_again", count=len(late))
                 self._runtime.tell(bells=map(bell_of, late))
-            if len(late) < BATCH:
+            if len(late) < BATCH:  # each class and the expired leases give up to a batch
                 return
 
     def _idle_classes(self) -> list[JobClass]:
