@@ -7,7 +7,6 @@ AicoError
 ├── Unauthorized            401
 ├── Forbidden               403
 ├── NotFound                404
-├── Conflict                409
 ├── NoProvider              503  nothing is configured that could answer
 └── Unavailable             503  a dependency does not answer; trying again may help
 """
@@ -62,12 +61,6 @@ class NotFound(AicoError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
     title = "Not found"
-
-
-class Conflict(AicoError):
-    status = HTTPStatus.CONFLICT
-    code = "conflict"
-    title = "Conflict"
 
 
 class NoProvider(AicoError):

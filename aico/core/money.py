@@ -7,11 +7,6 @@ CENTS_PER_DOLLAR = Decimal(100)
 CENT_PLACES = Decimal("0.000001")  # the ledger's numeric(20, 6)
 
 
-def token_cost_cents(tokens: int, dollars_per_million: Decimal) -> Decimal:
-    """Cost in US cents of `tokens` at a list price in US dollars per million tokens."""
-    return Decimal(tokens) * dollars_per_million * CENTS_PER_DOLLAR / MILLION
-
-
 def round_cents(cents: Decimal) -> Decimal:
     """Round to the ledger's resolution of a millionth of a cent."""
     return cents.quantize(CENT_PLACES)
