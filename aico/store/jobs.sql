@@ -39,7 +39,7 @@ where j.tenant_id = %(tenant)s and j.id = any (%(ids)s::uuid[]) and j.status = '
 
 -- name: advance
 update public.jobs j set stage = 'route', embedding = i.embedding, embedding_model = %(model)s, bell_at = now()
-from unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(embeddings)s::extensions.halfvec[]) as i (id, fence, embedding)
+from unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(embeddings)b::extensions.halfvec[]) as i (id, fence, embedding)
 where j.tenant_id = %(tenant)s and j.id = i.id and j.fence = i.fence and j.status = 'queued' and j.stage = 'embed'
 returning j.id, j.class
 

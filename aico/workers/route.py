@@ -23,6 +23,7 @@ from aico.routing.prices import PriceBook
 from aico.routing.providers.provider import open_providers
 from aico.routing.strategies.complexity import ComplexityStrategy
 from aico.routing.strategies.protocol import Decision, RoutingPolicy, Strategy, price_models
+from aico.routing.tokens import count_text
 from aico.store import jobs
 from aico.store.jobs import Claim, Ending
 from aico.store.scope import Scope
@@ -197,6 +198,7 @@ def route(tenant_id: str, job_id: str) -> None:
 
 
 def warm_up() -> None:
-    """Read the catalogue and start renewing leases before the first message."""
+    """Read the catalogue and the vocabulary, and start renewing leases, before the first message."""
     router()
     leases()
+    count_text("ready")
