@@ -49,6 +49,6 @@ class AsyncDatabase:
                 [statement.parse(row) for row in await cursor.fetchall()] if cursor.description else []
                 for (_, statement), cursor in zip(work, cursors, strict=True)
             ]
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             await self._pool.check()
             raise Unavailable("the database does not answer") from error

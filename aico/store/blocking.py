@@ -53,6 +53,6 @@ class Database:
                 [statement.parse(row) for row in cursor] if cursor.description else []
                 for (_, statement), cursor in zip(work, cursors, strict=True)
             ]
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self._pool.check()  # the others may have died with it
             raise Unavailable("the database does not answer") from error

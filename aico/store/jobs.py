@@ -129,6 +129,9 @@ def advance(
     return Statement(_SQL["advance"], params, lambda row: Waiting(row["id"], JobClass(row["class"])))
 
 
+ClaimKey = tuple[UUID, int]  # a job may be claimed again by the same process; the fence tells the claims apart
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to answer a job until the lease runs out; `fence` proves it."""
@@ -163,15 +166,15 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
     return Statement(_SQL["claim"], {"tenant": tenant, "id": job, "lease": lease_seconds}, parse)
 
 
-def renew(held: Sequence[Claim], lease_seconds: float) -> Statement[UUID]:
-    """One statement a process: extends every lease that it still holds, and returns those jobs."""
+def renew(held: Sequence[Claim], lease_seconds: float) -> Statement[ClaimKey]:
+    """One statement a process: extends every lease that it still holds, and returns which those are."""
     params = {
         "tenants": list({claim.tenant for claim in held}),
         "ids": [claim.id for claim in held],
         "fences": [claim.fence for claim in held],
         "lease": lease_seconds,
     }
-    return Statement(_SQL["renew"], params, lambda row: row["id"])
+    return Statement(_SQL["renew"], params, lambda row: (row["id"], row["fence"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,47 +256,3 @@ def _job(row: Row) -> Job:
 def finished(tenant: UUID, ids: Sequence[UUID]) -> Statement[UUID]:
     """Which of these have reached a final state."""
     return Statement(_SQL["finished"], {"tenant": tenant, "ids": list(ids)}, lambda row: row["id"])
-
-
-@dataclass(frozen=True, slots=True)
-class LostBell:
-    tenant: UUID
-    id: UUID
-    stage: str
-    job_class: JobClass
-
-
-def lost_bells(
-    idle: Sequence[JobClass], *, quiet_seconds: float, silent_seconds: float, limit: int
-) -> Statement[LostBell]:
-    """Jobs to ring again: silent for `quiet_seconds` where the queue of their class is empty, else `silent_seconds`."""
-    params = {
-        "idle": [job_class.value for job_class in idle],
-        "quiet": quiet_seconds,
-        "silent": silent_seconds,
-        "limit": limit,
-    }
-    return Statement(
-        _SQL["lost_bells"],
-        params,
-        lambda row: LostBell(row["tenant_id"], row["id"], row["stage"], JobClass(row["class"])),
-    )
-
-
-def end_overdue(*, max_claims: int, limit: int) -> Statement[UUID]:
-    return Statement(_SQL["end_overdue"], {"max_claims": max_claims, "limit": limit}, lambda row: row["id"])
-
-
-@dataclass(frozen=True, slots=True)
-class QueueAge:
-    job_class: JobClass
-    waiting: int  # counted up to 10,000
-    oldest_seconds: float
-
-
-def queue_ages() -> Statement[QueueAge]:
-    return Statement(
-        _SQL["queue_ages"],
-        {},
-        lambda row: QueueAge(JobClass(row["class"]), row["waiting"], row["oldest_seconds"]),
-    )

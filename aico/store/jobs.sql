@@ -62,7 +62,7 @@ returning j.id, j.fence, j.request, j.cache_mode, j.api_key_id, j.deadline, t.ba
 update public.jobs j set lease_until = now() + make_interval(secs => %(lease)s)
 from unnest(%(ids)s::uuid[], %(fences)s::bigint[]) as held (id, fence)
 where j.tenant_id = any (%(tenants)s::uuid[]) and j.id = held.id and j.fence = held.fence and j.status = 'in_progress'
-returning j.id
+returning j.id, j.fence
 
 -- name: finish
 with ending as (
@@ -133,13 +133,3 @@ order by id desc limit %(limit)s
 -- name: finished
 select id from public.jobs
 where tenant_id = %(tenant)s and id = any (%(ids)s::uuid[]) and status not in ('queued', 'in_progress')
-
--- name: lost_bells
-select tenant_id, id, stage, class
-from private.lost_bells(%(idle)s::text[], make_interval(secs => %(quiet)s), make_interval(secs => %(silent)s), %(limit)s)
-
--- name: end_overdue
-select tenant_id, id, status from private.end_overdue_jobs(%(max_claims)s, %(limit)s)
-
--- name: queue_ages
-select class, waiting, oldest_seconds from private.queue_ages()

@@ -3,13 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID
 
 import structlog
 
-from aico.core.errors import Unavailable
 from aico.store import jobs
-from aico.store.jobs import Claim
+from aico.store.jobs import Claim, ClaimKey
 from aico.store.scope import Scope
 from aico.workers.runtime import Runtime
 
@@ -19,7 +17,7 @@ log = structlog.get_logger()
 class Leases:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._held: dict[UUID, Claim] = {}
+        self._held: dict[ClaimKey, Claim] = {}
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -28,17 +26,17 @@ class Leases:
     @contextmanager
     def holding(self, claim: Claim) -> Iterator[None]:
         with self._lock:
-            self._held[claim.id] = claim
+            self._held[_key(claim)] = claim
         try:
             yield
         finally:
             with self._lock:
-                self._held.pop(claim.id, None)
+                self._held.pop(_key(claim), None)
 
     def lost(self, claim: Claim) -> bool:
-        """Whether the claim ended under us: another worker took the job over, or it was cancelled or expired."""
+        """Whether the claim ended under us: the job was claimed again, or it was cancelled or expired."""
         with self._lock:
-            return claim.id not in self._held
+            return _key(claim) not in self._held
 
     def renew(self) -> None:
         with self._lock:
@@ -49,14 +47,18 @@ class Leases:
         scope = Scope.each((claim.tenant for claim in held), durable=False)
         kept = set(self._runtime.database.run(scope, jobs.renew(held, seconds)))
         with self._lock:
-            for claim in held:
-                if claim.id not in kept and self._held.get(claim.id) is claim:
-                    del self._held[claim.id]
+            for key in {_key(claim) for claim in held} - kept:
+                self._held.pop(key, None)
 
     def _renew_for_ever(self) -> None:
         pause = threading.Event()
         while not pause.wait(self._runtime.settings.lease_seconds / 3):
             try:
                 self.renew()
-            except Unavailable:
-                log.warning("renewal_missed")  # two more tries fit into a lease
+            except Exception:
+                # Whatever it was, without this thread every claim would be lost; two more tries fit into a lease.
+                log.exception("renewal_missed")
+
+
+def _key(claim: Claim) -> ClaimKey:
+    return claim.id, claim.fence

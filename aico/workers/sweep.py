@@ -12,8 +12,8 @@ import structlog
 
 from aico.core.errors import Unavailable
 from aico.core.jobs import JobClass
-from aico.store import cache, jobs, ledger, webhooks
-from aico.store.jobs import LostBell
+from aico.store import backlog, cache, ledger, webhooks
+from aico.store.backlog import LostBell
 from aico.store.scope import Scope
 from aico.workers.queue import Bell, Queue, to_embed, to_notify, to_record, to_route
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
@@ -61,7 +61,7 @@ class Sweeper:
             log.info("expired_answers_purged", count=BATCH)
 
     def _end_overdue(self) -> None:
-        ended = self._runtime.database.run(Scope.system(), jobs.end_overdue(max_claims=MAX_CLAIMS, limit=BATCH))
+        ended = self._runtime.database.run(Scope.system(), backlog.end_overdue(max_claims=MAX_CLAIMS, limit=BATCH))
         if ended:
             log.info("jobs_overdue", count=len(ended))
             self._runtime.tell(ended=ended)
@@ -73,7 +73,7 @@ class Sweeper:
         started = time.monotonic()
         while True:
             elapsed = time.monotonic() - started  # what this loop rang itself is not late
-            statement = jobs.lost_bells(
+            statement = backlog.lost_bells(
                 idle, quiet_seconds=quiet + elapsed, silent_seconds=silent + elapsed, limit=BATCH
             )
             late = self._runtime.database.run(Scope.system(), statement)

@@ -10,7 +10,7 @@ from builders import ending_of, new_job, unit_vector
 from conftest import Tenant
 
 from aico.core.jobs import CacheMode, CacheState, JobClass, JobStatus
-from aico.store import cache, jobs
+from aico.store import backlog, cache, jobs
 from aico.store.blocking import Database
 from aico.store.jobs import Claim, NewJob, ToEmbed
 from aico.store.scope import Scope
@@ -87,7 +87,7 @@ def test_renewing_keeps_a_lease_and_tells_what_was_lost(database: Database, tena
     store(database, tenant, kept, lost)
     held = [claim(database, tenant, kept.id)[0], claim(database, tenant, lost.id)[0]]
     assert finish(database, tenant, ending_of(held[1])) == [lost.id]
-    assert database.run(Scope.tenant(tenant.id), jobs.renew(held, 30)) == [kept.id]
+    assert database.run(Scope.tenant(tenant.id), jobs.renew(held, 30)) == [(kept.id, held[0].fence)]
 
 
 def test_an_identical_request_is_completed_as_it_is_stored(database: Database, tenant: Tenant) -> None:
@@ -177,7 +177,7 @@ def test_lost_bells_are_rung_again_sooner_where_the_queue_is_empty(database: Dat
     store(database, tenant, job)
 
     def rung(idle: list[JobClass], quiet: float, silent: float) -> set[UUID]:
-        statement = jobs.lost_bells(idle, quiet_seconds=quiet, silent_seconds=silent, limit=10_000)
+        statement = backlog.lost_bells(idle, quiet_seconds=quiet, silent_seconds=silent, limit=10_000)
         return {bell.id for bell in database.run(Scope.system(), statement)}
 
     assert job.id not in rung([JobClass.BATCH], 60, 60)
@@ -191,7 +191,7 @@ def test_a_job_held_by_a_dead_worker_is_rung_again(database: Database, tenant: T
     store(database, tenant, job)
     claim(database, tenant, job.id, lease=0.01)
     time.sleep(0.05)
-    late = database.run(Scope.system(), jobs.lost_bells([], quiet_seconds=0, silent_seconds=60, limit=10_000))
+    late = database.run(Scope.system(), backlog.lost_bells([], quiet_seconds=0, silent_seconds=60, limit=10_000))
     assert job.id in {bell.id for bell in late if bell.stage == "route"}
 
 
@@ -202,7 +202,7 @@ def test_overdue_jobs_end_and_say_why(database: Database, tenant: Tenant) -> Non
     for _ in range(3):
         claim(database, tenant, unlucky.id, lease=0.01)
         time.sleep(0.02)
-    ended = database.run(Scope.system(), jobs.end_overdue(max_claims=3, limit=10_000))
+    ended = database.run(Scope.system(), backlog.end_overdue(max_claims=3, limit=10_000))
     assert {overdue.id, unlucky.id} <= set(ended)
     found = {
         job.id: (job.status, job.error and job.error.code)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode, JobError, JobStatus
-from aico.store import jobs, webhooks
+from aico.store import backlog, jobs, webhooks
 from aico.store.blocking import Database
 from aico.store.jobs import Ended, Ending
 from aico.store.scope import Scope
@@ -112,7 +112,7 @@ def test_overdue_jobs_are_told_and_due_at_once(
     add(database, other, "job.completed")
     overdue, theirs = store(database, tenant, timeout_seconds=0.01), store(database, other, timeout_seconds=0.01)
     time.sleep(0.05)
-    assert {overdue, theirs} <= set(database.run(Scope.system(), jobs.end_overdue(max_claims=5, limit=10_000)))
+    assert {overdue, theirs} <= set(database.run(Scope.system(), backlog.end_overdue(max_claims=5, limit=10_000)))
     (row,) = rows(admin, tenant)
     assert (row["endpoint_id"], row["event"]) == (endpoint, "job.expired")
     assert row["payload"]["data"] == {"id": str(overdue), "status": "expired"}

@@ -71,3 +71,22 @@ def test_a_lease_that_another_worker_took_is_known_as_lost(runtime: Runtime, ten
         assert finish(runtime, tenant.id, [completed(claim.id, claim.fence)]) == [claim.id]
         leases.renew()
         assert leases.lost(claim)
+
+
+def test_an_older_claim_of_the_same_process_does_not_end_the_newer(runtime: Runtime, tenant: Tenant) -> None:
+    """After an outage longer than a lease, a process may claim a job again while its first call still runs."""
+    job = new_job("claimed twice", mode=CacheMode.EXACT)
+    scope = Scope.tenant(tenant.id)
+    runtime.database.run(scope, jobs.submit(tenant.id, [job]))
+    leases = Leases(runtime)
+    (older,) = runtime.database.run(scope, jobs.claim(tenant.id, job.id, 0))
+    with leases.holding(older):
+        (newer,) = runtime.database.run(scope, jobs.claim(tenant.id, job.id, 30))
+        with leases.holding(newer):
+            leases.renew()
+            assert leases.lost(older)
+            assert not leases.lost(newer)
+    with leases.holding(newer):
+        with leases.holding(older):
+            pass
+        assert not leases.lost(newer)

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from aico.api.schemas import Health, QueueView, WorkerView
 from aico.api.services import Held, Services
 from aico.core.errors import Unavailable
-from aico.store import jobs
+from aico.store import backlog
 from aico.store.scope import Scope
 
 STALLED_SECONDS = 30  # a class whose oldest job has waited this long while nobody works on it
@@ -47,7 +47,7 @@ async def health(held: Held, response: Response) -> Health:
 
 async def _postgres(held: Services) -> tuple[list[QueueView], str]:
     try:
-        ages = await held.database.run(Scope.system(), jobs.queue_ages())
+        ages = await held.database.run(Scope.system(), backlog.queue_ages())
     except Unavailable:
         return [], "unreachable"
     return [
