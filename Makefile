@@ -15,7 +15,7 @@ RUN_STAMP := $(VENV)/.run
 TEST_STAMP := $(VENV)/.test$(if $(filter torch,$(EXTRAS)),-torch)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench doctor clean
+.PHONY: help demo up test faults check bench doctor clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ up: $(RUN_STAMP) ## Run everything in the foreground until Ctrl-C
 test: check ## Run the checks and the whole suite (ARGS goes to pytest)
 	@mkdir -p .aico
 	$(BIN)/python -m pytest --basetemp=.aico/pytest $(ARGS)
+
+faults: $(TEST_STAMP) ## Kill every part and fail every provider at 200 jobs a second, for minutes
+	@mkdir -p .aico
+	AICO_FAULTS=long $(BIN)/python -m pytest --basetemp=.aico/pytest tests/faults $(ARGS)
 
 check: $(TEST_STAMP) ## Lint, types and the import contract
 	$(BIN)/ruff check .

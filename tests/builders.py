@@ -9,7 +9,8 @@ from aico.core.canonical import cache_key
 from aico.core.chat import ChatRequest, FinishReason, Message, Role
 from aico.core.ids import new_id
 from aico.core.jobs import Answer, CacheMode, CacheState, JobClass, JobStatus, RoutingReport
-from aico.store.jobs import Claim, Ending, NewJob
+from aico.store.claims import Claim, Ending
+from aico.store.jobs import IdempotencyKey, NewJob
 
 
 def chat(prompt: str) -> ChatRequest:
@@ -22,10 +23,22 @@ def new_job(
     mode: CacheMode = CacheMode.SEMANTIC,
     job_class: JobClass = JobClass.INTERACTIVE,
     timeout_seconds: float = 600,
+    priority: int = 0,
+    key: IdempotencyKey | None = None,
 ) -> NewJob:
     request = chat(prompt)
-    body = request.model_dump(mode="json", exclude_defaults=True)
-    return NewJob(new_id(), None, job_class, mode, body, cache_key(request), {"team": "a"}, timeout_seconds)
+    return NewJob(
+        id=new_id(),
+        api_key_id=None,
+        job_class=job_class,
+        cache_mode=mode,
+        request=request.model_dump(mode="json", exclude_defaults=True),
+        key=cache_key(request),
+        metadata={"team": "a"},
+        timeout_seconds=timeout_seconds,
+        priority_seconds=priority,
+        idempotency=key,
+    )
 
 
 def completed(job: UUID, fence: int, *, text: str = "Paris.", keep: bool = True) -> Ending:

@@ -12,6 +12,7 @@ from pathlib import Path
 from signal import SIGKILL
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from aico.core.ids import new_id
@@ -71,6 +72,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     with running(spec, state / "log"):
         admin = server.superuser_url.get_secret_value()
         migrate(admin, APPLICATION_PASSWORD)
+        with psycopg.connect(admin, autocommit=True) as connection:  # what other tests left unfinished takes no room
+            connection.execute("update private.pools set places = 1000000, tenant_cap = 1000000")
         host = admin.rpartition("@")[2]
         yield Postgres(admin, f"postgresql://{APPLICATION}:{APPLICATION_PASSWORD}@{host}")
 

@@ -1,5 +1,7 @@
 """Decides at the door whether a request can be answered at all, so that nothing hopeless is stored."""
 
+from datetime import UTC, datetime
+
 from aico.api.auth import Principal
 from aico.api.schemas import JobRequest
 from aico.core.canonical import cache_key
@@ -10,10 +12,13 @@ from aico.core.jobs import JobClass
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
 from aico.routing.features import extract_features
+from aico.routing.lanes import Terms
 from aico.routing.strategies.protocol import PricedModel, able
-from aico.store.jobs import NewJob
+from aico.store.jobs import IdempotencyKey, NewJob
 
 _TIMEOUT_FACTORS = {JobClass.INTERACTIVE: 1, JobClass.STANDARD: 6, JobClass.BATCH: 144}
+
+_SOONEST_SECONDS = 1
 
 _OVERHEAD_TOKENS = 1500  # the expected answer where no limit is given, and what a chat template adds
 
@@ -25,7 +30,7 @@ class Admission:
         self._smallest_window = min((model.context_window for model in catalogue.models), default=0)
         self._settings = settings
 
-    def admit(self, principal: Principal, request: JobRequest) -> NewJob:
+    def admit(self, principal: Principal, request: JobRequest, key: IdempotencyKey | None = None) -> NewJob:
         """Raises a precise InvalidInput, UnknownModel, PayloadTooLarge or NoProvider. Linear in the prompt's length."""
         chat = request.chat()
         self._answerable(chat)
@@ -37,8 +42,38 @@ class Admission:
             request=chat.model_dump(mode="json", exclude_defaults=True),
             key=cache_key(chat),
             metadata=request.metadata,
-            timeout_seconds=self._settings.job_timeout_seconds * _TIMEOUT_FACTORS[request.job_class],
+            timeout_seconds=self._timeout(request),
+            deadline=self._deadline(request),
+            priority_seconds=request.priority,
+            max_retries=self._settings.job_max_retries if request.max_retries is None else request.max_retries,
+            idempotency=key,
         )
+
+    def appraise(self, request: JobRequest) -> tuple[ChatRequest, Terms]:
+        """What would be asked, and how long it may take. Raises as `admit` does, and stores nothing either."""
+        chat = request.chat()
+        self._answerable(chat)
+        deadline = self._deadline(request)
+        if deadline is None:
+            return chat, Terms(request.job_class, self._timeout(request), deadline_given=False)
+        slack = (deadline - datetime.now(UTC)).total_seconds()
+        return chat, Terms(request.job_class, slack, deadline_given=True)
+
+    def _timeout(self, request: JobRequest) -> float:
+        return self._settings.job_timeout_seconds * _TIMEOUT_FACTORS[request.job_class]
+
+    def _deadline(self, request: JobRequest) -> datetime | None:
+        now = datetime.now(UTC)
+        due = request.due(now)
+        if due is None:
+            return None
+        param = "deadline" if request.completion_window is None else "completion_window"
+        ahead = (due - now).total_seconds()
+        if ahead < _SOONEST_SECONDS:
+            raise InvalidInput(f"a deadline must be at least {_SOONEST_SECONDS} s ahead", param=param)
+        if ahead > self._settings.max_deadline_seconds:
+            raise InvalidInput(f"a deadline may be at most {self._settings.max_deadline_seconds} s ahead", param=param)
+        return due
 
     def _answerable(self, chat: ChatRequest) -> None:
         characters = sum(len(message.content) for message in chat.messages)

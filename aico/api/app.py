@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from aico import __version__
 from aico.api import problems
 from aico.api.body_limit import BodyLimit
-from aico.api.routers import costs, health, jobs, providers
+from aico.api.routers import costs, dead_letters, health, jobs, metrics, providers, quote, webhooks
 from aico.api.services import Services, running
 from aico.core.settings import Settings, get_settings
 
@@ -44,12 +44,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Tenant-Id"],
-            expose_headers=["Location", "Retry-After"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Tenant-Id"],
+            expose_headers=["Idempotency-Replayed", "Location", "Retry-After"],
         )
-    for router in (jobs.submitting, jobs.router, costs.router, providers.router, health.router):
-        app.router.routes.extend(router.routes)  # include_router would match each request twice
+    for part in (jobs, quote, dead_letters, webhooks, costs, providers, health, metrics):
+        app.router.routes.extend(part.router.routes)  # include_router would match each request twice
 
     landing = files(__package__).joinpath("landing.html").read_text()
 

@@ -1,14 +1,14 @@
 """What goes over the wire on the native routes."""
 
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from aico.core.chat import AUTO_MODEL, ChatRequest, Message, Role
-from aico.core.jobs import Answer, CacheMode, Job, JobClass, JobError, JobStatus, RoutingReport
+from aico.core.jobs import Answer, CacheMode, Job, JobClass, JobError, JobStatus, PutBackEntry, RoutingReport, Stage
 
 
 def _storable(text: str) -> str:
@@ -27,10 +27,22 @@ def _said(text: str) -> str:
     return text
 
 
+def _written_out(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a date and time with a time zone, such as 2026-11-01T09:00:00Z")  # noqa: TRY004 - pydantic's
+    return value
+
+
 Text = Annotated[str, AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 Turn = Annotated[Text, AfterValidator(_said)]
 MetadataKey = Annotated[Text, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[Text, Field(max_length=512)]
+
+
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class ChatMessage(BaseModel):
@@ -77,7 +89,29 @@ class JobRequest(BaseModel):
         CacheMode | None,
         Field(description="Default: `semantic`, or `off` when a temperature above 0 asks for variety."),
     ] = None
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)] = {}
+    metadata: Metadata = {}
+    deadline: Annotated[
+        Moment | None, Field(description="When the answer is of no more use. Work that can wait may cost half.")
+    ] = None
+    completion_window: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[1-9][0-9]{0,5}[smhd]$",
+            description="The deadline as a time from now: `90s`, `30m`, `24h`, `7d`.",
+        ),
+    ] = None
+    priority: Annotated[
+        int, Field(ge=-86_400, le=86_400, description="Head start in seconds over the tenant's other waiting jobs.")
+    ] = 0
+    max_retries: Annotated[
+        int | None, Field(ge=0, le=20, description="How often it is put back when no model answers.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_deadline(self) -> Self:
+        if self.deadline is not None and self.completion_window is not None:
+            raise ValueError("give either `deadline` or `completion_window`")
+        return self
 
     @model_validator(mode="after")
     def _one_conversation(self) -> Self:
@@ -89,6 +123,12 @@ class JobRequest(BaseModel):
             if self.messages[-1].role is not Role.USER:
                 raise ValueError("the last of `messages` must be the user's")
         return self
+
+    def due(self, now: datetime) -> datetime | None:
+        """The deadline that the caller asks for, if any."""
+        if self.completion_window is None:
+            return self.deadline
+        return now + timedelta(seconds=int(self.completion_window[:-1]) * _UNITS[self.completion_window[-1]])
 
     @property
     def cache_mode(self) -> CacheMode:
@@ -133,6 +173,7 @@ class JobView(BaseModel):
                     "status": "completed",
                     "class": "interactive",
                     "created_at": "2026-11-01T09:00:00Z",
+                    "deadline": "2026-11-01T09:10:00Z",
                     "finished_at": "2026-11-01T09:00:01Z",
                     "model": "auto",
                     "metadata": {},
@@ -161,7 +202,20 @@ class JobView(BaseModel):
     status: JobStatus
     job_class: Annotated[JobClass, Field(serialization_alias="class")]
     created_at: datetime
+    deadline: datetime
     finished_at: datetime | None = None
+    stage: Annotated[
+        Stage | None,
+        Field(description="While it has not ended: searching the cache, calling, or in a provider's batch."),
+    ] = None
+    admitted: Annotated[bool | None, Field(description="False while it waits for its turn among all tenants.")] = None
+    run_after: Annotated[datetime | None, Field(description="It is held until then.")] = None
+    retries: int = 0
+    history: Annotated[
+        tuple[PutBackEntry, ...], Field(description="Each time it was put back into the queue, and why.")
+    ] = ()
+    replay_of: UUID | None = None
+    replayed_as: UUID | None = None
     model: str
     metadata: dict[str, str] = {}
     answer: Answer | None = None
@@ -170,8 +224,26 @@ class JobView(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> "JobView":
-        fields = job.model_dump(exclude={"request", "answer", "routing", "error"})
-        return cls(**fields, model=job.request.model, answer=job.answer, routing=job.routing, error=job.error)
+        return cls(
+            id=job.id,
+            status=job.status,
+            job_class=job.job_class,
+            created_at=job.created_at,
+            deadline=job.deadline,
+            finished_at=job.finished_at,
+            stage=None if job.status.final else job.stage,
+            admitted=None if job.status.final else job.admitted,
+            run_after=job.run_after,
+            retries=job.retries,
+            history=job.history,
+            replay_of=job.replay_of,
+            replayed_as=job.replayed_as,
+            model=job.request.model,
+            metadata=job.metadata,
+            answer=job.answer,
+            routing=job.routing,
+            error=job.error,
+        )
 
 
 class JobPage(BaseModel):
@@ -179,75 +251,12 @@ class JobPage(BaseModel):
     has_more: bool
     next: Annotated[UUID | None, Field(description="Give as `after` to read on.")] = None
 
-
-class ProviderView(BaseModel):
-    name: str
-    configured: bool
-    switched_on_by: Annotated[str, Field(description="The environment variable that switches it on.")]
-    models: list[str]
-
-
-class ModelView(BaseModel):
-    id: str
-    provider: str
-    context_window: int
-    max_output: int
-    capabilities: list[str]
-    quality: float
-    input_dollars_per_million: Decimal | None
-    output_dollars_per_million: Decimal | None
-
-
-class ProvidersView(BaseModel):
-    providers: list[ProviderView]
-    models: list[ModelView]
-
-
-class CostRow(BaseModel):
-    kind: str
-    provider: str
-    model: str
-    attempts: int
-    answered: int
-    failed: int
-    input_tokens: int
-    output_tokens: int
-    cost_cents: Decimal
-    baseline_cost_cents: Decimal
-    saved_cents: Decimal
-    unpriced_attempts: int
-
-
-class CostSummary(BaseModel):
-    """What was spent, what the baseline model's list price would have been, and the difference."""
-
-    since: datetime
-    until: datetime
-    cost_cents: Decimal
-    baseline_cost_cents: Decimal
-    saved_cents: Decimal
-    unpriced_attempts: Annotated[int, Field(description="Attempts without a known price; not in the sums.")]
-    pending_events: Annotated[int, Field(description="Finished attempts that are about to be booked.")]
-    rows: list[CostRow]
-
-
-class WorkerView(BaseModel):
-    name: str
-    processes: int
-    seconds_since_progress: float
-
-
-class QueueView(BaseModel):
-    job_class: Annotated[str, Field(serialization_alias="class")]
-    waiting: int
-    oldest_seconds: float
-
-
-class Health(BaseModel):
-    status: Literal["ok", "degraded", "down"]
-    checks: dict[str, str]
-    workers: list[WorkerView] = []
-    queues: list[QueueView] = []
+    @classmethod
+    def of(cls, found: Sequence[Job], limit: int) -> "JobPage":
+        """A page of at most `limit`, from one more than that where there is more."""
+        views = [JobView.of(job) for job in found[:limit]]
+        more = len(found) > limit
+        return cls(data=views, has_more=more, next=views[-1].id if more else None)
 
 
 class Problem(BaseModel):

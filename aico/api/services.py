@@ -93,7 +93,7 @@ class Credential(HTTPBearer):
         headers = request.headers
         principal = await authenticator.principal(headers.get("authorization"), headers.get("x-tenant-id"))
         if self._writes and not principal.may_write:
-            raise Forbidden("viewers cannot submit jobs")
+            raise Forbidden("viewers cannot change anything")
         return principal
 
 

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
+from aico.api.idempotency import idempotency_key
 from aico.api.schemas import JobRequest, WaitQuery
 from aico.api.services import may_write, services
 
@@ -20,7 +21,7 @@ JSON = "application/json"
 
 
 class SubmitRoute(APIRoute):
-    """For endpoints that take a JobRequest, the services, a principal who may write, and perhaps how long to wait."""
+    """For endpoints that take a JobRequest, the services, a writer, an idempotency key, and perhaps a time to wait."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint: Callable[..., Coroutine[Any, Any, Response]] = self.endpoint
@@ -29,7 +30,10 @@ class SubmitRoute(APIRoute):
         async def handle(request: Request) -> Response:
             principal = await may_write(request)
             wait = (wait_seconds(request),) if waits else ()
-            return await endpoint(await job_request(request), await services(request), principal, *wait)
+            job = await job_request(request)
+            held = await services(request)
+            key = idempotency_key(request.headers, job, held.settings.idempotency_ttl_seconds)
+            return await endpoint(job, held, principal, key, *wait)
 
         return handle
 

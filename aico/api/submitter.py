@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,14 +11,17 @@ import structlog
 from redis.exceptions import RedisError
 
 from aico.core.errors import AicoError, Unavailable
-from aico.core.jobs import CacheMode
 from aico.store import jobs
 from aico.store.aio import AsyncDatabase
 from aico.store.jobs import NewJob, Submitted
 from aico.store.scope import Scope
-from aico.workers.queue import Bell, pushes, to_embed, to_record, to_route
+from aico.workers.queue import Bell, pushes, to_notify, to_record, to_work
 
 log = structlog.get_logger()
+
+
+class KeyTaken(Exception):
+    """The idempotency key already stands for a job; nothing was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,10 @@ class _Pending:
     tenant: UUID
     job: NewJob
     stored: "asyncio.Future[Submitted]"
+
+    @property
+    def key(self) -> tuple[UUID, str] | None:
+        return None if self.job.idempotency is None else (self.tenant, self.job.idempotency.key)
 
 
 class Submitter:
@@ -44,7 +51,7 @@ class Submitter:
         self._ringing: asyncio.Task[None] | None = None
 
     async def submit(self, tenant: UUID, job: NewJob) -> Submitted:
-        """Raises Unavailable when Postgres cannot be reached; the caller may then try again."""
+        """Raises KeyTaken, or Unavailable when Postgres cannot be reached; the caller may then try again."""
         stored: asyncio.Future[Submitted] = asyncio.get_running_loop().create_future()
         self._pending.append(_Pending(tenant, job, stored))
         self._launch()
@@ -53,7 +60,7 @@ class Submitter:
     def _launch(self) -> None:
         while self._pending and self._idle:
             self._idle -= 1
-            group, self._pending = self._pending[: self._limit], self._pending[self._limit :]
+            group, self._pending = _apart(self._pending, self._limit)
             task = asyncio.create_task(self._commit(group))
             self._running.add(task)
             task.add_done_callback(self._landed)
@@ -78,10 +85,19 @@ class Submitter:
             return
         stored = {submitted.id: submitted for result in results for submitted in result}
         for pending in group:
+            submitted = stored.get(pending.job.id)
             if not pending.stored.done():
-                pending.stored.set_result(stored[pending.job.id])
-        self._bells += [bell_for(pending, stored[pending.job.id]) for pending in group]
-        if self._ringing is None:
+                if submitted is None:
+                    pending.stored.set_exception(KeyTaken())
+                else:
+                    pending.stored.set_result(submitted)
+            if submitted is not None:
+                self.ring(bells_for(pending.tenant, pending.job, submitted))
+
+    def ring(self, bells: Iterable[Bell]) -> None:
+        """Send them soon, together with whatever else is to be sent."""
+        self._bells += bells
+        if self._bells and self._ringing is None:
             self._ringing = asyncio.create_task(self._ring())
 
     async def _fail_or_split(self, group: Sequence[_Pending], error: Exception) -> None:
@@ -115,10 +131,24 @@ class Submitter:
             log.warning("bells_not_rung", error=type(error).__name__, count=len(bells))  # the sweeper will
 
 
-def bell_for(pending: _Pending, stored: Submitted) -> Bell:
-    job = pending.job
+def bells_for(tenant: UUID, job: NewJob, stored: Submitted) -> list[Bell]:
     if stored.answer is not None:
-        return to_record(pending.tenant, job.id)
-    if job.cache_mode in {CacheMode.SEMANTIC, CacheMode.REFRESH}:
-        return to_embed(pending.tenant, job.id)
-    return to_route(pending.tenant, job.id, job.job_class)
+        return [to_record(tenant, job.id), *(to_notify(tenant, delivery) for delivery in stored.deliveries)]
+    if not stored.admitted:
+        return []  # the feeder rings when its turn comes
+    return [to_work(tenant, job.id, job.stage, job.job_class)]
+
+
+def _apart(pending: list[_Pending], limit: int) -> tuple[list[_Pending], list[_Pending]]:
+    """The next group and the rest: no idempotency key stands twice in a group."""
+    group: list[_Pending] = []
+    rest: list[_Pending] = []
+    keys: set[tuple[UUID, str]] = set()
+    for one in pending:
+        if len(group) >= limit or one.key in keys:
+            rest.append(one)
+        else:
+            group.append(one)
+            if one.key is not None:
+                keys.add(one.key)
+    return group, rest

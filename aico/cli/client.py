@@ -1,25 +1,31 @@
 """The command line's view of the API: patient with restarts, precise about refusals."""
 
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx2
 
-from aico.core.errors import AicoError, Unauthorized, Unavailable
+from aico.api.idempotency import HEADER
+from aico.core.errors import AicoError, InvalidInput, Unauthorized, Unavailable
+from aico.core.jobs import JobClass, JobStatus
 from aico.core.settings import Settings
+from aico.store.dead_letters import Filter
 
 Json = dict[str, Any]
 
 _AGAIN = {429, 502, 503, 504}
 _POLL_SECONDS = 20
+_PAGE = 100  # entries, as many as the API lists or replays well at once
 
 
 class Refused(AicoError):
     """The API understood and said no."""
 
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, status: int, detail: str, param: str | None = None) -> None:
+        super().__init__(detail, param=param)
         self.http_status = status
 
 
@@ -41,8 +47,13 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def submit(self, request: Mapping[str, Any]) -> Json:
-        return self._patiently(lambda: self._http.post("/v1/jobs", json=dict(request)))
+    def submit(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> Json:
+        """One job however often it has to be sent: the key, by default one of this call alone, stands for it.
+
+        Raises InvalidInput for a key that no header can hold.
+        """
+        headers = {HEADER: _quoted(str(uuid4()) if idempotency_key is None else idempotency_key)}
+        return self.request("POST", "/v1/jobs", json=dict(request), headers=headers)
 
     def get(self, job_id: str, *, wait_seconds: int = 0) -> Json:
         return self._patiently(lambda: self._http.get(f"/v1/jobs/{job_id}", params={"wait": wait_seconds}))
@@ -55,8 +66,52 @@ class Client:
             if job["status"] not in {"queued", "in_progress"}:
                 return job
 
+    def jobs(
+        self, *, status: JobStatus | None = None, job_class: JobClass | None = None, limit: int | None = None
+    ) -> Iterator[Json]:
+        """Pages of jobs, newest first, with at most `limit` jobs on all of them together."""
+        return self._pages("/v1/jobs", {"status": status, "class": job_class}, limit)
+
+    def dead_letters(
+        self,
+        *,
+        status: JobStatus | None = None,
+        job_class: JobClass | None = None,
+        error_code: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Json]:
+        """Likewise, of jobs that failed or expired and were not replayed."""
+        return self._pages("/v1/dead-letters", {"status": status, "class": job_class, "error_code": error_code}, limit)
+
+    def cancel(self, job_id: str) -> Json:
+        """The cancelled job. Raises Refused (409) where it has ended otherwise."""
+        return self.request("POST", f"/v1/jobs/{job_id}/cancel")
+
+    def replay(self, job_id: str) -> Json:
+        """The new job. Raises Refused (409) where there is one already, be it from a call whose answer was lost."""
+        return self.request("POST", f"/v1/jobs/{job_id}/replay")
+
+    def replay_letters(self, chosen: Filter, limit: int) -> Iterator[Json]:
+        """Replays the oldest `limit` of the chosen dead letters, some at a time, and says which became what.
+
+        Each letter is replayed once. Those of a call whose answer was lost are not told, nor counted against `limit`.
+        """
+        fields = _chosen(chosen)
+        left = limit
+        while left > 0:
+            asked = min(left, _PAGE)
+            page = self.request("POST", "/v1/dead-letters/replay", json={**fields, "limit": asked})
+            yield page
+            if not page["has_more"]:
+                return
+            left -= asked
+
     def costs(self, days: int) -> Json:
         return self._patiently(lambda: self._http.get("/costs/summary", params={"days": days}))
+
+    def request(self, method: str, path: str, **options: Any) -> Json:
+        """Any route, patiently; `options` as httpx2 takes them. Empty when the answer is."""
+        return self._patiently(lambda: self._http.request(method, path, **options))
 
     def health(self) -> Json:
         """Without patience: whoever asks wants to know how it is now."""
@@ -64,6 +119,17 @@ class Client:
             return dict(self._http.get("/health").json())
         except (httpx2.TransportError, ValueError) as error:
             raise Unavailable(f"no API answers at {self._http.base_url}") from error
+
+    def _pages(self, path: str, filters: Mapping[str, str | None], limit: int | None) -> Iterator[Json]:
+        params: Json = {name: value for name, value in filters.items() if value is not None}
+        left = sys.maxsize if limit is None else limit
+        while left > 0:
+            page = self.request("GET", path, params={**params, "limit": min(left, _PAGE)})
+            yield page
+            if not page["has_more"]:
+                return
+            params["after"] = page["next"]
+            left -= len(page["data"])
 
     def _patiently(self, call: Callable[[], httpx2.Response]) -> Json:
         """Ride out restarts of the service; raises Refused for any other refusal and Unavailable when time is up."""
@@ -84,9 +150,31 @@ class Client:
 
 def _read(response: httpx2.Response) -> Json:
     if response.is_success:
-        return dict(response.json())
+        return dict(response.json()) if response.content else {}
     try:
-        detail = response.json()["detail"]
-    except (ValueError, KeyError):
-        detail = f"the API answered {response.status_code}"
-    raise Refused(response.status_code, str(detail))
+        problem = response.json()
+        detail, param = problem["detail"], problem.get("param")
+    except (ValueError, KeyError, TypeError):
+        detail, param = f"the API answered {response.status_code}", None
+    raise Refused(response.status_code, str(detail), param)
+
+
+def _chosen(letters: Filter) -> Json:
+    """As `POST /v1/dead-letters/replay` takes it."""
+    fields = {
+        "ids": None if letters.ids is None else [str(letter) for letter in letters.ids],
+        "status": letters.status,
+        "class": letters.job_class,
+        "error_code": letters.error_code,
+        "created_since": letters.since and letters.since.isoformat(),
+        "created_before": letters.until and letters.until.isoformat(),
+        "metadata": letters.metadata,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _quoted(key: str) -> str:
+    """As structured fields write a string (RFC 9651), so that white space and quotation marks are the key's own."""
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidInput("an idempotency key is printable ASCII")
+    return '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,4 +1,4 @@
-"""Jobs from the command line: submit one, watch one, run a file of them, report what they cost."""
+"""Jobs from the command line: submit one, watch one, report what they cost."""
 
 import json
 import sys
@@ -8,7 +8,9 @@ import typer
 from rich.table import Table
 
 from aico.cli.client import Client
+from aico.cli.options import AsJson, Deadline, Window, due
 from aico.cli.show import cents, err, how, out
+from aico.core.jobs import JobClass
 from aico.core.settings import get_settings
 
 EXIT_FAILED = 1
@@ -16,34 +18,46 @@ EXIT_FAILED = 1
 
 def submit(
     prompt: Annotated[str, typer.Argument(help="The prompt, or - to read it from standard input.")],
+    *,
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
     model: Annotated[str, typer.Option(help="A model's id, or auto.")] = "auto",
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Limit of the answer.")] = None,
-    job_class: Annotated[str, typer.Option("--class", help="interactive, standard or batch.")] = "interactive",
+    job_class: Annotated[JobClass, typer.Option("--class", help="Who waits for it.")] = JobClass.INTERACTIVE,
+    deadline: Deadline = None,
+    completion_window: Window = None,
+    priority: Annotated[
+        int | None, typer.Option(metavar="SECONDS", help="Head start over your other waiting jobs.")
+    ] = None,
+    max_retries: Annotated[int | None, typer.Option(min=0, help="How often it may go back into the queue.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="The same key and request stand for the same job.")
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Wait for the answer, or print the job's id at once.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole job.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Submit a prompt. The answer goes to standard output, how it came about to standard error."""
+    """Submit a prompt. The answer goes to standard output, how it came about to standard error.
+
+    Exit code 0: answered, or submitted with --no-wait; 1: not; 2: the command makes no sense.
+    """
     text = sys.stdin.read() if prompt == "-" else prompt
-    optional = {"system": system, "max_tokens": max_tokens}
-    request = {"prompt": text, "model": model, "class": job_class, **{k: v for k, v in optional.items() if v}}
+    optional = {"system": system or None, "max_tokens": max_tokens, "priority": priority, "max_retries": max_retries}
+    given = {name: value for name, value in optional.items() if value is not None}
+    request = {"prompt": text, "model": model, "class": job_class, **given, **due(deadline, completion_window)}
     with Client.from_settings(get_settings()) as client:
-        job = client.submit(request)
+        job = client.submit(request, idempotency_key=idempotency_key)
         if wait:
             job = client.wait(job["id"])
     if wait:
         _show(job, as_json=as_json)
-    elif as_json:
-        typer.echo(json.dumps(job))
     else:
-        typer.echo(job["id"])
+        typer.echo(json.dumps(job) if as_json else job["id"])
 
 
 def watch(
     job_id: Annotated[str, typer.Argument(help="The job's id.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole job.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Wait for a job and print its answer."""
+    """Wait for a job and print its answer. Exit code 0: answered; 1: not."""
     with Client.from_settings(get_settings()) as client, err.status("waiting") as status:
         job = client.wait(job_id, on_poll=lambda polled: status.update(polled["status"]))
     _show(job, as_json=as_json)
@@ -63,7 +77,7 @@ def _show(job: dict[str, Any], *, as_json: bool) -> None:
 
 def report(
     days: Annotated[int, typer.Option(min=1, max=366, help="Whole days back from now, UTC.")] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """What was spent, what the baseline model would have cost, and the difference."""
     with Client.from_settings(get_settings()) as client:

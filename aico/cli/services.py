@@ -77,7 +77,7 @@ def migrate() -> None:
     err.print(f"{len(applied)} migrations applied." if applied else "The database is up to date.")
 
 
-def health(name: Annotated[str, typer.Argument(help="api, sweep or a worker's name.")] = "api") -> None:
+def health(name: Annotated[str, typer.Argument(help="api, sweep, admit or a worker's name.")] = "api") -> None:
     """Exit with 0 if this part of the product is well."""
     settings = get_settings()
     if name == "api":
@@ -85,11 +85,11 @@ def health(name: Annotated[str, typer.Argument(help="api, sweep or a worker's na
             state = client.health()
         typer.echo(state["status"])
         well = state["status"] != "down"
-    elif name in {*WORKERS, "sweep"}:
+    elif name in {*WORKERS, "sweep", "admit"}:
         well = alive(redis.Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=3), name)
         typer.echo("ok" if well else "no sign of life")
     else:
-        raise InvalidInput(f"there is no part {name!r}; there are api, sweep, {', '.join(WORKERS)}")
+        raise InvalidInput(f"there is no part {name!r}; there are api, sweep, admit, {', '.join(WORKERS)}")
     if not well:
         raise typer.Exit(EXIT_UNHEALTHY)
 

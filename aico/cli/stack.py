@@ -28,10 +28,12 @@ from aico.store.blocking import Database
 from aico.store.migrate import APPLICATION, migrate
 from aico.workers.app import WORKERS
 from aico.workers.health import alive
+from aico.workers.process import LAST_SECONDS
 
 POSTGRES_PORT, REDIS_PORT, MODEL_PORT, FLOWER_PORT = 54320, 63790, 8081, 5555
 DEVELOPMENT_TENANT = "development"
 FLOWER_USER = "admin"
+_MARGIN_SECONDS = 5  # a worker leaves by itself before it is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +142,11 @@ class Stack:
         """The API, the workers and the console. They share `environment`, which the stage before completes."""
         client = partial(redis.Redis.from_url, socket_timeout=2)
         broker = client(self._redis_url())
+        grace = self._settings.stop_grace_seconds + LAST_SECONDS + _MARGIN_SECONDS
         specs = [
             ProcessSpec("api", self._aico("serve"), self._api_ready),
             *(
-                ProcessSpec(name, self._aico("worker", name), partial(alive, broker, name), stop_timeout=30)
+                ProcessSpec(name, self._aico("worker", name), partial(alive, broker, name), stop_timeout=grace)
                 for name in WORKERS
             ),
             ProcessSpec("sweep", self._aico("sweep"), partial(alive, broker, "sweep")),

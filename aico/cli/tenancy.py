@@ -1,5 +1,7 @@
-"""Tenants and their API keys, from the operator's side."""
+"""Tenants, their API keys and their shares of the work, from the operator's side."""
 
+import re
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -8,8 +10,9 @@ import typer
 from rich.table import Table
 
 from aico.cli.show import err, out
-from aico.core.errors import NotFound
+from aico.core.errors import InvalidInput, NotFound
 from aico.core.ids import new_id
+from aico.core.jobs import JobClass
 from aico.core.keys import NewKey, hash_key, make_key
 from aico.core.settings import get_settings
 from aico.embedded.secret_file import write_private
@@ -18,7 +21,13 @@ from aico.store.blocking import Database
 from aico.store.scope import Scope
 
 app = typer.Typer(help="API keys of a tenant.", no_args_is_help=True)
+tenants_app = typer.Typer(help="Tenants' shares of the work, straight in the database.", no_args_is_help=True)
 
+LEAST_WEIGHT, MOST_WEIGHT = 0.001, 1000.0
+GENERAL = "none"  # no cap of its own
+_CAP = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+
+TenantName = Annotated[str, typer.Argument(help="The tenant's name.")]
 Tenant = Annotated[str, typer.Option(help="The tenant's name.")]
 
 
@@ -98,3 +107,56 @@ def revoke(
     if not revoked:
         raise NotFound(f"{tenant!r} has no live key {prefix!r}")
     err.print(f"Revoked {prefix}.")
+
+
+@tenants_app.command()
+def share(
+    tenant: TenantName,
+    job_class: Annotated[JobClass, typer.Option("--class", help="Of which class.")],
+    weight: Annotated[
+        float | None, typer.Option(help=f"Turns against 1 of the others, {LEAST_WEIGHT} to {MOST_WEIGHT:.0f}.")
+    ] = None,
+    in_flight: Annotated[
+        str | None, typer.Option(metavar="N", help=f"Jobs under way at once, or {GENERAL}: the general cap.")
+    ] = None,
+) -> None:
+    """Set a tenant's share of a class; what is not given stays as it is.
+
+    Exit code 0: set; 1: there is no such tenant; 2: the command makes no sense.
+    """
+    if weight is None and in_flight is None:
+        raise InvalidInput("give --weight, --in-flight or both")
+    if weight is not None and not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+        raise InvalidInput(f"a weight is between {LEAST_WEIGHT} and {MOST_WEIGHT:.0f}")
+    cap = None if in_flight is None else _cap(in_flight)
+    with closing(open_database()) as database:
+        tenant_id = find_tenant(database, tenant)
+        scope = Scope.tenant(tenant_id)
+        changes = []
+        if weight is not None:
+            changes.append((scope, tenants.set_weight(tenant_id, job_class, weight)))
+        if in_flight is not None:
+            changes.append((scope, tenants.set_in_flight_cap(tenant_id, job_class, cap)))
+        database.run_each(changes)
+    err.print(f"Set; `aico tenants shares {tenant}` shows all.", markup=False)
+
+
+@tenants_app.command()
+def shares(tenant: TenantName) -> None:
+    """Show a tenant's share of each class."""
+    with closing(open_database()) as database:
+        tenant_id = find_tenant(database, tenant)
+        found = {one.job_class: one for one in database.run(Scope.tenant(tenant_id), tenants.shares(tenant_id))}
+    table = Table("class", "weight", "in flight")
+    for job_class in JobClass:
+        one = found.get(job_class, tenants.Share(job_class, 1, None))
+        table.add_row(job_class, f"{one.weight:g}", "general" if one.in_flight_cap is None else str(one.in_flight_cap))
+    out.print(table)
+
+
+def _cap(text: str) -> int | None:
+    if text == GENERAL:
+        return None
+    if not _CAP.fullmatch(text):
+        raise InvalidInput(f"--in-flight is a number from 1 to 999999, or {GENERAL}, not {text!r}")
+    return int(text)

@@ -7,6 +7,8 @@ AicoError
 ├── Unauthorized            401
 ├── Forbidden               403
 ├── NotFound                404
+├── Conflict                409  what is there does not allow it
+├── KeyReused               422  an idempotency key that stands for another request
 ├── NoProvider              422  nothing is configured that could answer
 └── Unavailable             503  a dependency does not answer; trying again may help
 """
@@ -61,6 +63,18 @@ class NotFound(AicoError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
     title = "Not found"
+
+
+class Conflict(AicoError):
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+    title = "Conflict"
+
+
+class KeyReused(AicoError):
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "idempotency_key_reused"
+    title = "Idempotency key reused"
 
 
 class NoProvider(AicoError):

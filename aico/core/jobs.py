@@ -1,6 +1,6 @@
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -61,6 +61,7 @@ class RoutingReport(BaseModel):
     baseline_model: str | None = None
     baseline_cost_cents: str | None = None
     attempts: int = 0
+    lane: Literal["batch"] | None = None  # the provider's batch lane answered, at its discount
 
 
 class Answer(BaseModel):
@@ -79,6 +80,25 @@ class JobError(BaseModel):
     message: str
 
 
+class Stage(StrEnum):
+    """Where a job is on its way, as long as it has not ended."""
+
+    EMBED = "embed"
+    ROUTE = "route"
+    LANE = "lane"  # in a provider's batch, or about to be
+
+
+class PutBackEntry(BaseModel):
+    """Why a job was put back into its queue, and until when it was held."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    reason: str
+    message: str
+    run_after: datetime | None = None
+
+
 class Job(BaseModel):
     """A job as its tenant sees it."""
 
@@ -86,9 +106,17 @@ class Job(BaseModel):
 
     id: UUID
     status: JobStatus
+    stage: Stage
     job_class: JobClass
     created_at: datetime
+    deadline: datetime
     finished_at: datetime | None = None
+    admitted: bool
+    run_after: datetime | None = None
+    retries: int = 0
+    history: tuple[PutBackEntry, ...] = ()
+    replay_of: UUID | None = None
+    replayed_as: UUID | None = None
     request: ChatRequest
     metadata: dict[str, str] = {}
     answer: Answer | None = None

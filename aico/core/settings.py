@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     openai_compatible_url: str | None = None  # any OpenAI-compatible server, up to and including /v1
     openai_compatible_api_key: SecretStr | None = None
     openai_compatible_models: Annotated[tuple[str, ...], NoDecode] = ()
+    openai_compatible_batches: bool = False  # whether that server has OpenAI's batch API
     local_model_url: str | None = None  # the bundled local model server, set by `aico up`
     simulated_model_url: str | None = None  # its stand-in where the model cannot run, set by `aico up`
     catalogue_file: Path | None = None  # TOML: models and price overrides on top of the bundled ones
@@ -67,13 +68,22 @@ class Settings(BaseSettings):
     attempt_timeout_seconds: Annotated[float, Field(gt=0)] = 60
     job_timeout_seconds: Annotated[float, Field(gt=0)] = 600
     retry_base_seconds: Annotated[float, Field(ge=0)] = 0.5
+    job_max_retries: Annotated[int, Field(ge=0, le=20)] = 8  # times a job is put back when no candidate answered
+    max_deadline_seconds: Annotated[int, Field(ge=1)] = 7 * 24 * 3600  # the latest deadline that a caller may give
+    batch_lanes: bool = True  # whether work that can wait goes into providers' batches at their discount
+    batch_lane_min_seconds: Annotated[float, Field(gt=0)] = 3600  # least time to the deadline for that
+    batch_lane_linger_seconds: Annotated[float, Field(ge=0)] = 60  # how long jobs wait for company
 
     # Workers
     lease_seconds: Annotated[float, Field(gt=0)] = 15
+    stop_grace_seconds: Annotated[float, Field(ge=0)] = 20  # for running tasks when a worker is told to stop
     route_concurrency: Annotated[int, Field(ge=1, le=256)] = 32
     task_events: bool = False  # single tasks in Flower; their publishing cost twice what a task itself does
     api_key_cache_seconds: Annotated[float, Field(ge=0)] = 5
     webhook_allow_private: bool = False  # plain http, and addresses inside the operator's own network
+    idempotency_ttl_seconds: Annotated[int, Field(ge=60)] = 24 * 3600
+    job_retention_days: Annotated[int, Field(ge=1)] = 30  # ended jobs, and webhook deliveries
+    metrics_token: SecretStr | None = None  # what `GET /metrics` asks for
 
     @field_validator("cors_origins", "openai_compatible_models", mode="before")
     @classmethod

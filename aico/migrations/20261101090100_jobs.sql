@@ -18,9 +18,11 @@ create table public.jobs (
   tenant_id uuid not null references public.tenants on delete cascade,
   api_key_id uuid,
   batch_id uuid,
+  replay_of uuid,                         -- the dead letter that this job answers anew
+  replayed_as uuid,                       -- and the other way round
   status text not null check (status in
     ('queued', 'in_progress', 'completed', 'failed', 'cancelled', 'expired', 'incomplete')),
-  stage text not null check (stage in ('embed', 'route')),
+  stage text not null check (stage in ('embed', 'route', 'lane')),  -- lane: parked for a provider's batch
   class text not null check (class in ('interactive', 'standard', 'batch')),
   cache_mode text not null check (cache_mode in ('off', 'exact', 'semantic', 'refresh')),
   request jsonb not null,
@@ -29,10 +31,21 @@ create table public.jobs (
   metadata jsonb not null default '{}',
   created_at timestamptz not null default now(),
   deadline timestamptz not null,
-  bell_at timestamptz not null default now(),   -- when its message was last sent
-  claims integer not null default 0,
+  deadline_given boolean not null default false,  -- by the caller, who can thus wait that long
+  place timestamptz not null default now(),  -- in the tenant's own queue: creation less the head start of its priority
+  bell_at timestamptz,                    -- when its message was last sent; null: not admitted yet
+  run_after timestamptz,                  -- held until then: a retry, or a place in a rate limit
+  reserved_model text,                    -- for which that place is reserved
+  max_retries smallint not null default 0,
+  retries smallint not null default 0,
+  losses smallint not null default 0,     -- leases that ran out
+  history jsonb not null default '[]',    -- why it was put back, and when
   fence bigint not null default 0,        -- grows with each claim; an older holder's result is refused
   lease_until timestamptz,
+  calling jsonb,                          -- the call under way: provider, model, since when, estimated cents
+  lane_id uuid,                           -- the provider's batch that it waits for
+  lane_model text,
+  hedge_at timestamptz,                   -- when it stops waiting for that and is called directly
   embedding extensions.halfvec(384),      -- kept from the probe until the answer is cached
   embedding_model text,
   answer jsonb,
@@ -43,10 +56,38 @@ create table public.jobs (
   foreign key (tenant_id, batch_id) references public.batches (tenant_id, id)
 ) with (fillfactor = 70);
 -- Partial, so that they hold what is alive; what has ended costs them nothing.
-create index jobs_waiting on public.jobs (class, bell_at) where status = 'queued';
-create index jobs_held on public.jobs (lease_until) where status = 'in_progress';
+create index jobs_waiting on public.jobs (class, tenant_id, place, id) where status = 'queued' and bell_at is null;
+create index jobs_ringing on public.jobs (class, bell_at)
+  where status = 'queued' and bell_at is not null and run_after is null;
+create index jobs_due on public.jobs (run_after) where status = 'queued' and run_after is not null;
+create index jobs_held on public.jobs (class, tenant_id) where status = 'queued' and run_after is not null;
+create index jobs_active on public.jobs (class, tenant_id)
+  where status in ('queued', 'in_progress') and bell_at is not null and run_after is null and stage <> 'lane';
+create index jobs_leased on public.jobs (lease_until) where status = 'in_progress' and lease_until is not null;
 create index jobs_deadline on public.jobs (deadline) where status in ('queued', 'in_progress');
 create index jobs_batch on public.jobs (tenant_id, batch_id) where batch_id is not null;
+create index jobs_dead on public.jobs (tenant_id, id) where status in ('failed', 'expired') and replayed_as is null;
+create index jobs_created on public.jobs using brin (created_at);  -- for retention
+
+-- Which job a caller's key stands for, and a hash of what was asked for under it.
+create table public.idempotency_keys (
+  tenant_id uuid not null references public.tenants on delete cascade,
+  key text not null check (length(key) between 1 and 255),
+  request_hash bytea not null check (length(request_hash) = 32),
+  job_id uuid not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  primary key (tenant_id, key)
+);
+create index idempotency_keys_expiry on public.idempotency_keys (expires_at);
+
+-- One line of a job's history. It is kept short: a job that is put back for ever must not grow for ever.
+create function private.with_history(history jsonb, reason text, message text, run_after timestamptz) returns jsonb
+language sql stable set search_path = '' as $$
+  select case when jsonb_array_length(history) >= 50 then history else history || jsonb_build_array(
+    jsonb_strip_nulls(jsonb_build_object('at', now(), 'reason', reason, 'message', message, 'run_after', run_after)))
+  end
+$$;
 
 -- Jobs whose bell may have been lost: still queued long after it rang, or held by a worker that stopped renewing its
 -- lease. `idle` names the classes whose queue is empty, where even a short silence is suspicious. Each part walks an
@@ -54,78 +95,65 @@ create index jobs_batch on public.jobs (tenant_id, batch_id) where batch_id is n
 create function private.lost_bells(idle text[], quiet interval, silent interval, batch_size integer)
 returns table (tenant_id uuid, id uuid, stage text, class text)
 language sql volatile security definer set search_path = '' as $$
-  with waiting as (
+  with ringing as (
     select late.tenant_id, late.id
     from unnest(array['interactive', 'standard', 'batch']) as c (class)
     cross join lateral (
       select l.tenant_id, l.id from public.jobs l
-      where l.status = 'queued' and l.class = c.class
+      where l.status = 'queued' and l.bell_at is not null and l.run_after is null and l.class = c.class
         and l.bell_at < now() - (case when c.class = any (idle) then quiet else silent end)
       order by l.bell_at limit batch_size
       for update skip locked
     ) late
   ),
-  held as (
+  abandoned as (
     select l.tenant_id, l.id from public.jobs l
-    where l.status = 'in_progress' and l.lease_until < now() and l.bell_at < now() - quiet
+    where l.status = 'in_progress' and l.lease_until is not null and l.lease_until < now()
+      and l.bell_at < now() - quiet
     order by l.lease_until limit batch_size
     for update skip locked
   )
   update public.jobs j set bell_at = now()
-  from (select * from waiting union all select * from held) late
+  from (select * from ringing union all select * from abandoned) late
   where j.tenant_id = late.tenant_id and j.id = late.id
   returning j.tenant_id, j.id, j.stage, j.class
 $$;
 
--- Ends what can no longer be answered: past its deadline, or claimed again and again without ever finishing. Endpoints
--- are told as `finish` tells them; the sweeper, which calls this, rings for that too.
-create function private.end_overdue_jobs(max_claims integer, batch_size integer)
-returns table (tenant_id uuid, id uuid, status text)
+-- Jobs that were held and may run now.
+create function private.due_jobs(batch_size integer)
+returns table (tenant_id uuid, id uuid, stage text, class text)
 language sql volatile security definer set search_path = '' as $$
-  with overdue as (
+  update public.jobs j set run_after = null, bell_at = now()
+  from (
     select l.tenant_id, l.id from public.jobs l
-    where l.status in ('queued', 'in_progress') and l.deadline < now()
-      and (l.lease_until is null or l.lease_until < now())
-    order by l.deadline limit batch_size
+    where l.status = 'queued' and l.run_after is not null and l.run_after <= now()
+    order by l.run_after limit batch_size
     for update skip locked
-  ),
-  hopeless as (
-    select l.tenant_id, l.id from public.jobs l
-    where l.status = 'in_progress' and l.lease_until < now() and l.claims >= max_claims
-    order by l.lease_until limit batch_size
-    for update skip locked
-  ),
-  done as (
-    update public.jobs j set
-      status = case when j.deadline < now() then 'expired' else 'failed' end,
-      error = case when j.deadline < now()
-        then jsonb_build_object('code', 'deadline_exceeded', 'message', 'no answer before the deadline')
-        else jsonb_build_object('code', 'worker_lost', 'message', 'its worker failed ' || j.claims || ' times') end,
-      finished_at = now(), lease_until = null, embedding = null, fence = j.fence + 1
-    from (select * from overdue union select * from hopeless) late
-    where j.tenant_id = late.tenant_id and j.id = late.id
-    returning j.tenant_id, j.id, j.status
-  ),
-  delivery as (
-    insert into public.webhook_deliveries (tenant_id, endpoint_id, job_id, event, payload, bell_at)
-    select d.tenant_id, e.id, d.id, 'job.' || d.status, private.job_event(d.id, d.status), null
-    from done d join public.webhook_endpoints e on e.tenant_id = d.tenant_id
-    where e.enabled and (e.events = '{}' or 'job.' || d.status = any (e.events))
-    for key share of e
-  )
-  select d.tenant_id, d.id, d.status from done d
+  ) due
+  where j.tenant_id = due.tenant_id and j.id = due.id
+  returning j.tenant_id, j.id, j.stage, j.class
 $$;
 
--- How much waits, and since when, for each class: what health and autoscaling look at. A class is looked at up to the
--- 10,000 jobs that rang longest ago, so that asking stays cheap when a backlog is long.
-create function private.queue_ages()
-returns table (class text, waiting bigint, oldest_seconds double precision)
-language sql stable security definer set search_path = '' as $$
-  select c.class, count(*), extract(epoch from now() - min(w.created_at))::double precision
-  from unnest(array['interactive', 'standard', 'batch']) as c (class)
-  cross join lateral (
-    select l.created_at from public.jobs l
-    where l.status = 'queued' and l.class = c.class order by l.bell_at limit 10000
-  ) w
-  group by c.class
+-- Deletes what ended longer ago than it is kept, and keys that have expired. Returns how many rows.
+create function private.purge_jobs(kept interval, batch_size integer) returns bigint
+language sql volatile security definer set search_path = '' as $$
+  with old as (
+    delete from public.jobs j
+    using (
+      select l.tenant_id, l.id from public.jobs l
+      where l.created_at < now() - kept and l.finished_at < now() - kept limit batch_size for update skip locked
+    ) l
+    where j.tenant_id = l.tenant_id and j.id = l.id
+    returning 1
+  ),
+  keys as (
+    delete from public.idempotency_keys k
+    using (
+      select l.tenant_id, l.key from public.idempotency_keys l where l.expires_at < now()
+      order by l.expires_at limit batch_size for update skip locked
+    ) l
+    where k.tenant_id = l.tenant_id and k.key = l.key
+    returning 1
+  )
+  select greatest((select count(*) from old), (select count(*) from keys))
 $$;

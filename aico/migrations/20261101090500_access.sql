@@ -28,7 +28,8 @@ end $$;
 revoke update, delete on public.ledger_attempts, public.audit_log from aico_service;
 -- Hashes and signing secrets stay with the service.
 grant select (id, tenant_id, name, prefix, scopes, created_at, expires_at, revoked_at) on public.api_keys to authenticated;
-grant select (id, tenant_id, url, events, enabled, created_at) on public.webhook_endpoints to authenticated;
+grant select (id, tenant_id, url, description, events, enabled, disabled_at, disabled_reason, created_at)
+  on public.webhook_endpoints to authenticated;
 
 -- What a tenant's cache holds and has saved. Runs with the caller's rights: row-level security decides what is counted.
 create function public.get_user_cache_stats()

@@ -1,6 +1,7 @@
-"""Which models exist, which of them can be called here, and the operator's own prices."""
+"""Which models exist, which of them can be called here, and the operator's own prices and limits."""
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aico.core.errors import InvalidInput, UnknownModel
 from aico.core.settings import Settings
-from aico.routing.models import Capability, Model, PriceEntry
+from aico.routing.models import Capability, Model, PriceEntry, RateLimit
 from aico.routing.providers.profiles import PROFILE_BY_NAME, PROFILES, Profile
 
 # What is assumed of a server of which only the model names are known; CATALOGUE_FILE can say better.
@@ -33,6 +34,7 @@ class _CatalogueFile(BaseModel):
 
     models: tuple[Model, ...] = ()
     prices: tuple[PriceEntry, ...] = ()
+    limits: tuple[RateLimit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Catalogue:
     all_models: tuple[Model, ...]
     providers: tuple[ProviderStatus, ...]
     price_entries: tuple[PriceEntry, ...]  # a later entry wins over an earlier one
+    limits: tuple[RateLimit, ...] = ()  # the operator's; nobody else knows what their keys are granted
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -54,14 +57,14 @@ class Catalogue:
         by_id = {model.id: model for model in (*bundled.models, *_compatible_models(settings), *own.models)}
         for model in by_id.values():
             if model.provider not in PROFILE_BY_NAME:
-                raise InvalidInput(
-                    f"model {model.id!r} names the unknown provider {model.provider!r}", param="catalogue_file"
-                )
+                raise _impossible(f"model {model.id!r} names the unknown provider {model.provider!r}")
+        _check_limits(own.limits, by_id)
         models = tuple(by_id.values())
         return cls(
             all_models=models,
             providers=tuple(_status(profile, models, settings) for profile in PROFILES),
             price_entries=(*bundled.prices, *own.prices),
+            limits=own.limits,
         )
 
     @property
@@ -86,6 +89,25 @@ class Catalogue:
                 param="model",
             )
         return model
+
+
+def _check_limits(limits: Sequence[RateLimit], models: Mapping[str, Model]) -> None:
+    seen: set[tuple[str, str | None]] = set()
+    for limit in limits:
+        if limit.provider not in PROFILE_BY_NAME:
+            raise _impossible(f"a limit names the unknown provider {limit.provider!r}")
+        if limit.model is not None and limit.model not in models:
+            raise _impossible(f"a limit of {limit.provider!r} names the unknown model {limit.model!r}")
+        if limit.model is not None and models[limit.model].provider != limit.provider:
+            raise _impossible(f"the model {limit.model!r} is not of the provider {limit.provider!r}")
+        if (limit.provider, limit.model) in seen:
+            whose = repr(limit.model) if limit.model is not None else "all of its models"
+            raise _impossible(f"{limit.provider!r} has two limits for {whose}")
+        seen.add((limit.provider, limit.model))
+
+
+def _impossible(detail: str) -> InvalidInput:
+    return InvalidInput(detail, param="catalogue_file")
 
 
 def _status(profile: Profile, models: tuple[Model, ...], settings: Settings) -> ProviderStatus:

@@ -1,10 +1,12 @@
 """Ask the candidates in order until one answers. All of a job's calls to providers pass through here."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -15,23 +17,30 @@ from aico.core.ids import new_id
 from aico.core.settings import Settings
 from aico.core.usage import Usage
 from aico.routing.models import Model
+from aico.routing.pacing import NoPacer, Pacer, used_tokens
 from aico.routing.prices import PriceBook
 from aico.routing.providers.failures import FailureKind, ProviderError
+from aico.routing.providers.transport import SLICE_SECONDS, CallStopped
 
 OnDelta = Callable[[str], None]
-_LATENCY_UNITS = 1000  # milliseconds in a second
+_LONGEST_PACING_SLEEP = 1.0  # seconds; for longer the thread is worth more to another job
 
 
 class AllCandidatesFailed(AicoError):
-    """Nobody answered, or a stream broke off after its first piece. `detail` is the last failure's safe message."""
+    """Nobody answered, or a stream broke off. `retry_after`: the longest wait that a provider asked for, in seconds."""
 
     status = HTTPStatus.BAD_GATEWAY
     code = "all_candidates_failed"
     title = "No model answered"
 
-    def __init__(self, detail: str, attempts: tuple[Attempt, ...]) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, attempts: tuple[Attempt, ...], *, retry_after: float | None = None) -> None:
+        super().__init__(detail, retry_after=None if retry_after is None else math.ceil(retry_after))
         self.attempts = attempts
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same candidates may answer later: the last one to be asked may."""
+        return bool(self.attempts) and self.attempts[-1].outcome is AttemptOutcome.RETRYABLE
 
 
 class Cancelled(Exception):
@@ -42,9 +51,25 @@ class Cancelled(Exception):
         self.attempts = attempts
 
 
+class Held(Exception):
+    """Rate limits leave no place for a call now. One is reserved: `seconds` from now, dispatch again with its model."""
+
+    def __init__(self, model_id: str, seconds: float, attempts: tuple[Attempt, ...]) -> None:
+        super().__init__(f"a call of {model_id} has its place in {seconds:.1f} s")
+        self.model_id = model_id
+        self.seconds = seconds
+        self.attempts = attempts
+
+
 class ChatProvider(Protocol):
     def send_message(
-        self, request: ChatRequest, model: Model, *, timeout: float, on_delta: OnDelta | None = None
+        self,
+        request: ChatRequest,
+        model: Model,
+        *,
+        timeout: float,
+        on_delta: OnDelta | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> Completion: ...
 
 
@@ -92,11 +117,13 @@ class Dispatcher:
         prices: PriceBook,
         policy: RetryPolicy | None = None,
         timing: Timing | None = None,
+        pacer: Pacer | None = None,
     ) -> None:
         self._providers = providers
         self._prices = prices
         self._policy = policy or RetryPolicy()
         self._timing = timing or Timing()
+        self._pacer = pacer or NoPacer()
 
     def dispatch(
         self,
@@ -107,131 +134,159 @@ class Dispatcher:
         record: Callable[[Attempt], None],
         should_stop: Callable[[], bool],
         on_delta: OnDelta | None = None,
+        tokens: int = 0,
+        patience: float = 2.0,
+        reserved: str | None = None,
+        starting: Callable[[Model], None] | None = None,
     ) -> Dispatched:
         """The first answer.
 
-        `deadline` is in seconds of the monotonic clock; `should_stop` is asked before each try and with each piece of
-        a stream, so it must be cheap; `record` gets every attempt as it ends, the failed ones too.
-        Raises AllCandidatesFailed, or Cancelled once `should_stop` says so.
+        `deadline` is in seconds of the monotonic clock; `should_stop` is asked several times a second, so it must be
+        cheap; `starting` gets the model before each call, `record` every attempt as it ends, the failed ones too.
+        `tokens` is what prompt and answer are expected to take together, `patience` how many seconds a candidate's
+        rate limits may ask to wait before the next candidate is preferred; `reserved` is the model whose place an
+        earlier `Held` announced.
+        Raises AllCandidatesFailed, Held, or Cancelled once `should_stop` says so.
         """
-        run = _Run(self._prices, self._timing, request, deadline, record, should_stop, on_delta)
-        for model in candidates:
-            completion = self._ask(run, model)
+        effects = (self._prices, self._timing, self._pacer)
+        run = _Run(*effects, request, deadline, record, should_stop, on_delta, tokens, patience, starting)
+        for model in sorted(candidates, key=lambda model: model.id != reserved):
+            completion = self._ask(run, model, has_place=model.id == reserved)
             if completion is not None:
                 return Dispatched(completion, model, tuple(run.attempts))
-        raise run.exhausted()
+        raise self._held(run) if run.crowded and run.time_left > 0 else run.exhausted()
 
-    def _ask(self, run: "_Run", model: Model) -> Completion | None:
+    def _ask(self, run: "_Run", model: Model, *, has_place: bool) -> Completion | None:
         """One candidate's answer, or None where the next candidate is to be asked."""
         provider = self._providers[model.provider]
         for tries_made in range(1, self._policy.tries + 1):
-            left = run.time_left
-            if left <= 0:
+            placed = (has_place and tries_made == 1) or self._take_place(run, model)
+            if not placed or run.time_left <= 0:
                 return None
+            run.check()
             try:
-                return run.attempt(provider, model, min(self._policy.attempt_timeout, left))
+                return run.attempt(provider, model, min(self._policy.attempt_timeout, run.time_left))
             except ProviderError as error:
+                delay = self._delay(run, model, error, tries_made)
                 if error.content_started:
                     raise run.exhausted() from error
-                if error.kind is FailureKind.FATAL or tries_made == self._policy.tries:
+                # A longer pause is the job's to wait, not a thread's.
+                too_long = delay >= run.time_left or delay > self._policy.cap
+                if too_long or error.kind is FailureKind.FATAL or tries_made == self._policy.tries:
                     return None
-                if not self._wait(run, error, tries_made):
-                    return None
+                run.sleep(delay)
         return None
 
-    def _wait(self, run: "_Run", error: ProviderError, tries_made: int) -> bool:
-        """Wait before another try; False where there is no time for it."""
+    def _take_place(self, run: "_Run", model: Model) -> bool:
+        wait = self._pacer.reserve(model, run.tokens, patience=min(run.patience, run.time_left))
+        if wait is None:
+            run.crowded.append(model)
+            return False
+        if wait > _LONGEST_PACING_SLEEP:
+            raise Held(model.id, wait, tuple(run.attempts))
+        run.sleep(wait)
+        return True
+
+    def _held(self, run: "_Run") -> Exception:
+        """A place with whichever has one first, or the news that none has one in time."""
+        model = min(run.crowded, key=lambda model: self._pacer.wait(model, run.tokens))
+        wait = self._pacer.reserve(model, run.tokens, patience=run.time_left)
+        if wait is None:
+            return run.exhausted("rate limits leave no place before the deadline")
+        return Held(model.id, wait, tuple(run.attempts))
+
+    def _delay(self, run: "_Run", model: Model, error: ProviderError, tries_made: int) -> float:
+        """Seconds before another try; after a refusal for the rate's sake, for everybody."""
         delay = error.retry_after
         if delay is None:
             delay = self._policy.backoff(tries_made, self._timing.uniform())
-        if delay >= run.time_left:
-            return False
-        self._timing.sleep(delay)
-        return True
+        else:
+            run.retry_after = max(delay, run.retry_after or 0.0)
+        if error.http_status == HTTPStatus.TOO_MANY_REQUESTS and error.kind is FailureKind.RETRYABLE:
+            self._pacer.back_off(model, delay)
+        return delay
 
 
-@dataclass(frozen=True)
-class _Call:
-    model: Model
-    at: datetime
-    started: float  # monotonic seconds
-
-
-class _Stopped(Exception):
-    """Raised through a provider's stream when the job is to stop."""
-
-
+@dataclass
 class _Run:
     """One job on its way through the candidates."""
 
-    def __init__(
-        self,
-        prices: PriceBook,
-        timing: Timing,
-        request: ChatRequest,
-        deadline: float,
-        record: Callable[[Attempt], None],
-        should_stop: Callable[[], bool],
-        on_delta: OnDelta | None,
-    ) -> None:
-        self.attempts: list[Attempt] = []
-        self._prices = prices
-        self._timing = timing
-        self._request = request
-        self._deadline = deadline
-        self._record = record
-        self._should_stop = should_stop
-        self._on_delta = on_delta
+    prices: PriceBook
+    timing: Timing
+    pacer: Pacer
+    request: ChatRequest
+    deadline: float
+    record: Callable[[Attempt], None]
+    should_stop: Callable[[], bool]
+    on_delta: OnDelta | None
+    tokens: int
+    patience: float
+    starting: Callable[[Model], None] | None
+    attempts: list[Attempt] = field(default_factory=list)
+    crowded: list[Model] = field(default_factory=list)  # whose rate limits asked for more patience than there is
+    retry_after: float | None = None  # seconds
 
     @property
     def time_left(self) -> float:
-        return self._deadline - self._timing.clock()
+        return self.deadline - self.timing.clock()
+
+    def check(self) -> None:
+        if self.should_stop():
+            raise Cancelled(tuple(self.attempts))
+
+    def sleep(self, seconds: float) -> None:
+        """Raises Cancelled when the job is to stop in the meantime."""
+        wake = self.timing.clock() + seconds
+        while (left := wake - self.timing.clock()) > 0:
+            self.check()
+            self.timing.sleep(min(left, SLICE_SECONDS))
 
     def attempt(self, provider: ChatProvider, model: Model, timeout: float) -> Completion:
         """One call, metered whichever way it ends."""
-        if self._should_stop():
-            raise Cancelled(tuple(self.attempts))
-        call = _Call(model, self._timing.now(), self._timing.clock())
-        on_delta = None if self._on_delta is None else self._relay
+        if self.starting is not None:
+            self.starting(model)
+        meter = partial(self._meter, model, self.timing.now(), self.timing.clock())
         try:
-            completion = provider.send_message(self._request, model, timeout=timeout, on_delta=on_delta)
+            completion = provider.send_message(
+                self.request, model, timeout=timeout, on_delta=self.on_delta, should_stop=self.should_stop
+            )
         except ProviderError as error:
-            self._meter(call, AttemptOutcome(error.kind.value), error.usage, error)
+            meter(AttemptOutcome(error.kind.value), error.usage, error)
             raise
-        except _Stopped:
-            self._meter(call, AttemptOutcome.CANCELLED, None)
+        except CallStopped as stopped:
+            meter(AttemptOutcome.CANCELLED, stopped.usage)
             raise Cancelled(tuple(self.attempts)) from None
         except Exception:
-            self._meter(call, AttemptOutcome.LOST, None)
+            meter(AttemptOutcome.LOST, None)
             raise
-        self._meter(call, AttemptOutcome.OK, completion.usage)
+        meter(AttemptOutcome.OK, completion.usage)
         return completion
 
-    def exhausted(self) -> AllCandidatesFailed:
+    def exhausted(self, reason: str | None = None) -> AllCandidatesFailed:
         last = self.attempts[-1].error if self.attempts else None
-        return AllCandidatesFailed(last or "no time was left to ask a model", tuple(self.attempts))
-
-    def _relay(self, delta: str) -> None:
-        if self._should_stop():
-            raise _Stopped
-        if self._on_delta is not None:
-            self._on_delta(delta)
+        detail = reason or last or "no time was left to ask a model"
+        return AllCandidatesFailed(detail, tuple(self.attempts), retry_after=self.retry_after)
 
     def _meter(
-        self, call: "_Call", outcome: AttemptOutcome, usage: Usage | None, error: ProviderError | None = None
+        self,
+        model: Model,
+        at: datetime,
+        started: float,
+        outcome: AttemptOutcome,
+        usage: Usage | None,
+        error: ProviderError | None = None,
     ) -> None:
         # An answer without any tokens is an answer without a usage report: its cost is unknown, not zero.
         known = usage if usage is not None and usage.total > 0 else None
-        model = call.model
-        price = self._prices.cost_cents(model.provider, model.id, known, call.at) if known is not None else None
+        price = self.prices.cost_cents(model.provider, model.id, known, at) if known is not None else None
         attempt = Attempt(
             id=new_id(),
-            at=call.at,
+            at=at,
             kind=AttemptKind.CALL,
             outcome=outcome,
             provider=model.provider,
             model=model.id,
-            latency_ms=max(0, int((self._timing.clock() - call.started) * _LATENCY_UNITS)),
+            latency_ms=max(0, int((self.timing.clock() - started) * 1000)),
             usage=usage or Usage(),
             cost_cents=price.cents if price is not None else None,
             price_version=price.version if price is not None else None,
@@ -239,4 +294,6 @@ class _Run:
             error=error.message if error is not None else None,
         )
         self.attempts.append(attempt)
-        self._record(attempt)
+        if (used := used_tokens(attempt)) is not None:
+            self.pacer.settle(model, self.tokens, used)
+        self.record(attempt)

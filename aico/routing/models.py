@@ -57,3 +57,20 @@ class PriceEntry(BaseModel):
 
     def covers(self, day: date) -> bool:
         return self.from_date <= day and (self.until is None or day < self.until)
+
+
+class RateLimit(BaseModel):
+    """What a provider grants to one key each minute: with one model, or with all of its models together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    provider: Annotated[str, Field(min_length=1)]
+    model: Annotated[str, Field(min_length=1)] | None = None  # its id in the catalogue; absent: all together
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None  # of prompts and answers together
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.requests_per_minute is None and self.tokens_per_minute is None:
+            raise ValueError("a limit needs requests_per_minute, tokens_per_minute or both")
+        return self

@@ -1,26 +1,32 @@
-"""Statements about all tenants' waiting jobs, for the sweeper and for health: ids, states and counts alone."""
+"""Statements about all tenants' waiting jobs, for the sweeper, the feeder and health: ids, states and counts alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from aico.core.jobs import JobClass
-from aico.store.statement import Statement, named_sql
+from aico.core.jobs import JobClass, Stage
+from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("backlog")
 
 
 @dataclass(frozen=True, slots=True)
-class LostBell:
+class Ready:
+    """A job for which a bell is to ring."""
+
     tenant: UUID
     id: UUID
-    stage: str
+    stage: Stage
     job_class: JobClass
+
+
+def _ready(row: Row) -> Ready:
+    return Ready(row["tenant_id"], row["id"], Stage(row["stage"]), JobClass(row["class"]))
 
 
 def lost_bells(
     idle: Sequence[JobClass], *, quiet_seconds: float, silent_seconds: float, limit: int
-) -> Statement[LostBell]:
+) -> Statement[Ready]:
     """Jobs to ring again: silent for `quiet_seconds` where the queue of their class is empty, else `silent_seconds`."""
     params = {
         "idle": [job_class.value for job_class in idle],
@@ -28,27 +34,28 @@ def lost_bells(
         "silent": silent_seconds,
         "limit": limit,
     }
-    return Statement(
-        _SQL["lost_bells"],
-        params,
-        lambda row: LostBell(row["tenant_id"], row["id"], row["stage"], JobClass(row["class"])),
-    )
+    return Statement(_SQL["lost_bells"], params, _ready)
 
 
-def end_overdue(*, max_claims: int, limit: int) -> Statement[UUID]:
-    return Statement(_SQL["end_overdue"], {"max_claims": max_claims, "limit": limit}, lambda row: row["id"])
+def due(*, limit: int) -> Statement[Ready]:
+    """Jobs that were held and may run now; they are held no longer."""
+    return Statement(_SQL["due"], {"limit": limit}, _ready)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueAge:
-    job_class: JobClass
-    waiting: int  # counted up to 10,000
-    oldest_seconds: float
+def admit() -> Statement[Ready]:
+    """Let the jobs through whose turn it is, as many as have room. No row too where another feeder is at it."""
+    return Statement(_SQL["admit"], {}, _ready)
 
 
-def queue_ages() -> Statement[QueueAge]:
-    return Statement(
-        _SQL["queue_ages"],
-        {},
-        lambda row: QueueAge(JobClass(row["class"]), row["waiting"], row["oldest_seconds"]),
-    )
+def resize_pools(slots: int) -> Statement[None]:
+    """How many jobs may be under way, for route workers that together make `slots` calls at once."""
+    return Statement(_SQL["resize_pools"], {"slots": slots}, no_row)
+
+
+def end_overdue(*, max_losses: int, limit: int) -> Statement[UUID]:
+    return Statement(_SQL["end_overdue"], {"max_losses": max_losses, "limit": limit}, lambda row: row["id"])
+
+
+def purge(*, kept_days: int, limit: int) -> Statement[int]:
+    """Delete jobs that ended longer ago, and expired idempotency keys. Returns how many; `limit`: there may be more."""
+    return Statement(_SQL["purge"], {"days": kept_days, "limit": limit}, lambda row: row["purged"])

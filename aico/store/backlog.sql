@@ -3,7 +3,16 @@ select tenant_id, id, stage, class
 from private.lost_bells(%(idle)s::text[], make_interval(secs => %(quiet)s), make_interval(secs => %(silent)s), %(limit)s)
 
 -- name: end_overdue
-select tenant_id, id, status from private.end_overdue_jobs(%(max_claims)s, %(limit)s)
+select tenant_id, id, status from private.end_overdue_jobs(%(max_losses)s, %(limit)s)
 
--- name: queue_ages
-select class, waiting, oldest_seconds from private.queue_ages()
+-- name: due
+select tenant_id, id, stage, class from private.due_jobs(%(limit)s)
+
+-- name: admit
+select tenant_id, id, stage, class from private.admit()
+
+-- name: resize_pools
+select private.resize_pools(%(slots)s)
+
+-- name: purge
+select private.purge_jobs(make_interval(days => %(days)s), %(limit)s) as purged

@@ -1,18 +1,32 @@
 """What both runners' connections have in common."""
 
+import json
+import re
 from typing import Any
 
 from pgvector.psycopg import register_vector, register_vector_async
 from psycopg import AsyncConnection, Connection
+from psycopg.types.json import set_json_dumps
+
+# Its escape, but not a backslash that is written out and followed by the same letters.
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def connect_arguments(application: str) -> dict[str, Any]:
     return {"application_name": application, "connect_timeout": 5, "autocommit": True}
 
 
+def storable_json(value: Any) -> str:
+    """JSON without NUL characters, which Postgres does not store: an answer that holds one is paid for all the same."""
+    text = json.dumps(value)
+    return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
+
+
 def configure(connection: Connection[Any]) -> None:
+    set_json_dumps(storable_json, connection)
     register_vector(connection)
 
 
 async def configure_async(connection: AsyncConnection[Any]) -> None:
+    set_json_dumps(storable_json, connection)
     await register_vector_async(connection)

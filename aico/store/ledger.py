@@ -58,7 +58,7 @@ def _money(cents: Decimal | None) -> str | None:
 
 
 def book(tenants: Sequence[UUID], jobs: Sequence[UUID]) -> Statement[int]:
-    """Move these jobs' events from the outbox to the ledger and its rollups. Repeating it changes nothing.
+    """Move these jobs' events from the outbox to the ledger, its rollups and the totals. Repeating it changes nothing.
 
     The rows are already in Postgres, so they never leave it: one statement, O(events) index entries.
     """

@@ -38,8 +38,20 @@ rolled as (
     cost_cents = r.cost_cents + excluded.cost_cents,
     baseline_cost_cents = r.baseline_cost_cents + excluded.baseline_cost_cents,
     latency_ms_sum = r.latency_ms_sum + excluded.latency_ms_sum
+),
+sums as (
+  select kind, outcome, provider, model, count(*) as attempts, count(*) filter (where cost_cents is null) as unpriced,
+    sum(input_uncached + cache_read + cache_write) as input_tokens, sum(output) as output_tokens,
+    coalesce(sum(cost_cents), 0) as cost_cents, coalesce(sum(baseline_cost_cents), 0) as baseline_cost_cents,
+    coalesce(sum(greatest(coalesce(baseline_cost_cents, 0) - cost_cents, 0)), 0) as saved_cents,
+    coalesce(sum(greatest(cost_cents - coalesce(baseline_cost_cents, 0), 0)), 0) as overspent_cents
+  from booked
+  group by kind, outcome, provider, model
+),
+totalled as (
+  select private.add_totals(jsonb_agg(s)) from sums s
 )
-select count(*) as booked from booked
+select count(*) as booked from booked where (select count(*) from totalled) = 1
 
 -- name: late
 select tenant_id, job_id from private.late_events(make_interval(secs => %(quiet)s), %(limit)s)

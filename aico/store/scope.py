@@ -28,9 +28,9 @@ class Scope:
         return cls("authenticated", claims=json.dumps({"sub": str(user_id), "role": "authenticated"}))
 
     @classmethod
-    def system(cls) -> "Scope":
+    def system(cls, *, durable: bool = True) -> "Scope":
         """No tenant: only the functions in `private` that say what they reveal."""
-        return cls("aico_service")
+        return cls("aico_service", durable=durable)
 
     @property
     def params(self) -> dict[str, str]:

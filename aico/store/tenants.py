@@ -1,10 +1,11 @@
-"""Statements about tenants, members and API keys."""
+"""Statements about tenants, members, API keys and shares of the work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from aico.core.jobs import JobClass
 from aico.core.keys import NewKey
 from aico.store.statement import Row, Statement, named_sql, no_row
 
@@ -85,3 +86,31 @@ class Membership:
 def memberships() -> Statement[Membership]:
     """Of the user that the transaction runs for."""
     return Statement(_SQL["memberships"], {}, lambda row: Membership(row["tenant_id"], row["role"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A tenant's claim on a class."""
+
+    job_class: JobClass
+    weight: float  # of its turns against those of the others, which have 1
+    in_flight_cap: int | None  # jobs; None: the general one
+
+
+def shares(tenant: UUID) -> Statement[Share]:
+    """A class without a row has weight 1 and the general cap."""
+    return Statement(_SQL["shares"], {"tenant": tenant}, _share)
+
+
+def _share(row: Row) -> Share:
+    return Share(JobClass(row["class"]), row["weight"], row["in_flight_cap"])
+
+
+def set_weight(tenant: UUID, job_class: JobClass, weight: float) -> Statement[None]:
+    """A weight is above 0 and at most 1000."""
+    return Statement(_SQL["set_weight"], {"tenant": tenant, "class": job_class.value, "weight": weight}, no_row)
+
+
+def set_in_flight_cap(tenant: UUID, job_class: JobClass, cap: int | None) -> Statement[None]:
+    """At least 1, or None for the general cap."""
+    return Statement(_SQL["set_in_flight_cap"], {"tenant": tenant, "class": job_class.value, "cap": cap}, no_row)

@@ -22,3 +22,14 @@ select m.tenant_id, m.role from public.members m where m.user_id = (select auth.
 
 -- name: find
 select id, name, created_at from private.tenant_by_name(%(name)s)
+
+-- name: shares
+select class, weight, in_flight_cap from public.tenant_shares where tenant_id = %(tenant)s
+
+-- name: set_weight
+insert into public.tenant_shares (tenant_id, class, weight) values (%(tenant)s, %(class)s, %(weight)s)
+on conflict (tenant_id, class) do update set weight = excluded.weight
+
+-- name: set_in_flight_cap
+insert into public.tenant_shares (tenant_id, class, in_flight_cap) values (%(tenant)s, %(class)s, %(cap)s)
+on conflict (tenant_id, class) do update set in_flight_cap = excluded.in_flight_cap

@@ -26,6 +26,7 @@ WORKERS = {
     "route": WorkerKind("aico.workers.route", (Queue.INTERACTIVE, Queue.STANDARD, Queue.BATCH)),
     "record": WorkerKind("aico.workers.record", (Queue.RECORD,), prefetch=1000),
     "notify": WorkerKind("aico.workers.notify", (Queue.NOTIFY,), threads=16),
+    "lane": WorkerKind("aico.workers.lane", (Queue.LANE,), threads=4),
 }
 
 

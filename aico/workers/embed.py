@@ -16,9 +16,9 @@ from aico.core.jobs import CacheMode, CacheState, JobStatus
 from aico.embedding_service.factory import load_embedder
 from aico.embedding_service.protocol import Embedder
 from aico.store import cache as cache_store
-from aico.store import jobs
+from aico.store import claims
 from aico.store.cache import Match
-from aico.store.jobs import Ending, ToEmbed
+from aico.store.claims import Ending, ToEmbed
 from aico.store.scope import Scope
 from aico.workers.app import app
 from aico.workers.finish import finish
@@ -48,7 +48,7 @@ def embed(messages: Sequence[tuple[str, ...]]) -> None:
     found = patiently(
         lambda: runtime.database.run_each(
             [
-                (Scope.tenant(tenant), jobs.to_embed(tenant, ids, runtime.settings.similarity_threshold))
+                (Scope.tenant(tenant), claims.to_embed(tenant, ids, runtime.settings.similarity_threshold))
                 for tenant, ids in wanted.items()
             ]
         )
@@ -93,7 +93,7 @@ def _settle(
     )
     missed = [(job, vector) for job, vector in zip(batch, vectors, strict=True) if job.id not in matches]
     if missed:
-        advance = jobs.advance(tenant, [job for job, _ in missed], [vector for _, vector in missed], model)
+        advance = claims.advance(tenant, [job for job, _ in missed], [vector for _, vector in missed], model)
         waiting = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), advance))
         runtime.tell(bells=[to_route(tenant, job.id, job.job_class) for job in waiting])
 
@@ -134,3 +134,7 @@ def _hit(job: ToEmbed, match: Match, latency_ms: int) -> Ending:
 def warm_up() -> None:
     """Load the model before the first message."""
     embedder().embed(["ready"])
+
+
+def wind_down() -> None:
+    """Nothing to give back: a job stays in stage `embed` until it has been advanced, and the sweeper rings again."""

@@ -1,26 +1,37 @@
-"""The only way in which a worker ends jobs: store the ending, wake who waits, ring the recorder and the notifier."""
+"""The only ways in which a worker lets go of jobs: it ends them, or puts them back."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from aico.store import jobs
-from aico.store.jobs import Ending
+from aico.store import claims
+from aico.store.claims import Ending, PutBack
 from aico.store.scope import Scope
-from aico.workers.queue import to_notify, to_record
+from aico.workers.queue import to_notify, to_record, to_route
 from aico.workers.runtime import Runtime, patiently
 
 
 def finish(runtime: Runtime, tenant: UUID, endings: Sequence[Ending]) -> list[UUID]:
-    """Returns the jobs that ended here; those that had already ended, or that a newer claim holds, are left alone.
+    """Store the endings, wake who waits, ring the recorder and the notifier.
+
+    Returns the jobs that ended here; those that had already ended, or that a newer claim holds, are left alone.
 
     Their attempts are booked all the same: the money is spent.
     """
     if not endings:
         return []
-    statement = jobs.finish(tenant, endings, runtime.settings.cache_ttl_seconds)
+    statement = claims.finish(tenant, endings, runtime.settings.cache_ttl_seconds)
     ended = patiently(lambda: runtime.database.run(Scope.tenant(tenant), statement))
     record = [to_record(tenant, ending.id) for ending in endings if ending.attempts]
-    notify = [to_notify(tenant, job.id) for job in ended for _ in range(job.deliveries)]
+    notify = [to_notify(tenant, delivery) for job in ended for delivery in job.deliveries]
     ids = [job.id for job in ended]
     runtime.tell(bells=[*record, *notify], ended=ids)
     return ids
+
+
+def put_back(runtime: Runtime, put: PutBack) -> None:
+    """Store that the job is answered later: at once, then its bell rings now, or when the feeder finds it due."""
+    tenant = put.claim.tenant
+    statement = claims.put_back(put)
+    held = patiently(lambda: runtime.database.run(Scope.tenant(tenant), statement))
+    at_once = [to_route(tenant, job.id, job.job_class) for job in held if job.run_after is None]
+    runtime.tell(bells=[*at_once, *([to_record(tenant, put.claim.id)] if put.attempts else [])])

@@ -1,17 +1,26 @@
 """The claims that this process holds: renewed in one statement for all, and known when one was lost."""
 
+import queue
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
+import redis
 import structlog
 
-from aico.store import jobs
-from aico.store.jobs import Claim, ClaimKey
+from aico.core.errors import Unavailable
+from aico.store import claims
+from aico.store.claims import Call, Claim, ClaimKey
 from aico.store.scope import Scope
+from aico.workers.queue import CANCELLED_CHANNEL
 from aico.workers.runtime import Runtime
 
 log = structlog.get_logger()
+
+_RECONNECT_SECONDS = 1.0
+_LOOK_SECONDS = 0.05
 
 
 class Leases:
@@ -19,24 +28,57 @@ class Leases:
         self._runtime = runtime
         self._held: dict[ClaimKey, Claim] = {}
         self._lock = threading.Lock()
+        self._calls: queue.SimpleQueue[tuple[Claim, Call] | None] = queue.SimpleQueue()
+        self._letting_go = threading.Event()
+        self._stopped = threading.Event()
+        loops = {"leases": self._renew_for_ever, "calls": self._note, "cancelled": self._listen}
+        self._threads = [threading.Thread(target=loop, name=name, daemon=True) for name, loop in loops.items()]
 
     def start(self) -> None:
-        threading.Thread(target=self._renew_for_ever, name="leases", daemon=True).start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends the threads; what is held is renewed no longer."""
+        self._stopped.set()
+        self._calls.put(None)
+        for thread in self._threads:
+            thread.join()
 
     @contextmanager
     def holding(self, claim: Claim) -> Iterator[None]:
         with self._lock:
-            self._held[_key(claim)] = claim
+            self._held[claim.key] = claim
         try:
             yield
         finally:
             with self._lock:
-                self._held.pop(_key(claim), None)
+                self._held.pop(claim.key, None)
 
     def lost(self, claim: Claim) -> bool:
         """Whether the claim ended under us: the job was claimed again, or it was cancelled or expired."""
         with self._lock:
-            return _key(claim) not in self._held
+            return claim.key not in self._held
+
+    @property
+    def letting_go(self) -> bool:
+        """Whether the process stops: what is still held is to be put back."""
+        return self._letting_go.is_set()
+
+    def let_go(self, patience: float) -> bool:
+        """Ask every holder to put its claim back; whether all had done so after `patience` seconds."""
+        self._letting_go.set()
+        give_up = time.monotonic() + patience
+        while time.monotonic() < give_up:
+            with self._lock:
+                if not self._held:
+                    return True
+            time.sleep(_LOOK_SECONDS)
+        return False
+
+    def calling(self, claim: Claim, call: Call) -> None:
+        """Note which call is about to be made. It is written beside the call, so that the call does not wait for it."""
+        self._calls.put((claim, call))
 
     def renew(self) -> None:
         with self._lock:
@@ -44,21 +86,54 @@ class Leases:
         if not held:
             return
         seconds = self._runtime.settings.lease_seconds
-        scope = Scope.each((claim.tenant for claim in held), durable=False)
-        kept = set(self._runtime.database.run(scope, jobs.renew(held, seconds)))
+        kept = set(self._runtime.database.run(_scope(held), claims.renew(held, seconds)))
+        self._drop(lambda claim: claim.key not in kept, among=held)
+
+    def _drop(self, ended: Callable[[Claim], bool], among: list[Claim]) -> None:
         with self._lock:
-            for key in {_key(claim) for claim in held} - kept:
-                self._held.pop(key, None)
+            for claim in filter(ended, among):
+                self._held.pop(claim.key, None)
 
     def _renew_for_ever(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(self._runtime.settings.lease_seconds / 3):
+        while not self._stopped.wait(self._runtime.settings.lease_seconds / 3):
             try:
                 self.renew()
             except Exception:
                 # Whatever it was, without this thread every claim would be lost; two more tries fit into a lease.
                 log.exception("renewal_missed")
 
+    def _note(self) -> None:
+        """One statement for all the calls that began while the one before was on its way."""
+        while (first := self._calls.get()) is not None:
+            begun = [first]
+            while not self._calls.empty() and (another := self._calls.get()) is not None:
+                begun.append(another)
+            try:
+                scope = _scope([claim for claim, _ in begun])
+                self._runtime.database.run(scope, claims.note_calls(begun))
+            except Unavailable:
+                log.warning("calls_not_noted", count=len(begun))  # a crash now would leave their cost unknown
 
-def _key(claim: Claim) -> ClaimKey:
-    return claim.id, claim.fence
+    def _listen(self) -> None:
+        """Hear of cancelled jobs at once; a message that is missed is noticed at the next renewal."""
+        while not self._stopped.is_set():
+            try:
+                with self._runtime.redis.pubsub() as subscription:  # type: ignore[no-untyped-call]
+                    subscription.subscribe(CANCELLED_CHANNEL)
+                    while not self._stopped.is_set():
+                        message = subscription.get_message(ignore_subscribe_messages=True, timeout=_RECONNECT_SECONDS)
+                        if message is not None:
+                            self._cancelled(str(message["data"]))
+            except (redis.RedisError, ValueError) as error:  # ValueError: somebody else's message
+                log.warning("subscription_lost", error=type(error).__name__)
+                self._stopped.wait(_RECONNECT_SECONDS)
+
+    def _cancelled(self, ids: str) -> None:
+        jobs = {UUID(job) for job in ids.split(",")}
+        with self._lock:
+            held = list(self._held.values())
+        self._drop(lambda claim: claim.id in jobs, among=held)
+
+
+def _scope(held: list[Claim]) -> Scope:
+    return Scope.each((claim.tenant for claim in held), durable=False)

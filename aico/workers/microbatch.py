@@ -105,8 +105,11 @@ class MicroBatch(Task):  # type: ignore[type-arg]
         return batcher
 
     def _work(self, messages: Sequence[Arguments]) -> None:
-        self.run(messages)
-        signals.task_postrun.send(sender=self)
+        signals.task_prerun.send(sender=self)
+        try:
+            self.run(messages)
+        finally:
+            signals.task_postrun.send(sender=self)
 
     @cached_property
     def _consumer_thread(self) -> _ConsumerThread:

@@ -17,9 +17,10 @@ from uuid import UUID
 
 from celery import Celery
 
-from aico.core.jobs import JobClass
+from aico.core.jobs import JobClass, Stage
 
 DONE_CHANNEL = "aico:done"  # ids of jobs that reached a final state, separated by commas
+CANCELLED_CHANNEL = "aico:cancelled"  # of those among them that were cancelled: whoever works on one may stop
 
 
 class Queue(StrEnum):
@@ -29,6 +30,7 @@ class Queue(StrEnum):
     EMBED = "embed"
     RECORD = "record"
     NOTIFY = "notify"
+    LANE = "lane"
 
 
 class TaskName(StrEnum):
@@ -36,6 +38,7 @@ class TaskName(StrEnum):
     ROUTE = "aico.route"
     RECORD = "aico.record"
     NOTIFY = "aico.notify"
+    LANE = "aico.lane"
 
 
 JOBS_IN_A_MESSAGE = {TaskName.EMBED: 8, TaskName.RECORD: 100}  # elsewhere one: a job is a thread's work
@@ -43,12 +46,12 @@ JOBS_IN_A_MESSAGE = {TaskName.EMBED: 8, TaskName.RECORD: 100}  # elsewhere one: 
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """A hint that there is work on a job. Losing one costs time, never the job."""
+    """A hint that there is work to do. Losing one costs time, never the work."""
 
     queue: Queue
     task: TaskName
     tenant: UUID
-    job: UUID
+    id: UUID  # of a job, a webhook delivery or a provider's batch
 
 
 def to_embed(tenant: UUID, job: UUID) -> Bell:
@@ -63,9 +66,20 @@ def to_record(tenant: UUID, job: UUID) -> Bell:
     return Bell(Queue.RECORD, TaskName.RECORD, tenant, job)
 
 
-def to_notify(tenant: UUID, job: UUID) -> Bell:
-    """One for each delivery, so that several endpoints of a job are told side by side."""
-    return Bell(Queue.NOTIFY, TaskName.NOTIFY, tenant, job)
+def to_notify(tenant: UUID, delivery: UUID) -> Bell:
+    return Bell(Queue.NOTIFY, TaskName.NOTIFY, tenant, delivery)
+
+
+FORM_BATCHES = UUID(int=0)  # instead of a batch: parked jobs are to be formed into some
+
+
+def to_lane(tenant: UUID, batch: UUID | None) -> Bell:
+    return Bell(Queue.LANE, TaskName.LANE, tenant, batch or FORM_BATCHES)
+
+
+def to_work(tenant: UUID, job: UUID, stage: Stage, job_class: JobClass) -> Bell:
+    """For whoever takes a job on from where it stands."""
+    return to_embed(tenant, job) if stage is Stage.EMBED else to_route(tenant, job, job_class)
 
 
 def by_tenant(messages: Iterable[tuple[str, ...]]) -> dict[UUID, list[UUID]]:
@@ -84,7 +98,7 @@ def pushes(bells: Iterable[Bell]) -> Mapping[str, list[str]]:
     """
     together: dict[tuple[Queue, TaskName, UUID], list[UUID]] = defaultdict(list)
     for bell in bells:
-        together[bell.queue, bell.task, bell.tenant].append(bell.job)
+        together[bell.queue, bell.task, bell.tenant].append(bell.id)
     messages: dict[str, list[str]] = defaultdict(list)
     for (queue, task, tenant), jobs in together.items():
         size = JOBS_IN_A_MESSAGE.get(task, 1)

@@ -17,12 +17,12 @@ from redis.retry import Retry
 from aico.core.errors import Unavailable
 from aico.core.settings import Settings, get_settings
 from aico.store.blocking import Database
+from aico.workers.heartbeat import Activity, own_key
 from aico.workers.queue import DONE_CHANNEL, Bell, pushes
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-HEARTBEAT_PREFIX = "aico:worker"  # keys are <prefix>:<name>:<pid>
 PATIENCE_SECONDS = 60.0  # how long a paid answer is carried through a database outage
 
 
@@ -81,26 +81,38 @@ def patiently(attempt: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
 
 
 class Heartbeat:
-    """Says every few seconds, with a short expiry, that this process lives and when it last made progress."""
+    """Says every few seconds, with a short expiry, that this process lives, what it does and when it made progress."""
 
     INTERVAL_SECONDS = 3
     EXPIRY_SECONDS = 12
 
-    def __init__(self, runtime: Runtime, name: str) -> None:
+    def __init__(self, runtime: Runtime, name: str, activity: Activity | None = None) -> None:
         self._runtime = runtime
-        self._key = f"{HEARTBEAT_PREFIX}:{name}:{os.getpid()}"
-        self._progress = time.time()
+        self._key = own_key(name)
+        self._activity = activity or Activity()
+        self._stop = threading.Event()
 
     def progressed(self) -> None:
-        self._progress = time.time()
+        self._activity.progressed()
 
     def start(self) -> None:
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
+    def stop(self) -> None:
+        """Say at once that this process takes no more work."""
+        self._stop.set()
+
     def _beat(self) -> None:
-        while True:
-            try:
-                self._runtime.redis.set(self._key, f"{self._progress:.0f}", ex=self.EXPIRY_SECONDS)
-            except redis.RedisError:
-                log.warning("heartbeat_missed")
-            time.sleep(self.INTERVAL_SECONDS)
+        while not self._stop.is_set():
+            self._say(lambda: self._runtime.redis.set(self._key, self._word(), ex=self.EXPIRY_SECONDS))
+            self._stop.wait(self.INTERVAL_SECONDS)
+        self._say(lambda: self._runtime.redis.delete(self._key))
+
+    def _word(self) -> str:
+        return self._activity.beat().model_dump_json()
+
+    def _say(self, word: Callable[[], object]) -> None:
+        try:
+            word()
+        except redis.RedisError:
+            log.warning("heartbeat_missed")

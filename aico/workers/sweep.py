@@ -1,10 +1,11 @@
-"""Puts right what a crash left: lost bells, expired leases, overdue jobs, unbooked events; rings for due webhooks.
+"""Puts right what a crash left: lost bells, expired leases, overdue jobs, unbooked events.
 
-Runs beside the workers.
+Rings for webhooks and provider batches that are due. Runs beside the workers, with the feeder in the same process.
 """
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import redis
@@ -12,10 +13,10 @@ import structlog
 
 from aico.core.errors import Unavailable
 from aico.core.jobs import JobClass
-from aico.store import backlog, cache, ledger, webhooks
-from aico.store.backlog import LostBell
+from aico.store import backlog, cache, lanes, ledger, webhooks
 from aico.store.scope import Scope
-from aico.workers.queue import Bell, Queue, to_embed, to_notify, to_record, to_route
+from aico.workers.feed import Feeder
+from aico.workers.queue import Queue, to_lane, to_notify, to_record, to_work
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
 
 log = structlog.get_logger()
@@ -23,7 +24,7 @@ log = structlog.get_logger()
 TICK_SECONDS = 1.0
 QUIET_SECONDS = 3.0  # a bell this old is lost if its queue is empty
 SILENT_SECONDS = 60.0  # and this old, even if it is not
-MAX_CLAIMS = 5
+MAX_LOSSES = 5  # workers that may die over a job before it is given up
 BATCH = 500
 HOUSEKEEPING_TICKS = 60
 EPOCH_KEY = "aico:epoch"  # gone when Redis lost its data, and every bell with it
@@ -54,14 +55,22 @@ class Sweeper:
         self._ring_again()
         self._book_late()
         self._ring_for_deliveries()
+        self._ring_for_lanes()
 
     def _keep_house(self) -> None:
         self._runtime.database.run(Scope.system(), ledger.ensure_partitions())
         while self._runtime.database.run(Scope.system(), cache.purge_expired(BATCH)) == [BATCH]:
             log.info("expired_answers_purged", count=BATCH)
+        kept = self._runtime.settings.job_retention_days
+        while self._runtime.database.run(Scope.system(), backlog.purge(kept_days=kept, limit=BATCH)) == [BATCH]:
+            log.info("old_jobs_purged", count=BATCH)
+        while self._runtime.database.run(Scope.system(), webhooks.purge(older_than_days=kept, limit=BATCH)) == [BATCH]:
+            log.info("old_deliveries_purged", count=BATCH)
+        while self._runtime.database.run(Scope.system(), lanes.purge(kept_days=kept, limit=BATCH)) == [BATCH]:
+            log.info("old_lane_batches_purged", count=BATCH)
 
     def _end_overdue(self) -> None:
-        ended = self._runtime.database.run(Scope.system(), backlog.end_overdue(max_claims=MAX_CLAIMS, limit=BATCH))
+        ended = self._runtime.database.run(Scope.system(), backlog.end_overdue(max_losses=MAX_LOSSES, limit=BATCH))
         if ended:
             log.info("jobs_overdue", count=len(ended))
             self._runtime.tell(ended=ended)
@@ -79,7 +88,7 @@ class Sweeper:
             late = self._runtime.database.run(Scope.system(), statement)
             if late:
                 log.info("bells_rung_again", count=len(late))
-                self._runtime.tell(bells=map(bell_of, late))
+                self._runtime.tell(bells=[to_work(job.tenant, job.id, job.stage, job.job_class) for job in late])
             if len(late) < BATCH:  # each class and the expired leases give up to a batch
                 return
 
@@ -102,12 +111,23 @@ class Sweeper:
         busy = self._runtime.redis.llen(Queue.NOTIFY.value)
         statement = webhooks.due(quiet_seconds=SILENT_SECONDS if busy else QUIET_SECONDS, limit=BATCH)
         due = self._runtime.database.run(Scope.system(), statement)
-        self._runtime.tell(bells=[to_notify(delivery.tenant, delivery.job) for delivery in due])
+        self._runtime.tell(bells=[to_notify(one.tenant, one.delivery) for one in due])
 
-
-def bell_of(lost: LostBell) -> Bell:
-    return to_embed(lost.tenant, lost.id) if lost.stage == "embed" else to_route(lost.tenant, lost.id, lost.job_class)
+    def _ring_for_lanes(self) -> None:
+        if self._runtime.redis.llen(Queue.LANE.value):
+            return  # what waits there is due anyway
+        due = self._runtime.database.run(Scope.system(), lanes.due(limit=BATCH))
+        self._runtime.tell(bells=[to_lane(one.tenant, one.batch) for one in due])
 
 
 def main(stop: threading.Event) -> None:
-    Sweeper(get_runtime()).run(stop)
+    """Sweep and feed until `stop`. If the feeder dies of something unforeseen, so does the process: it is restarted."""
+    runtime = get_runtime()
+    with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
+        feeding = pool.submit(Feeder(runtime).run, stop)
+        feeding.add_done_callback(lambda _: stop.set())
+        try:
+            Sweeper(runtime).run(stop)
+        finally:
+            stop.set()
+        feeding.result()

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ PARTS = {
     "route": "worker route",
     "record": "worker record",
     "notify": "worker notify",
+    "lane": "worker lane",
     "sweep": "aico.cli.main sweep",
 }
 
@@ -53,14 +54,14 @@ class Running:
 
 
 @contextmanager
-def stack(state_dir: Path, *options: str) -> Iterator[Running]:
-    """`aico up`, stopped by SIGTERM at the end."""
+def stack(state_dir: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """`aico up`, stopped by SIGTERM at the end. `environment` comes on top of this process's own."""
     state_dir.mkdir(parents=True, exist_ok=True)
     log = state_dir / "up.log"
     argv = [sys.executable, "-m", "aico.cli.main", "up", "--state-dir", str(state_dir), "--simulated", *options]
-    environment = {**os.environ, "HOME": str(state_dir / "home")}
+    seen = {**os.environ, **(environment or {}), "HOME": str(state_dir / "home")}
     with log.open("wb") as output:
-        process = subprocess.Popen(argv, stdout=output, stderr=output, env=environment, cwd=state_dir)
+        process = subprocess.Popen(argv, stdout=output, stderr=output, env=seen, cwd=state_dir)
     try:
         give_up = time.monotonic() + START_SECONDS
         while "Stop with Ctrl-C" not in log.read_text(errors="replace"):

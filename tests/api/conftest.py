@@ -25,9 +25,9 @@ from aico.api.app import create_app
 from aico.core.jobs import JobStatus
 from aico.core.settings import Settings
 from aico.embedded.ports import LOOPBACK
-from aico.store import jobs
+from aico.store import claims
 from aico.store.blocking import Database
-from aico.store.jobs import Ending
+from aico.store.claims import Ending
 from aico.store.scope import Scope
 from aico.workers.queue import DONE_CHANNEL
 
@@ -184,16 +184,16 @@ class Workers:
         """How many services have subscribed to the ends of jobs."""
         return int(dict(self.broker.pubsub_numsub(DONE_CHANNEL))[DONE_CHANNEL])
 
-    def _claim(self, tenant: UUID, job: UUID) -> list[jobs.Claim]:
+    def _claim(self, tenant: UUID, job: UUID) -> list[claims.Claim]:
         scope = Scope.tenant(tenant)
-        found = self.database.run(scope, jobs.to_embed(tenant, [job], 0.95))
+        found = self.database.run(scope, claims.to_embed(tenant, [job], 0.95))
         if found:
             vectors = np.stack([unit_vector(1)])
-            assert self.database.run(scope, jobs.advance(tenant, found, vectors, "variant"))
-        return self.database.run(scope, jobs.claim(tenant, job, 30))
+            assert self.database.run(scope, claims.advance(tenant, found, vectors, "variant"))
+        return self.database.run(scope, claims.claim(tenant, job, 30))
 
     def _finish(self, tenant: UUID, ending: Ending, *, announce: bool) -> None:
-        ended = self.database.run(Scope.tenant(tenant), jobs.finish(tenant, [ending], 3600))
+        ended = self.database.run(Scope.tenant(tenant), claims.finish(tenant, [ending], 3600))
         assert [job.id for job in ended] == [ending.id]
         if announce:
             self.broker.publish(DONE_CHANNEL, str(ending.id))

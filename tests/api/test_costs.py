@@ -15,9 +15,9 @@ from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline
 from aico.core.ids import new_id
 from aico.core.jobs import JobStatus
 from aico.core.usage import Usage
-from aico.store import jobs, ledger
+from aico.store import claims, jobs, ledger
 from aico.store.blocking import Database
-from aico.store.jobs import Ending
+from aico.store.claims import Ending
 from aico.store.scope import Scope
 
 Spend = Callable[..., None]
@@ -33,7 +33,7 @@ def spend(database: Database, tenant: Tenant) -> Spend:
         database.run(scope, jobs.submit(tenant.id, [job]))
         counted = None if baseline is None else Baseline(model="gpt-5.4", cost_cents=baseline)
         ending = Ending(job.id, 0, JobStatus.COMPLETED, attempts=attempts, baseline=counted)
-        database.run(scope, jobs.finish(tenant.id, [ending], 60))
+        database.run(scope, claims.finish(tenant.id, [ending], 60))
         if booked:
             assert database.run(scope, ledger.book([tenant.id], [job.id])) == [len(attempts)]
 

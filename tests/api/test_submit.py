@@ -23,7 +23,11 @@ def test_a_prompt_becomes_a_job(api: httpx2.Client, tenant: Tenant, database: Da
     body = response.json()
     assert response.headers["Location"] == f"/v1/jobs/{body['id']}"
     assert int(response.headers["Retry-After"]) >= 1
-    assert body.keys() == {"id", "status", "class", "created_at", "model", "metadata"}
+    assert body.keys() == {
+        *("id", "status", "class", "created_at", "deadline", "model", "metadata"),
+        *("stage", "admitted", "retries", "history"),
+    }
+    assert (body["stage"], body["admitted"], body["retries"], body["history"]) == ("embed", True, 0, [])
     assert (body["status"], body["class"], body["model"]) == ("queued", "interactive", "auto")
     assert body["metadata"] == {"team": "support"}
     (stored,) = database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, UUID(body["id"])))

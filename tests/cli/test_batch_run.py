@@ -75,7 +75,9 @@ def test_lines_that_a_crash_cut_off_are_written_again(aico: Aico, fake_api: Fake
     assert len(_results(output)) == LINES
     assert output.read_bytes() == whole  # the last line again, from the job that it already had
     assert set(fake_api.submitted.values()) == {1}
-    assert all(json.loads(text)["job"] for text in journal.read_text().splitlines())
+    first, *notes_of_jobs = map(json.loads, journal.read_text().splitlines())
+    assert first.keys() == {"run"}
+    assert all(note["job"] for note in notes_of_jobs)
 
 
 def test_a_finished_run_sends_nothing(aico: Aico, fake_api: FakeApi, file: Path, output: Path) -> None:

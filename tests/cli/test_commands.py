@@ -26,6 +26,8 @@ def test_no_command_is_missed() -> None:
     expected = {"up", "demo", "submit", "watch", "batch", "report", "doctor", "migrate", "serve", "worker", "sweep"}
     assert {path[0] for path in COMMANDS if path} >= {*expected, "flower", "health", "keys"}
     assert {("keys", name) for name in ("create", "ls", "revoke")} <= set(COMMANDS)
+    assert {("jobs", name) for name in ("ls", "show", "cancel", "replay")} <= set(COMMANDS)
+    assert {("tenants", name) for name in ("share", "shares")} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -48,6 +50,16 @@ def test_an_answer_goes_to_standard_output_and_how_to_standard_error(aico: Aico,
         {"prompt": "hello", "model": "auto", "class": "standard", "system": "be brief", "max_tokens": 9}
     ]
     assert KEY not in outcome.out + outcome.err
+
+
+def test_what_is_given_is_sent_and_nothing_else(aico: Aico, fake_api: FakeApi) -> None:
+    asked = {"prompt": "hello", "model": "auto", "class": "interactive"}
+    aico("submit", "hello", "--priority", "0", "--max-retries", "0", "--completion-window", "24h")
+    aico("submit", "hello", "--priority", "-5", "--deadline", "2099-11-01T10:00:00+01:00", "--system", "")
+    assert fake_api.received == [
+        {**asked, "priority": 0, "max_retries": 0, "completion_window": "24h"},
+        {**asked, "priority": -5, "deadline": "2099-11-01T10:00:00+01:00"},
+    ]
 
 
 def test_the_whole_job_as_json(aico: Aico, fake_api: FakeApi) -> None:
@@ -99,8 +111,25 @@ def test_the_script_passes_a_commands_exit_code_on(aico: Aico, fake_api: FakeApi
     assert aico("submit", "this").code == 1
 
 
-@pytest.mark.parametrize("arguments", [("no-such-command",), ("submit",), ("submit", "x", "--max-tokens", "0")])
-def test_a_command_that_makes_no_sense_is_told_so_in_words(aico: Aico, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("no-such-command",),
+        ("submit",),
+        ("submit", "x", "--max-tokens", "0"),
+        ("submit", "x", "--max-retries", "-1"),
+        ("submit", "x", "--priority", "high"),
+        ("submit", "x", "--class", "urgent"),
+        ("submit", "x", "--deadline", "2099-11-01"),
+        ("submit", "x", "--completion-window", "0h"),
+        ("submit", "x", "--completion-window", "1h", "--deadline", "2099-11-01T10:00:00Z"),
+        ("submit", "x", "--idempotency-key", "caf\u00e9"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_told_so_in_words(
+    aico: Aico, fake_api: FakeApi, arguments: tuple[str, ...]
+) -> None:
     outcome = aico(*arguments)
     assert outcome.code == 2
+    assert fake_api.received == []
     assert "Traceback" not in outcome.err

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,12 +17,23 @@ from typer import Typer
 from typer.main import get_command
 
 from aico import __version__
+from aico.api.app import create_app
+from aico.api.metrics import exposition
+from aico.api.operations import Figures
 from aico.cli.main import app
+from aico.core.attempts import AttemptKind
+from aico.core.jobs import JobClass
 from aico.core.settings import Settings
+from aico.store.operations import QueueStats, Total
+from aico.workers.heartbeat import Beat
+from aico.workers.lane_results import FAILED
+from aico.workers.lane_steps import HEDGED
+from aico.workers.process import EXIT_DEAF, EXIT_UNFINISHED
 
 ROOT = Path(__file__).parents[2]
 README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
 ARCHITECTURE, CONFIGURATION = ROOT / "docs/architecture.md", ROOT / "docs/configuration.md"
+OPERATIONS = ROOT / "docs/operations.md"
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
 PAGES = [README, CHANGELOG, *sorted((ROOT / "docs").rglob("*.md"))]
 FOLDERS = {".ci", "aico", "bench", "docs", "examples", "infra", "requirements", "supabase", "tests"}
@@ -73,6 +86,13 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@cache
+def served_routes() -> set[str]:
+    """Method and path of each."""
+    paths = create_app(Settings(_env_file=None)).openapi()["paths"]  # type: ignore[call-arg] # pydantic-settings' own
+    return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+
+
 def known_commands(typer_app: Typer, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], set[str]]]:
     """The words of each command and group, with the options that it takes."""
     for info in typer_app.registered_groups:
@@ -86,7 +106,8 @@ def known_commands(typer_app: Typer, above: tuple[str, ...] = ()) -> Iterator[tu
 
 def aico_calls(page: Path) -> list[list[str]]:
     """The words after `aico`, quoted ones replaced by one."""
-    found = (re.search(r"(?<![\w/.-])(?:\.venv/bin/)?aico ([a-z].*)", command) for command in commands(page))
+    parts = (part for command in commands(page) for part in command.split("|"))  # of pipelines, each on its own
+    found = (re.search(r"(?<![\w/.-])(?:\.venv/bin/)?aico ([a-z].*)", part) for part in parts)
     return [re.sub(r'"[^"]*"', "TEXT", call[1]).split() for call in found if call is not None]
 
 
@@ -98,6 +119,49 @@ def test_the_readme_describes_what_comes_up_most() -> None:
     shown = rows(README)
     assert shown.keys() == REQUIRED_IN_README
     assert shown == {name: default(name.lower()) for name in shown}
+
+
+def test_the_readme_lists_every_route() -> None:
+    assert {span for span in spans(README) if re.match(r"(GET|POST|PATCH|DELETE) /", span)} == served_routes()
+
+
+@every_page
+def test_named_routes_exist(page: Path) -> None:
+    served = {re.sub(r"{\w+}", "{}", route) for route in served_routes()}
+    for route in re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^`?]*)", page.read_text()):
+        assert re.sub(r"{\w+}", "{}", route) in served
+
+
+def test_the_runbook_lists_every_metric() -> None:
+    queues = [QueueStats(JobClass.BATCH, 1, 1, 1, 1, 1, 1.0, 1.0)]
+    hits = [
+        Total(kind, "ok", "local", "smollm2-135m", 1, 0, 1, 1, Decimal(1), Decimal(2), Decimal(1), Decimal(0))
+        for kind in AttemptKind
+    ]
+    text = exposition(Figures(queues, 1, hits), {"route": [Beat(progress=0.0)]}).decode()
+    described = set(re.findall(r"\baico_[a-z_]+", OPERATIONS.read_text()))
+    assert described == set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
+
+
+def test_the_runbook_names_events_that_are_logged() -> None:
+    code = "".join(file.read_text() for file in (ROOT / "aico").rglob("*.py"))
+    logged = set(re.findall(r'log\.\w+\(\s*"(\w+)"', code))
+    _, _, table = OPERATIONS.read_text().partition("| event | level | meaning |\n| --- | --- | --- |\n")
+    named = {
+        event for row in table.partition("\n\n")[0].splitlines() for event in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    assert named
+    assert named <= logged
+
+
+def test_the_runbook_explains_why_jobs_go_back_and_why_workers_leave() -> None:
+    explained = set(re.findall(r"^\| `?(\w+)`? \|", OPERATIONS.read_text(), re.MULTILINE))
+    router, claims = ((ROOT / "aico" / file).read_text() for file in ("workers/router.py", "store/claims.sql"))
+    reasons = re.findall(r'PutBack\(\s*claim,\s*"(\w+)"', router) + re.findall(
+        r"with_history\(j.history, '(\w+)'", claims
+    )
+    assert len(set(reasons)) == 4
+    assert {*reasons, HEDGED, FAILED, str(EXIT_DEAF), str(EXIT_UNFINISHED)} <= explained
 
 
 @every_page

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from aico.core.settings import Settings
+from aico.workers.process import LAST_SECONDS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -28,6 +29,7 @@ COMMANDS = {
     "route": "worker route",
     "record": "worker record",
     "notify": "worker notify",
+    "lane": "worker lane",
     "sweep": "sweep",
     "flower": "flower",
     "embed-gpu-0": "worker embed",
@@ -155,9 +157,10 @@ def test_mounted_files_and_named_volumes_exist() -> None:
             assert source in COMPOSE["volumes"] or (ROOT / source).is_file()
 
 
-def test_a_route_worker_may_finish_the_attempt_it_has_begun() -> None:
-    attempt = Settings.model_fields["attempt_timeout_seconds"].default
-    assert int(SERVICES["route"]["stop_grace_period"].removesuffix("s")) >= attempt + 5
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.startswith("worker ")])
+def test_a_worker_that_stops_has_time_to_put_back_what_is_unfinished(name: str) -> None:
+    grace = Settings.model_fields["stop_grace_seconds"].default
+    assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > grace + LAST_SECONDS
 
 
 def compose_client() -> list[str] | None:

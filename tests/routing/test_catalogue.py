@@ -6,6 +6,7 @@ from pydantic import SecretStr
 from aico.core.errors import InvalidInput, UnknownModel
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
+from aico.routing.models import RateLimit
 
 
 def test_only_configured_providers_offer_models() -> None:
@@ -71,6 +72,22 @@ def test_operator_file_adds_and_overrides(tmp_path: Path) -> None:
     assert catalogue.price_entries[-1].model == "org/mine"
 
 
+def _limit(provider: str, model: str | None = None, rpm: float = 5) -> str:
+    named = f'model = "{model}"\n' if model is not None else ""
+    return f'[[limits]]\nprovider = "{provider}"\n{named}requests_per_minute = {rpm}\n'
+
+
+def test_limits(tmp_path: Path, catalogue: Catalogue) -> None:
+    assert catalogue.limits == ()
+    path = tmp_path / "own.toml"
+    path.write_text(_limit("openai") + "tokens_per_minute = 1000\n" + _limit("openai", "gpt-5.4", 3))
+    limits = Catalogue.from_settings(Settings.model_construct(catalogue_file=path)).limits
+    assert limits == (
+        RateLimit(provider="openai", requests_per_minute=5, tokens_per_minute=1000),
+        RateLimit(provider="openai", model="gpt-5.4", requests_per_minute=3),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -97,6 +114,13 @@ def test_operator_file_adds_and_overrides(tmp_path: Path) -> None:
             output = 1""",
             "until must be later than from",
         ),
+        ('[[limits]]\nprovider = "openai"', "limits.0: Value error, a limit needs requests_per_minute"),
+        (_limit("openai", rpm=0), "limits.0.requests_per_minute: Input should be greater than or equal to 1"),
+        (_limit("openai", rpm=1.5), "limits.0.requests_per_minute: Input should be a valid integer"),
+        (_limit("acme"), "a limit names the unknown provider 'acme'"),
+        (_limit("openai", "gpt-2"), "a limit of 'openai' names the unknown model 'gpt-2'"),
+        (_limit("google", "gpt-5.4"), "the model 'gpt-5.4' is not of the provider 'google'"),
+        (_limit("openai") + _limit("openai"), "'openai' has two limits for all of its models"),
     ],
 )
 def test_operator_file_errors_are_precise(tmp_path: Path, text: str, complaint: str) -> None:

@@ -1,93 +1,14 @@
-from collections.abc import Callable
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from routing.dispatching import BUSY, LARGE, REFUSED, SMALL, USAGE, World, answer, wait
 
-from aico.core.attempts import Attempt, AttemptOutcome
-from aico.core.chat import ChatRequest, Completion, FinishReason, Message, Role
+from aico.core.attempts import AttemptOutcome
 from aico.core.settings import Settings
 from aico.core.usage import Usage
-from aico.routing.catalogue import Catalogue
-from aico.routing.dispatcher import AllCandidatesFailed, Cancelled, Dispatched, Dispatcher, RetryPolicy, Timing
-from aico.routing.models import Model
-from aico.routing.prices import PriceBook
+from aico.routing.dispatcher import AllCandidatesFailed, Cancelled, RetryPolicy
 from aico.routing.providers.failures import FailureKind, ProviderError
-
-REQUEST = ChatRequest(messages=(Message(role=Role.USER, content="Hello"),))
-CATALOGUE = Catalogue.from_settings(Settings.model_construct())
-PRICES = PriceBook(CATALOGUE)
-BUSY = ProviderError(FailureKind.RETRYABLE, "HTTP 503: busy", http_status=503)
-REFUSED = ProviderError(FailureKind.FATAL, "HTTP 400: refused", http_status=400)
-USAGE = Usage(input_uncached=1_000, output=100)
-SMALL, LARGE = (
-    next(model for model in CATALOGUE.all_models if model.id == name) for name in ("gpt-5.4-nano", "gpt-5.4")
-)
-
-Step = Exception | Completion | tuple[str, ...]
-
-
-def answer(text: str = "Hi", usage: Usage = USAGE) -> Completion:
-    return Completion(text=text, finish_reason=FinishReason.STOP, model="m", usage=usage)
-
-
-def wait(seconds: float) -> ProviderError:
-    return ProviderError(FailureKind.RETRYABLE, "HTTP 429: slow down", http_status=429, retry_after=seconds)
-
-
-class World:
-    """One provider that plays a script, a clock that only moves when somebody waits or calls, and what was recorded."""
-
-    def __init__(self, *script: Step, call_seconds: float = 1.0) -> None:
-        self.script = list(script)
-        self.call_seconds = call_seconds
-        self.time = 0.0
-        self.slept: list[float] = []
-        self.asked: list[tuple[str, float]] = []
-        self.recorded: list[Attempt] = []
-        self.deltas: list[str] = []
-        self.stop = self.stop_after_sleep = False
-
-    def send_message(
-        self, request: ChatRequest, model: Model, *, timeout: float, on_delta: Callable[[str], None] | None = None
-    ) -> Completion:
-        assert request is REQUEST
-        self.asked.append((model.id, timeout))
-        self.time += self.call_seconds
-        step = self.script.pop(0)
-        if isinstance(step, Exception):
-            raise step
-        if isinstance(step, tuple):
-            assert on_delta is not None
-            for delta in step:
-                on_delta(delta)
-            raise ProviderError(FailureKind.RETRYABLE, "broken off", content_started=True, usage=USAGE)
-        return step
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-        self.stop = self.stop_after_sleep
-
-    def dispatch(self, *candidates: Model, deadline: float = 100.0, stream: bool = False) -> Dispatched:
-        timing = Timing(
-            clock=lambda: self.time,
-            now=lambda: datetime(2026, 11, 20, tzinfo=UTC),
-            sleep=self.sleep,
-            uniform=lambda: 1.0,
-        )
-        dispatcher = Dispatcher({"openai": self}, PRICES, RetryPolicy(attempt_timeout=30), timing)
-        return dispatcher.dispatch(
-            REQUEST,
-            candidates or (SMALL, LARGE),
-            deadline=deadline,
-            record=self.recorded.append,
-            should_stop=lambda: self.stop,
-            on_delta=self.deltas.append if stream else None,
-        )
-
-    def outcomes(self) -> list[tuple[str, str]]:
-        return [(attempt.model, attempt.outcome.value) for attempt in self.recorded]
+from aico.routing.providers.transport import CallStopped
 
 
 def test_first_candidate_answers_and_is_metered() -> None:
@@ -102,6 +23,12 @@ def test_first_candidate_answers_and_is_metered() -> None:
     assert attempt.error is None
 
 
+def test_each_call_is_announced_before_it_begins() -> None:
+    world = World(BUSY, REFUSED, answer())
+    world.dispatch()
+    assert world.announced == [("gpt-5.4-nano", 0), ("gpt-5.4-nano", 1), ("gpt-5.4", 2)]
+
+
 def test_retries_back_off_and_then_the_next_candidate() -> None:
     world = World(BUSY, BUSY, BUSY, BUSY, answer())
     assert world.dispatch().model is LARGE
@@ -112,7 +39,7 @@ def test_retries_back_off_and_then_the_next_candidate() -> None:
         ("gpt-5.4", "retryable"),
         ("gpt-5.4", "ok"),
     ]
-    assert world.slept == [0.5, 1.0, 0.5]
+    assert world.waited == [0, 0.5, 1.0, 0, 0.5]
     failed = world.recorded[0]
     assert (failed.http_status, failed.error, failed.cost_cents) == (503, "HTTP 503: busy", None)
     assert len({attempt.id for attempt in world.recorded}) == 5
@@ -121,19 +48,25 @@ def test_retries_back_off_and_then_the_next_candidate() -> None:
 def test_refusal_goes_to_the_next_candidate_at_once() -> None:
     world = World(REFUSED, answer())
     assert world.dispatch().model is LARGE
-    assert world.slept == []
+    assert world.waited == [0, 0]
 
 
 def test_retry_after_is_honoured_exactly() -> None:
-    world = World(wait(20), answer())
+    world = World(wait(5), answer())
     assert world.dispatch().model is SMALL
-    assert world.slept == [20]
+    assert world.waited == [0, 5]
+
+
+def test_a_long_pause_is_left_to_the_job() -> None:
+    world = World(wait(60), answer())
+    assert world.dispatch().model is LARGE
+    assert world.waited == [0, 0]
 
 
 def test_retry_after_beyond_the_deadline_moves_on_at_once() -> None:
     world = World(wait(99.5), answer())
     assert world.dispatch().model is LARGE
-    assert world.slept == []
+    assert world.waited == [0, 0]
 
 
 def test_attempts_get_what_is_left_and_no_more() -> None:
@@ -183,25 +116,30 @@ def test_cancelled_before_and_between_tries() -> None:
     assert len(caught.value.attempts) == len(world.asked) == 1
 
 
+def test_cancelled_in_the_middle_of_a_wait() -> None:
+    world = World(wait(5), answer())
+    world.stop_after_sleep = True
+    with pytest.raises(Cancelled):
+        world.dispatch()
+    assert 0 < world.slept < 1
+
+
 def test_cancelled_while_streaming() -> None:
     world = World(("Hel", "lo"), answer())
-
-    def keep(delta: str) -> None:
-        world.deltas = [*world.deltas, delta]
-        world.stop = True
-
-    timing = Timing(clock=lambda: world.time, sleep=world.sleep)
-    with pytest.raises(Cancelled):
-        Dispatcher({"openai": world}, PRICES, timing=timing).dispatch(
-            REQUEST,
-            (SMALL, LARGE),
-            deadline=100,
-            record=world.recorded.append,
-            should_stop=lambda: world.stop,
-            on_delta=keep,
-        )
+    world.stop_after_delta = True
+    with pytest.raises(Cancelled) as caught:
+        world.dispatch(stream=True)
     assert world.deltas == ["Hel"]
     assert world.outcomes() == [("gpt-5.4-nano", "cancelled")]
+    assert caught.value.attempts == tuple(world.recorded)
+    assert world.recorded[0].cost_cents == Decimal("0.0325")  # the provider had reported what it used
+
+
+def test_cancelled_before_any_usage_was_reported_costs_an_unknown_amount() -> None:
+    world = World(CallStopped())
+    with pytest.raises(Cancelled):
+        world.dispatch()
+    assert (world.recorded[0].outcome, world.recorded[0].cost_cents) == (AttemptOutcome.CANCELLED, None)
 
 
 def test_an_unforeseen_error_is_metered_as_lost_and_passes_through() -> None:
@@ -222,3 +160,12 @@ def test_backoff_is_bounded_and_jittered() -> None:
     assert [policy.backoff(tries, 1.0) for tries in (1, 2, 5, 50)] == [0.5, 1.0, 8.0, 8.0]
     assert policy.backoff(3, 0.0) == 0.0
     assert RetryPolicy.from_settings(Settings.model_construct()).attempt_timeout == 60
+
+
+def test_failing_says_whether_and_when_another_try_may_help() -> None:
+    with pytest.raises(AllCandidatesFailed) as caught:
+        World(wait(2), wait(200.5), wait(101)).dispatch(SMALL, LARGE, deadline=102)
+    assert (caught.value.retryable, caught.value.retry_after) == (True, 201)
+    with pytest.raises(AllCandidatesFailed) as caught:
+        World(BUSY, BUSY, BUSY, REFUSED).dispatch()
+    assert (caught.value.retryable, caught.value.retry_after) == (False, None)

@@ -14,6 +14,7 @@ from aico.routing.providers.failures import FailureKind, ProviderError, failure_
 from aico.routing.providers.profiles import PROFILE_BY_NAME
 from aico.routing.providers.provider import MAX_ANSWER_BYTES, Provider, open_providers
 from aico.routing.providers.sse import EventDecoder
+from aico.routing.providers.transport import CallStopped
 
 KEY = "house-credential-1234"
 REQUEST = ChatRequest(messages=(Message(role=Role.USER, content="Hello"),))
@@ -93,19 +94,40 @@ def test_network_reset(server: Any, provider: Provider, model: Model) -> None:
     assert (error.kind, error.http_status, error.content_started) == (FailureKind.RETRYABLE, None, False)
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "message"),
-    [
-        ("hang", "the connection to openai failed: ReadTimeout"),
-        ("drip", "openai took longer than the attempt was given"),
-    ],
-)
+@pytest.mark.parametrize("behaviour", ["hang", "drip"])
+@pytest.mark.parametrize("stream", [False, True])
 def test_silence_and_slow_drips_end(
-    server: Any, provider: Provider, model: Model, behaviour: str, message: str
+    server: Any, provider: Provider, model: Model, behaviour: str, stream: bool
 ) -> None:
     server.play(getattr(server, behaviour))
-    error = failure(provider, model, timeout=0.3)
-    assert (error.kind, error.message) == (FailureKind.RETRYABLE, message)
+    error = failure(provider, model, timeout=0.3, stream=stream)
+    assert (error.kind, error.message) == (FailureKind.RETRYABLE, "openai took longer than the attempt was given")
+
+
+@pytest.mark.parametrize("behaviour", ["hang", "drip"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_stopped_call_ends(server: Any, provider: Provider, model: Model, behaviour: str, stream: bool) -> None:
+    server.play(getattr(server, behaviour))
+    deltas: list[str] = []
+    with pytest.raises(CallStopped) as caught:
+        provider.send_message(
+            REQUEST,
+            model,
+            timeout=60,
+            on_delta=deltas.append if stream else None,
+            should_stop=lambda: bool(server.received),  # once the request has arrived
+        )
+    assert caught.value.usage is None
+
+
+def test_a_stopped_stream_reports_what_was_used(server: Any, provider: Provider, model: Model) -> None:
+    server.play(server.stream({"choices": [], "usage": USAGE}, chunk("Hel"), then=server.hang))
+    deltas: list[str] = []
+    with pytest.raises(CallStopped) as caught:
+        provider.send_message(REQUEST, model, timeout=60, on_delta=deltas.append, should_stop=lambda: bool(deltas))
+    assert deltas == ["Hel"]
+    assert caught.value.usage is not None
+    assert caught.value.usage.total == 5
 
 
 def test_long_error_pages_change_nothing(server: Any, provider: Provider, model: Model) -> None:

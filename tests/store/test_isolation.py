@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from aico.core.jobs import CacheMode
-from aico.store import jobs
+from aico.store import claims, jobs
 from aico.store.blocking import Database
 from aico.store.scope import ENTER, Scope
 
@@ -64,10 +64,10 @@ def filled(database: Database, make_tenant: Callable[[], Tenant], admin: Connect
         scope = Scope.tenant(tenant.id)
         job = new_job("private", mode=CacheMode.SEMANTIC)
         database.run(scope, jobs.submit(tenant.id, [job]))
-        found = database.run(scope, jobs.to_embed(tenant.id, [job.id], 0.95))
-        database.run(scope, jobs.advance(tenant.id, found, np.stack([unit_vector(1)]), "variant"))
-        (held,) = database.run(scope, jobs.claim(tenant.id, job.id, 30))
-        database.run(scope, jobs.finish(tenant.id, [ending_of(held)], 60))
+        found = database.run(scope, claims.to_embed(tenant.id, [job.id], 0.95))
+        database.run(scope, claims.advance(tenant.id, found, np.stack([unit_vector(1)]), "variant"))
+        (held,) = database.run(scope, claims.claim(tenant.id, job.id, 30))
+        database.run(scope, claims.finish(tenant.id, [ending_of(held)], 60))
         _fill_the_rest(admin, tenant.id, job.id)
     return pair
 
@@ -91,6 +91,15 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
         "insert into outcomes (tenant_id, job_id, model, quality) values (%(t)s, %(j)s, 'm', 1)",
         "insert into webhook_endpoints (id, tenant_id, url, secret) values (%(e)s, %(t)s, 'https://a.test', 'x')",
         "insert into webhook_deliveries (tenant_id, endpoint_id, event, payload) values (%(t)s, %(e)s, 'x', '{}')",
+        "insert into tenant_shares (tenant_id, class) values (%(t)s, 'batch')",
+        (
+            "insert into idempotency_keys (tenant_id, key, request_hash, job_id, expires_at)"
+            " values (%(t)s, 'k', sha256('x'), %(j)s, now())"
+        ),
+        (
+            "insert into provider_batches (tenant_id, id, provider, model, status, lines, deadline)"
+            " values (%(t)s, gen_random_uuid(), 'p', 'm', 'running', 1, now())"
+        ),
         "insert into quotas (tenant_id, period, unit, quota) values (%(t)s, 'day', 'tokens', 1)",
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):

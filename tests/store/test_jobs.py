@@ -10,9 +10,10 @@ from builders import ending_of, new_job, unit_vector
 from conftest import Tenant
 
 from aico.core.jobs import CacheMode, CacheState, JobClass, JobStatus
-from aico.store import backlog, cache, jobs
+from aico.store import backlog, cache, claims, jobs
 from aico.store.blocking import Database
-from aico.store.jobs import Claim, NewJob, ToEmbed
+from aico.store.claims import Claim, ToEmbed
+from aico.store.jobs import NewJob
 from aico.store.scope import Scope
 
 
@@ -21,21 +22,21 @@ def store(database: Database, tenant: Tenant, *new: NewJob) -> list[jobs.Submitt
 
 
 def to_embed(database: Database, tenant: Tenant, *ids: UUID) -> list[ToEmbed]:
-    return database.run(Scope.tenant(tenant.id), jobs.to_embed(tenant.id, ids, 0.95))
+    return database.run(Scope.tenant(tenant.id), claims.to_embed(tenant.id, ids, 0.95))
 
 
 def advance(database: Database, tenant: Tenant, job: UUID, seed: int = 1) -> None:
     found = to_embed(database, tenant, job)
     vectors = np.stack([unit_vector(seed)])
-    assert database.run(Scope.tenant(tenant.id), jobs.advance(tenant.id, found, vectors, "variant"))
+    assert database.run(Scope.tenant(tenant.id), claims.advance(tenant.id, found, vectors, "variant"))
 
 
 def claim(database: Database, tenant: Tenant, job: UUID, lease: float = 30) -> list[Claim]:
-    return database.run(Scope.tenant(tenant.id), jobs.claim(tenant.id, job, lease))
+    return database.run(Scope.tenant(tenant.id), claims.claim(tenant.id, job, lease))
 
 
-def finish(database: Database, tenant: Tenant, ending: jobs.Ending) -> list[UUID]:
-    return [ended.id for ended in database.run(Scope.tenant(tenant.id), jobs.finish(tenant.id, [ending], 3600))]
+def finish(database: Database, tenant: Tenant, ending: claims.Ending) -> list[UUID]:
+    return [ended.id for ended in database.run(Scope.tenant(tenant.id), claims.finish(tenant.id, [ending], 3600))]
 
 
 def answered(database: Database, tenant: Tenant, prompt: str, seed: int = 1) -> UUID:
@@ -87,7 +88,7 @@ def test_renewing_keeps_a_lease_and_tells_what_was_lost(database: Database, tena
     store(database, tenant, kept, lost)
     held = [claim(database, tenant, kept.id)[0], claim(database, tenant, lost.id)[0]]
     assert finish(database, tenant, ending_of(held[1])) == [lost.id]
-    assert database.run(Scope.tenant(tenant.id), jobs.renew(held, 30)) == [(kept.id, held[0].fence)]
+    assert database.run(Scope.tenant(tenant.id), claims.renew(held, 30)) == [(kept.id, held[0].fence)]
 
 
 def test_an_identical_request_is_completed_as_it_is_stored(database: Database, tenant: Tenant) -> None:
@@ -120,7 +121,7 @@ def test_an_expired_answer_is_not_served(database: Database, tenant: Tenant) -> 
     store(database, tenant, job)
     advance(database, tenant, job.id)
     (held,) = claim(database, tenant, job.id)
-    database.run(Scope.tenant(tenant.id), jobs.finish(tenant.id, [ending_of(held)], 0))
+    database.run(Scope.tenant(tenant.id), claims.finish(tenant.id, [ending_of(held)], 0))
     assert store(database, tenant, new_job("expires"))[0].answer is None
 
 
@@ -130,13 +131,13 @@ def test_an_expired_neighbour_does_not_hide_a_live_answer(database: Database, te
     store(database, tenant, expired)
     advance(database, tenant, expired.id, seed=5)
     (held,) = claim(database, tenant, expired.id)
-    database.run(scope, jobs.finish(tenant.id, [ending_of(held, text="old")], 0))
+    database.run(scope, claims.finish(tenant.id, [ending_of(held, text="old")], 0))
     live = new_job("live neighbour")
     store(database, tenant, live)
     found = to_embed(database, tenant, live.id)
     nearly = unit_vector(5) + np.float32(0.1) * unit_vector(6)
     nearly /= np.linalg.norm(nearly)
-    database.run(scope, jobs.advance(tenant.id, found, [nearly], "variant"))
+    database.run(scope, claims.advance(tenant.id, found, [nearly], "variant"))
     finish(database, tenant, ending_of(claim(database, tenant, live.id)[0], text="new"))
     asking = new_job("asking")
     store(database, tenant, asking)
@@ -202,7 +203,7 @@ def test_overdue_jobs_end_and_say_why(database: Database, tenant: Tenant) -> Non
     for _ in range(3):
         claim(database, tenant, unlucky.id, lease=0.01)
         time.sleep(0.02)
-    ended = database.run(Scope.system(), backlog.end_overdue(max_claims=3, limit=10_000))
+    ended = database.run(Scope.system(), backlog.end_overdue(max_losses=3, limit=10_000))
     assert {overdue.id, unlucky.id} <= set(ended)
     found = {
         job.id: (job.status, job.error and job.error.code)

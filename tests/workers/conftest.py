@@ -14,7 +14,7 @@ from workers.notifying import Receiver, receiving
 from aico.core.settings import Settings
 from aico.store.blocking import Database
 from aico.workers import notify
-from aico.workers.lanes import Lanes
+from aico.workers.host_limits import HostLimits
 from aico.workers.runtime import Runtime
 
 Rows = Callable[[Tenant], list[dict[str, Any]]]
@@ -48,8 +48,8 @@ def notifier(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     """A worker that may reach the receiver, whose address is a private one."""
     allowed = replace(runtime, settings=runtime.settings.model_copy(update={"webhook_allow_private": True}))
     monkeypatch.setattr(notify, "get_runtime", lambda: allowed)
-    lanes = Lanes(notify.LANES_PER_HOST, patience=0)
-    monkeypatch.setattr(notify, "_lanes", lambda: lanes)
+    limits = HostLimits(per_host=notify.CALLS_PER_HOST, per_endpoint=notify.CALLS_PER_ENDPOINT, patience=0)
+    monkeypatch.setattr(notify, "_limits", lambda: limits)
     return allowed
 
 

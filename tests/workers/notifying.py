@@ -1,8 +1,10 @@
 """A receiver of webhooks on this machine, and the steps that lead to a delivery."""
 
+import socket
 import ssl
+import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,16 +24,18 @@ from aico.core.ids import new_id
 from aico.core.jobs import CacheMode
 from aico.store import jobs, webhooks
 from aico.store.scope import Scope
+from aico.store.statement import Statement
 from aico.workers import notify
 from aico.workers.finish import finish
 from aico.workers.runtime import Runtime
 
 PATIENCE = 10
+_RESET = struct.pack("ii", 1, 0)  # linger for no time: closing sends RST
 
 
 @dataclass
 class Receiver:
-    """Answers with `replies` in turn, the last for ever. On `/slow` it waits for `go`; on `/drip` it never ends."""
+    """Answers with `replies` in turn, the last for ever, but for the paths that misbehave: see `_Handler`."""
 
     replies: list[tuple[int, dict[str, str]]] = field(default_factory=lambda: [(200, {})])
     received: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
@@ -43,8 +47,6 @@ class Receiver:
         self.received.append((path, headers, body))
         reply = self.replies[min(len(self.received), len(self.replies)) - 1]
         self.arrived.release()
-        if path == "/slow":
-            assert self.go.wait(PATIENCE)
         return reply
 
 
@@ -62,14 +64,32 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         status, answer = self.server.state.take(self.path, headers, body)
+        if self.path == "/slow":
+            assert self.server.state.go.wait(PATIENCE)
+        if self.path in {"/close", "/reset"}:
+            self._hang_up()
+            return
         self.send_response(status)
         for name, value in answer.items():
             self.send_header(name, value)
+        if self.path == "/huge":
+            self.send_header("X-Huge", "x" * 1_000_000)
         if self.path == "/drip":
             self.flush_headers()
-            while not self.server.state.go.wait(0.02):
-                self.wfile.write(b"x: y\r\n")
+            self._write_until_told(b"x: y\r\n")
         self.end_headers()
+        if self.path == "/endless":
+            self._write_until_told(b"x" * 10_000)
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        if self.path == "/reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.connection.close()
+
+    def _write_until_told(self, piece: bytes) -> None:
+        while not self.server.state.go.wait(0.02):
+            self.wfile.write(piece)
 
     def log_message(self, *_: object) -> None:
         """Silent."""
@@ -118,36 +138,55 @@ def certificate(name: str, folder: Path) -> Path:
     return pem
 
 
-def add(runtime: Runtime, tenant: Tenant, url: str, *events: str) -> SecretStr:
-    secret = webhooks.make_secret()
-    runtime.database.run(Scope.tenant(tenant.id), webhooks.add(tenant.id, new_id(), url, secret, events))
-    return secret
+@dataclass(frozen=True)
+class Added:
+    id: UUID
+    secret: SecretStr
 
 
-def end(runtime: Runtime, tenant: Tenant) -> UUID:
-    job = new_job("tell me", mode=CacheMode.OFF)
-    runtime.database.run(Scope.tenant(tenant.id), jobs.submit(tenant.id, [job]))
+def add(runtime: Runtime, tenant: Tenant, url: str, *events: str) -> Added:
+    added = Added(new_id(), webhooks.make_secret())
+    runtime.database.run(Scope.tenant(tenant.id), webhooks.add(tenant.id, added.id, url, added.secret, events))
+    return added
+
+
+@dataclass(frozen=True)
+class Told:
+    """A job that has ended, and the deliveries of that."""
+
+    job: UUID
+    deliveries: list[UUID]
+
+
+def end(runtime: Runtime, tenant: Tenant) -> Told:
+    job, scope = new_job("tell me", mode=CacheMode.OFF), Scope.tenant(tenant.id)
+    runtime.database.run(scope, jobs.submit(tenant.id, [job]))
     assert finish(runtime, tenant.id, [completed(job.id, 0)]) == [job.id]
-    return job.id
+    query = "select id from public.webhook_deliveries where tenant_id = %(tenant)s and job_id = %(job)s"
+    made: Statement[UUID] = Statement(query, {"tenant": tenant.id, "job": job.id}, lambda row: row["id"])
+    return Told(job.id, runtime.database.run(scope, made))
 
 
-def ring(tenant: Tenant, job: UUID) -> None:
-    notify.notify.run(str(tenant.id), str(job))
+def ring(tenant: Tenant, deliveries: Sequence[UUID]) -> None:
+    for delivery in deliveries:
+        notify.notify.run(str(tenant.id), str(delivery))
 
 
-def side_by_side(count: int, tenant: Tenant, job: UUID) -> list[threading.Thread]:
-    """As many bells at the same time."""
-    together = threading.Barrier(count)
+def side_by_side(tenant: Tenant, deliveries: Sequence[UUID]) -> list[threading.Thread]:
+    """A bell for each at the same time."""
+    together = threading.Barrier(len(deliveries))
 
-    def answer() -> None:
+    def answer(delivery: UUID) -> None:
         together.wait(PATIENCE)
-        ring(tenant, job)
+        ring(tenant, [delivery])
 
-    threads = [threading.Thread(target=answer) for _ in range(count)]
+    threads = [threading.Thread(target=answer, args=(delivery,)) for delivery in deliveries]
     for thread in threads:
         thread.start()
     return threads
 
 
-def rung(runtime: Runtime, job: UUID) -> int:
-    return sum(str(job) in message for message in runtime.redis.lrange("notify", 0, -1))
+def rung(runtime: Runtime, deliveries: Sequence[UUID]) -> int:
+    """How many messages wait for these."""
+    messages = runtime.redis.lrange("notify", 0, -1)
+    return sum(str(delivery) in message for delivery in deliveries for message in messages)

@@ -10,7 +10,7 @@ from conftest import Tenant
 from numpy.typing import NDArray
 
 from aico.core.jobs import CacheMode, CacheState, Job, JobStatus
-from aico.store import jobs, ledger
+from aico.store import claims, jobs, ledger
 from aico.store.jobs import NewJob
 from aico.store.scope import Scope
 from aico.workers import embed
@@ -52,8 +52,8 @@ def read(runtime: Runtime, tenant: Tenant, job: NewJob) -> Job:
 
 
 def answer(runtime: Runtime, tenant: Tenant, job: NewJob) -> None:
-    (claim,) = runtime.database.run(Scope.tenant(tenant.id), jobs.claim(tenant.id, job.id, 30))
-    assert runtime.database.run(Scope.tenant(tenant.id), jobs.finish(tenant.id, [ending_of(claim)], 60))
+    (claim,) = runtime.database.run(Scope.tenant(tenant.id), claims.claim(tenant.id, job.id, 30))
+    assert runtime.database.run(Scope.tenant(tenant.id), claims.finish(tenant.id, [ending_of(claim)], 60))
 
 
 def test_a_miss_goes_on_to_the_queue_of_its_class(runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant) -> None:

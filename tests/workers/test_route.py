@@ -1,79 +1,36 @@
 """The second hop, with the real database and an OpenAI-compatible server that does as it is told."""
 
-import json
-import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from uuid import UUID
 
 import pytest
 from builders import new_job
 from conftest import Tenant
+from workers.provider_server import Server, serving
 
 from aico.core.jobs import CacheMode, CacheState, Job, JobStatus
 from aico.routing.strategies.complexity import ComplexityStrategy
-from aico.store import jobs, ledger
+from aico.store import claims, jobs, ledger
+from aico.store.jobs import NewJob
 from aico.store.scope import Scope
-from aico.workers import route
+from aico.workers import retries, route
 from aico.workers.leases import Leases
-from aico.workers.route import Router
+from aico.workers.queue import CANCELLED_CHANNEL
+from aico.workers.router import Router
 from aico.workers.runtime import Runtime
 
 EPOCH, FAR = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
-@dataclass
-class Server:
-    """Answers with `replies` in turn, the last for ever: (status, text or error, finish reason)."""
-
-    replies: list[tuple[int, str, str]] = field(default_factory=lambda: [(200, "Paris.", "stop")])
-    asked: int = 0
-    url: str = ""
-
-    def reply(self) -> tuple[int, dict[str, Any]]:
-        status, text, finish = self.replies[min(self.asked, len(self.replies) - 1)]
-        self.asked += 1
-        if status != 200:
-            return status, {"error": {"message": text, "type": "server_error", "param": None, "code": None}}
-        message = {"role": "assistant", "content": text, "refusal": None}
-        return status, {
-            "id": "x",
-            "object": "chat.completion",
-            "created": 1,
-            "model": "smollm2-135m",
-            "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
-        }
-
-
 @pytest.fixture
 def provider() -> Iterator[Server]:
-    state = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            status, body = state.reply()
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            """Silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield state
-    server.shutdown()
-    server.server_close()
+    with serving() as state:
+        yield state
 
 
 @pytest.fixture
@@ -84,8 +41,9 @@ def routed(runtime: Runtime, provider: Server, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(route, "router", lambda: router)
     held = Leases(runtime)
     monkeypatch.setattr(route, "leases", lambda: held)
-    monkeypatch.setattr(route, "OUTAGE_PAUSES", (0.01, None))
+    held.start()
     yield runtime
+    held.stop()
     router.close()
 
 
@@ -94,6 +52,34 @@ def run(runtime: Runtime, tenant: Tenant, prompt: str, mode: CacheMode = CacheMo
     runtime.database.run(Scope.tenant(tenant.id), jobs.submit(tenant.id, [job]))
     route.route.run(str(tenant.id), str(job.id))
     return runtime.database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, job.id))[0]
+
+
+def again(runtime: Runtime, tenant: Tenant, job: Job) -> Job:
+    route.route.run(str(tenant.id), str(job.id))
+    return runtime.database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, job.id))[0]
+
+
+@contextmanager
+def called(runtime: Runtime, provider: Server, tenant: Tenant) -> Iterator[NewJob]:
+    """A job whose call is under way; at the end the worker's thread has let go of it."""
+    provider.gate.clear()
+    job = new_job("under way", mode=CacheMode.OFF)
+    runtime.database.run(Scope.tenant(tenant.id), jobs.submit(tenant.id, [job]))
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(route.route.run, str(tenant.id), str(job.id))
+        give_up = time.monotonic() + 10
+        while not provider.asked and time.monotonic() < give_up:
+            time.sleep(0.01)
+        yield job
+        working.result(timeout=10)
+
+
+def expire(runtime: Runtime, tenant: Tenant, job: UUID) -> None:
+    """Let the lease run out, once the call has been noted."""
+    time.sleep(0.2)
+    shortened = [replace(held, tenant=tenant.id) for held in route.leases()._held.values()]
+    assert [held.id for held in shortened] == [job]
+    runtime.database.run(Scope.tenant(tenant.id), claims.renew(shortened, -1))
 
 
 def attempts(runtime: Runtime, tenant: Tenant) -> int:
@@ -128,15 +114,78 @@ def test_a_transient_failure_is_tried_again_and_every_attempt_is_metered(
     assert attempts(routed, tenant) == 3
 
 
-def test_an_outage_is_waited_out_before_the_job_fails(routed: Runtime, provider: Server, tenant: Tenant) -> None:
-    provider.replies = [(503, "busy", "")] * 3 + [(200, "Paris.", "stop")]
-    assert run(routed, tenant, "outage").status is JobStatus.COMPLETED
-    provider.replies, provider.asked = [(503, "busy", "")], 0
-    job = run(routed, tenant, "long outage")
+def test_during_an_outage_a_job_is_put_back_until_its_retries_are_spent(
+    routed: Runtime, provider: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "BASE_SECONDS", 0.001)
+    provider.replies = [(503, "busy", "")]
+    job = run(routed, tenant, "outage")
+    for retry in range(1, 9):
+        assert (job.status, job.retries) == (JobStatus.QUEUED, retry)
+        assert (job.history[-1].reason, job.history[-1].message) == ("no_answer", "HTTP 503: server_error: busy")
+        time.sleep(0.3)
+        job = again(routed, tenant, job)
     assert job.status is JobStatus.FAILED
     assert job.error is not None
-    assert job.error.code == "all_candidates_failed"
-    assert provider.asked == 6
+    assert (job.error.code, job.error.message) == ("all_candidates_failed", "HTTP 503: server_error: busy")
+    assert provider.asked == 9 * 3
+    assert attempts(routed, tenant) == 9 * 3
+
+
+def test_an_outage_that_ends_costs_nobody_the_answer(routed: Runtime, provider: Server, tenant: Tenant) -> None:
+    provider.replies = [(503, "busy", "")] * 3 + [(200, "Paris.", "stop")]
+    job = run(routed, tenant, "short outage")
+    assert job.run_after is not None
+    assert again(routed, tenant, job).status is JobStatus.QUEUED  # not yet due
+    time.sleep((job.run_after - datetime.now(UTC)).total_seconds() + 0.05)
+    assert again(routed, tenant, job).status is JobStatus.COMPLETED
+
+
+def test_a_provider_that_names_its_pause_is_given_it(routed: Runtime, provider: Server, tenant: Tenant) -> None:
+    provider.replies, provider.headers = [(503, "busy", "")], {"Retry-After": "700"}
+    job = run(routed, tenant, "later")
+    assert job.status is JobStatus.FAILED  # there is no time for that before its deadline
+    provider.headers = {"Retry-After": "300"}
+    job = run(routed, tenant, "later, but in time")
+    assert job.run_after is not None
+    assert 290 < (job.run_after - datetime.now(UTC)).total_seconds() <= 300
+
+
+def test_a_cancelled_job_breaks_its_call_off(routed: Runtime, provider: Server, tenant: Tenant) -> None:
+    with called(routed, provider, tenant) as job:
+        assert routed.database.run(Scope.tenant(tenant.id), jobs.cancel(tenant.id, job.id))[0].cancelled
+        while not routed.redis.publish(CANCELLED_CHANNEL, str(job.id)):
+            time.sleep(0.05)  # nobody has subscribed yet
+    (ended,) = routed.database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, job.id))
+    assert ended.status is JobStatus.CANCELLED
+    assert attempts(routed, tenant) == 1
+
+
+def test_a_worker_that_stops_puts_its_jobs_back(
+    routed: Runtime, provider: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with called(routed, provider, tenant) as job:
+        route.wind_down()
+    (back,) = routed.database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, job.id))
+    assert (back.status, back.run_after, back.retries) == (JobStatus.QUEUED, None, 0)
+    assert back.history[-1].reason == "worker_stopped"
+    assert routed.redis.llen("interactive") == 1
+    assert attempts(routed, tenant) == 1
+
+
+def test_the_call_of_a_worker_that_died_is_priced(routed: Runtime, provider: Server, tenant: Tenant) -> None:
+    scope = Scope.tenant(tenant.id)
+    with called(routed, provider, tenant) as job:
+        statement = claims.claim(tenant.id, job.id, 0)
+        with pytest.MonkeyPatch.context() as patch:  # as if the first worker were gone: nobody renews its lease
+            patch.setattr(Leases, "renew", lambda _: None)
+            expire(routed, tenant, job.id)
+            (taken,) = routed.database.run(scope, statement)
+        route.wind_down()
+    assert taken.interrupted is not None
+    assert (taken.interrupted.provider, taken.interrupted.model) == ("local", "smollm2-135m")
+    assert taken.interrupted.cents is not None
+    assert taken.interrupted.cents > 0
 
 
 def test_a_refusal_fails_at_once(routed: Runtime, provider: Server, tenant: Tenant) -> None:
@@ -177,7 +226,7 @@ def test_a_job_taken_over_from_a_dead_worker_counts_the_lost_attempt(
     job = new_job("taken over", mode=CacheMode.OFF)
     scope = Scope.tenant(tenant.id)
     routed.database.run(scope, jobs.submit(tenant.id, [job]))
-    assert routed.database.run(scope, jobs.claim(tenant.id, job.id, 0))
+    assert routed.database.run(scope, claims.claim(tenant.id, job.id, 0))
     route.route.run(str(tenant.id), str(job.id))
     (ended,) = routed.database.run(scope, jobs.get(tenant.id, job.id))
     assert ended.routing is not None

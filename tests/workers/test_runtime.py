@@ -1,18 +1,22 @@
+import time
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
+import redis
 from builders import completed, new_job
 from conftest import Tenant
 
 from aico.core.errors import Unavailable
 from aico.core.jobs import CacheMode
-from aico.store import jobs
+from aico.store import claims, jobs
 from aico.store.scope import Scope
 from aico.workers.finish import finish
-from aico.workers.health import alive
+from aico.workers.health import alive, slots
+from aico.workers.heartbeat import HEARTBEAT_PREFIX, Activity, Beat, name_of, own_key
 from aico.workers.leases import Leases
 from aico.workers.queue import DONE_CHANNEL, to_embed
-from aico.workers.runtime import HEARTBEAT_PREFIX, Runtime, patiently
+from aico.workers.runtime import Heartbeat, Runtime, patiently
 
 
 def test_what_ended_is_announced_and_bells_are_rung_in_one_trip(runtime: Runtime) -> None:
@@ -35,10 +39,52 @@ def test_a_redis_that_is_away_fails_nothing(deaf_runtime: Runtime, tenant: Tenan
     assert not alive(deaf_runtime.redis, "embed")
 
 
-def test_a_heartbeat_shows_that_a_worker_lives(runtime: Runtime) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
+    give_up = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def test_a_heartbeat_shows_that_a_worker_lives_and_what_it_does(runtime: Runtime) -> None:
+    activity = Activity(slots=3)
+    activity.began("a")
+    activity.began("b")
+    activity.ended("b")
+    heartbeat = Heartbeat(runtime, "route", activity)
     assert not alive(runtime.redis, "route")
-    runtime.redis.set(f"{HEARTBEAT_PREFIX}:route:1", "0")
-    assert alive(runtime.redis, "route")
+    heartbeat.start()
+    wait_until(lambda: alive(runtime.redis, "route"))
+    (key,) = runtime.redis.scan_iter(f"{HEARTBEAT_PREFIX}:*")
+    assert (key, name_of(key)) == (own_key("route"), "route")
+    assert 0 < runtime.redis.ttl(key) <= Heartbeat.EXPIRY_SECONDS
+    beat = Beat.model_validate_json(str(runtime.redis.get(key)))
+    assert (beat.slots, beat.busy) == (3, 1)
+    heartbeat.stop()
+    wait_until(lambda: not alive(runtime.redis, "route"))
+
+
+def test_slots_are_those_of_all_live_processes(runtime: Runtime, deaf_runtime: Runtime) -> None:
+    assert slots(runtime.redis, "route") == 0
+    for process, count in (("a:1", 32), ("b:1", 8)):
+        runtime.redis.set(f"{HEARTBEAT_PREFIX}:route:{process}", Beat(progress=0, slots=count).model_dump_json())
+    runtime.redis.set(f"{HEARTBEAT_PREFIX}:embed:a:2", Beat(progress=0, slots=1).model_dump_json())
+    assert slots(runtime.redis, "route") == 40
+    with pytest.raises(redis.RedisError):
+        slots(deaf_runtime.redis, "route")
+
+
+def test_progress_is_a_beginning_an_end_or_a_round() -> None:
+    activity = Activity(slots=1)
+    seen = [activity.changes]
+    steps: list[Callable[[], None]] = [lambda: activity.began("a"), lambda: activity.ended("a"), activity.progressed]
+    for step in steps:
+        step()
+        seen.append(activity.changes)
+    assert seen == [0, 1, 2, 3]
+    assert activity.wait_idle(0)
+    activity.began("b")
+    assert not activity.wait_idle(0)
 
 
 def test_patience_ends() -> None:
@@ -63,7 +109,7 @@ def test_a_lease_that_another_worker_took_is_known_as_lost(runtime: Runtime, ten
     job = new_job("leased", mode=CacheMode.EXACT)
     scope = Scope.tenant(tenant.id)
     runtime.database.run(scope, jobs.submit(tenant.id, [job]))
-    (claim,) = runtime.database.run(scope, jobs.claim(tenant.id, job.id, 30))
+    (claim,) = runtime.database.run(scope, claims.claim(tenant.id, job.id, 30))
     leases = Leases(runtime)
     with leases.holding(claim):
         leases.renew()
@@ -79,9 +125,9 @@ def test_an_older_claim_of_the_same_process_does_not_end_the_newer(runtime: Runt
     scope = Scope.tenant(tenant.id)
     runtime.database.run(scope, jobs.submit(tenant.id, [job]))
     leases = Leases(runtime)
-    (older,) = runtime.database.run(scope, jobs.claim(tenant.id, job.id, 0))
+    (older,) = runtime.database.run(scope, claims.claim(tenant.id, job.id, 0))
     with leases.holding(older):
-        (newer,) = runtime.database.run(scope, jobs.claim(tenant.id, job.id, 30))
+        (newer,) = runtime.database.run(scope, claims.claim(tenant.id, job.id, 30))
         with leases.holding(newer):
             leases.renew()
             assert leases.lost(older)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from aico.api.cost_schemas import CostRow, CostSummary
 from aico.api.problems import documented
-from aico.api.schemas import CostRow, CostSummary
 from aico.api.services import Held, Reader
 from aico.store import ledger
 from aico.store.ledger import SummaryRow

@@ -2,21 +2,21 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from redis.exceptions import RedisError
 
-from aico.api.schemas import Health, QueueView, WorkerView
-from aico.api.services import Held, Services
-from aico.core.errors import Unavailable
-from aico.store import backlog
-from aico.store.scope import Scope
+from aico.api import operations
+from aico.api.operations import Health, QueueView, Workers, WorkerView
+from aico.api.services import Held
+from aico.store.operations import QueueStats
+from aico.workers.heartbeat import Beat
 
 STALLED_SECONDS = 30  # a class whose oldest job has waited this long while nobody works on it
-NEEDED = ("embed", "route", "record", "notify", "sweep")
-KEY_PATTERN = "aico:worker:*"
+NEEDED = ("embed", "route", "lane", "record", "notify", "sweep", "admit")
 
 router = APIRouter(tags=["health"])
 
@@ -30,50 +30,42 @@ async def live() -> dict[str, str]:
 @router.get("/health", responses={503: {"model": Health}})
 async def health(held: Held, response: Response) -> Health:
     """`ok`; `degraded` while jobs are accepted but may wait; `down`, with 503, while none can be accepted."""
-    (queues, postgres), (workers, redis) = await asyncio.gather(_postgres(held), _redis(held))
-    names = {worker.name for worker in workers}
-    checks = {"postgres": postgres, "redis": redis}
-    if redis == "ok":
-        checks |= {f"worker {name}": "ok" if name in names else "missing" for name in NEEDED}
-        checks["progress"] = _progress(queues, workers)
+    queues, workers = await asyncio.gather(operations.queues(held), operations.workers(held))
+    now = time.time()
+    checks = {
+        name: "unreachable" if part is None else "ok" for name, part in (("postgres", queues), ("redis", workers))
+    }
+    if workers is not None:
+        checks |= {f"worker {name}": "ok" if name in workers else "missing" for name in NEEDED}
+        checks["progress"] = "stalled" if is_stalled(queues or (), workers, now) else "ok"
     status: Literal["ok", "degraded", "down"] = "ok"
-    if postgres != "ok":
+    if queues is None:
         status = "down"
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     elif any(state != "ok" for state in checks.values()):
         status = "degraded"
-    return Health(status=status, checks=checks, workers=workers, queues=queues)
+    return Health(
+        status=status,
+        checks=checks,
+        workers=[_worker_view(name, beats, now) for name, beats in (workers or {}).items()],
+        queues=[QueueView(**asdict(stats)) for stats in queues or ()],
+    )
 
 
-async def _postgres(held: Services) -> tuple[list[QueueView], str]:
-    try:
-        ages = await held.database.run(Scope.system(), backlog.queue_ages())
-    except Unavailable:
-        return [], "unreachable"
-    return [
-        QueueView(job_class=age.job_class, waiting=age.waiting, oldest_seconds=age.oldest_seconds) for age in ages
-    ], "ok"
+def is_stalled(queues: Sequence[QueueStats], workers: Workers, now: float) -> bool:
+    """Jobs wait although route workers have room and nobody on the way to an answer has made progress."""
+    routers = workers.get("route", [])
+    has_room = any(beat.busy < beat.slots for beat in routers)
+    last = max((beat.progress for beat in [*routers, *workers.get("embed", [])]), default=now)
+    waits = max((stats.longest_wait_seconds for stats in queues), default=0.0)
+    return has_room and waits > STALLED_SECONDS and now - last > STALLED_SECONDS
 
 
-async def _redis(held: Services) -> tuple[list[WorkerView], str]:
-    try:
-        keys = [key async for key in held.broker.scan_iter(match=KEY_PATTERN, count=100)]
-        beats = await held.broker.mget(keys) if keys else []
-    except (RedisError, OSError):
-        return [], "unreachable"
-    progress: dict[str, list[float]] = {}
-    for key, beat in zip(keys, beats, strict=True):
-        if beat is not None:
-            progress.setdefault(key.split(":")[2], []).append(float(beat))
-    now = time.time()
-    return [
-        WorkerView(name=name, processes=len(times), seconds_since_progress=max(0.0, now - max(times)))
-        for name, times in sorted(progress.items())
-    ], "ok"
-
-
-def _progress(queues: list[QueueView], workers: list[WorkerView]) -> str:
-    """Jobs wait although every worker that could take them has been idle."""
-    waiting = max((queue.oldest_seconds for queue in queues), default=0.0)
-    idle = min((worker.seconds_since_progress for worker in workers if worker.name in {"embed", "route"}), default=0.0)
-    return "stalled" if waiting > STALLED_SECONDS and idle > STALLED_SECONDS else "ok"
+def _worker_view(name: str, beats: Sequence[Beat], now: float) -> WorkerView:
+    return WorkerView(
+        name=name,
+        processes=len(beats),
+        slots=sum(beat.slots for beat in beats),
+        busy=sum(beat.busy for beat in beats),
+        seconds_since_progress=max(0.0, now - max(beat.progress for beat in beats)),
+    )

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from fastapi import APIRouter
 
+from aico.api.cost_schemas import ModelView, ProvidersView, ProviderView
 from aico.api.problems import documented
-from aico.api.schemas import ModelView, ProvidersView, ProviderView
 from aico.api.services import Held, Reader
 from aico.core.money import CENTS_PER_DOLLAR, MILLION
 from aico.core.usage import Usage

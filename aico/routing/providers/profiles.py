@@ -24,6 +24,8 @@ class Profile:
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     prices_id: str | None = None  # the provider's id in genai-prices; None where no public list exists
     max_tokens_field: str = "max_tokens"
+    batches: bool = False  # the provider has a batch API in its own format
+    batches_field: str | None = None  # the setting that says so, for servers that differ
 
     @property
     def switched_on_by(self) -> str:
@@ -33,6 +35,9 @@ class Profile:
     def configured(self, settings: Settings) -> bool:
         switch = self.url_field or self.key_field
         return switch is not None and bool(getattr(settings, switch))
+
+    def has_batches(self, settings: Settings) -> bool:
+        return self.batches or (self.batches_field is not None and bool(getattr(settings, self.batches_field)))
 
     def located(self, settings: Settings) -> "Profile":
         """The same profile at the address that the settings give, where they give one."""
@@ -52,6 +57,7 @@ PROFILES: tuple[Profile, ...] = (
         key_field="openai_api_key",
         prices_id="openai",
         max_tokens_field="max_completion_tokens",
+        batches=True,
     ),
     Profile(
         name="anthropic",
@@ -62,6 +68,7 @@ PROFILES: tuple[Profile, ...] = (
         auth_prefix="",
         headers=MappingProxyType({"anthropic-version": "2023-06-01"}),
         prices_id="anthropic",
+        batches=True,
     ),
     Profile(
         name="google",
@@ -71,6 +78,7 @@ PROFILES: tuple[Profile, ...] = (
         auth_header="x-goog-api-key",
         auth_prefix="",
         prices_id="google",
+        batches=True,
     ),
     Profile(
         name="cerebras",
@@ -92,6 +100,7 @@ PROFILES: tuple[Profile, ...] = (
         wire="openai_chat",
         key_field="openai_compatible_api_key",
         url_field="openai_compatible_url",
+        batches_field="openai_compatible_batches",
     ),
     Profile(name="local", wire="openai_chat", url_field="local_model_url"),
     Profile(name="simulated", wire="openai_chat", url_field="simulated_model_url"),

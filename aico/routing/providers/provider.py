@@ -20,7 +20,8 @@ from aico.routing.providers.gemini_generate import GeminiGenerate
 from aico.routing.providers.openai_chat import OpenAIChat
 from aico.routing.providers.profiles import PROFILES, Profile, WireName
 from aico.routing.providers.sse import EventDecoder
-from aico.routing.providers.wire import StreamPart, Wire, WireError
+from aico.routing.providers.transport import CallStopped, DeadlinePassed, limited_call, make_interruptible
+from aico.routing.providers.wire import HttpRequest, StreamPart, Wire, WireError
 
 OnDelta = Callable[[str], None]
 
@@ -38,7 +39,10 @@ _CONNECT_SECONDS = 10.0
 
 
 class Provider:
-    """Thread-safe. `max_connections` is the number of calls in flight that it is sized for."""
+    """Thread-safe. `max_connections` is the number of calls in flight that it is sized for: so many stay open.
+
+    A call beyond that opens a connection of its own: nobody ever waits for one, which no question could cut short.
+    """
 
     def __init__(
         self,
@@ -47,50 +51,62 @@ class Provider:
         *,
         max_connections: int,
         transport: httpx2.BaseTransport | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.profile = profile
         self._api_key = api_key
         self._wire = _WIRES[profile.wire]
-        self._clock = clock
         self._client = httpx2.Client(
             limits=httpx2.Limits(
-                max_connections=max_connections,
+                max_connections=None,
                 max_keepalive_connections=max_connections,
                 keepalive_expiry=_KEEP_ALIVE_SECONDS,
             ),
             transport=transport,
             headers={"User-Agent": "aico"},
         )
+        make_interruptible(self._client)
 
     def close(self) -> None:
         self._client.close()
 
     def send_message(
-        self, request: ChatRequest, model: Model, *, timeout: float, on_delta: OnDelta | None = None
+        self,
+        request: ChatRequest,
+        model: Model,
+        *,
+        timeout: float,
+        on_delta: OnDelta | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> Completion:
         """The model's whole answer; with `on_delta`, also each piece of its text as it comes.
 
-        `timeout` (seconds) bounds the whole call, however slowly bytes arrive; a server that falls silent in the
-        middle can add to it the time that was left when its headers came. Raises ProviderError; whatever `on_delta`
-        raises ends the call and passes through.
+        `timeout` (seconds) bounds the whole call, however slowly bytes arrive. Raises ProviderError, or CallStopped
+        within a quarter of a second of `should_stop` saying so; whatever `on_delta` raises ends the call and passes
+        through. A call that ended early takes its connection with it.
         """
         call = self._wire.build_request(self.profile, self._api_key, model, request, stream=on_delta is not None)
-        deadline = self._clock() + timeout
+        with limited_call(time.monotonic() + timeout, should_stop or _never):
+            completion = self._send(call, timeout, on_delta)
+        return completion if completion.model else completion.model_copy(update={"model": model.provider_model})
+
+    def _send(self, call: HttpRequest, timeout: float, on_delta: OnDelta | None) -> Completion:
         answer = _StreamedAnswer()
-        limits = httpx2.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
         status: int | None = None
+        limits = httpx2.Timeout(timeout, connect=_CONNECT_SECONDS)
         try:
             with self._client.stream(
                 call.method, call.url, headers=dict(call.headers), content=call.body, timeout=limits
             ) as response:
                 status = response.status_code
-                self._refuse_errors(response, deadline)
-                chunks = self._chunks(response, deadline)
+                self._refuse_errors(response)
                 if on_delta is None:
-                    completion = self._wire.parse_response(b"".join(chunks))
-                else:
-                    completion = self._relay(chunks, answer, on_delta)
+                    return self._wire.parse_response(b"".join(_chunks(response)))
+                return self._relay(_chunks(response), answer, on_delta)
+        except CallStopped:
+            raise CallStopped(answer.reported_usage(self._wire)) from None
+        except DeadlinePassed as error:
+            slow = WireError(f"{self.profile.name} took longer than the attempt was given")
+            raise self._failure(slow, status, answer) from error
         except WireError as error:
             raise self._failure(error, error.status or status, answer) from error
         except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
@@ -98,13 +114,12 @@ class Provider:
         except httpx2.HTTPError as error:
             broken = WireError(f"the connection to {self.profile.name} failed: {type(error).__name__}")
             raise self._failure(broken, status, answer) from error
-        return completion if completion.model else completion.model_copy(update={"model": model.provider_model})
 
-    def _refuse_errors(self, response: httpx2.Response, deadline: float) -> None:
+    def _refuse_errors(self, response: httpx2.Response) -> None:
         if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             return
         body = bytearray()
-        for chunk in self._chunks(response, deadline):
+        for chunk in _chunks(response):
             body += chunk
             if len(body) >= _READ_ERROR_BYTES:
                 break  # enough to explain, and the status alone decides what follows
@@ -115,18 +130,6 @@ class Provider:
             http_status=response.status_code,
             retry_after=retry_after_seconds(response.headers, datetime.now(UTC)),
         ) from error
-
-    def _chunks(self, response: httpx2.Response, deadline: float) -> Iterator[bytes]:
-        # The client's own timeout is for each read: from here on a read may take no longer than what is left.
-        response.request.extensions["timeout"]["read"] = max(0.001, deadline - self._clock())
-        size = 0
-        for chunk in response.iter_bytes():
-            size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
-                raise WireError(f"the answer exceeds {MAX_ANSWER_BYTES} bytes", code=OVERSIZED)
-            if self._clock() > deadline:
-                raise WireError(f"{self.profile.name} took longer than the attempt was given")
-            yield chunk
 
     def _relay(self, chunks: Iterator[bytes], answer: "_StreamedAnswer", on_delta: OnDelta) -> Completion:
         decoder = EventDecoder()
@@ -188,6 +191,19 @@ class _StreamedAnswer:
             return wire.normalise_usage(self._usage)
         except WireError:
             return None  # unreadable usage is unknown usage; the failure being reported is the one that counts
+
+
+def _chunks(response: httpx2.Response) -> Iterator[bytes]:
+    size = 0
+    for chunk in response.iter_bytes():
+        size += len(chunk)
+        if size > MAX_ANSWER_BYTES:
+            raise WireError(f"the answer exceeds {MAX_ANSWER_BYTES} bytes", code=OVERSIZED)
+        yield chunk
+
+
+def _never() -> bool:
+    return False
 
 
 def open_providers(settings: Settings, *, max_connections: int) -> dict[str, Provider]:

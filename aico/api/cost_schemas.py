@@ -1,0 +1,58 @@
+"""What goes over the wire about costs, providers and models."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+
+class ProviderView(BaseModel):
+    name: str
+    configured: bool
+    switched_on_by: Annotated[str, Field(description="The environment variable that switches it on.")]
+    models: list[str]
+
+
+class ModelView(BaseModel):
+    id: str
+    provider: str
+    context_window: int
+    max_output: int
+    capabilities: list[str]
+    quality: float
+    input_dollars_per_million: Decimal | None
+    output_dollars_per_million: Decimal | None
+
+
+class ProvidersView(BaseModel):
+    providers: list[ProviderView]
+    models: list[ModelView]
+
+
+class CostRow(BaseModel):
+    kind: str
+    provider: str
+    model: str
+    attempts: int
+    answered: int
+    failed: int
+    input_tokens: int
+    output_tokens: int
+    cost_cents: Decimal
+    baseline_cost_cents: Decimal
+    saved_cents: Decimal
+    unpriced_attempts: int
+
+
+class CostSummary(BaseModel):
+    """What was spent, what the baseline model's list price would have been, and the difference."""
+
+    since: datetime
+    until: datetime
+    cost_cents: Decimal
+    baseline_cost_cents: Decimal
+    saved_cents: Decimal
+    unpriced_attempts: Annotated[int, Field(description="Attempts without a known price; not in the sums.")]
+    pending_events: Annotated[int, Field(description="Finished attempts that are about to be booked.")]
+    rows: list[CostRow]

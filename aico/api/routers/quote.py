@@ -1,0 +1,39 @@
+"""What a request would cost, at once and by its deadline. Nothing is stored."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from aico.api.problems import documented
+from aico.api.quote_schemas import QuoteView
+from aico.api.schemas import JobRequest
+from aico.api.services import Held, Reader
+from aico.routing.features import extract_features
+from aico.routing.lanes import Estimate, LanePolicy, quote
+from aico.routing.providers.batches.lane import lane_profiles
+from aico.routing.strategies.complexity import ComplexityStrategy
+from aico.routing.strategies.protocol import RoutingPolicy, price_models
+
+router = APIRouter(tags=["jobs"])
+
+_STRATEGY = ComplexityStrategy()
+
+
+@router.post("/v1/quote", responses=documented(400, 401, 403, 404, 413, 422, 503))
+async def quote_job(request: JobRequest, held: Held, _principal: Reader) -> QuoteView:
+    """Estimate what a job would cost now and by its deadline. Nothing is stored; the cache is not asked. O(models)."""
+    chat, terms = held.admission.appraise(request)
+    at, asked = datetime.now(UTC), RoutingPolicy(model=chat.model)
+    features = extract_features(chat)
+    decision = _STRATEGY.decide(features, price_models(held.catalogue.models, features, held.prices, at), asked)
+    lanes = [profile.name for profile in lane_profiles(held.settings)]
+    return QuoteView.of(
+        quote(
+            decision,
+            asked,
+            Estimate(held.prices, features, at),
+            terms,
+            LanePolicy.from_settings(held.settings, lanes),
+            held.settings.baseline_model,
+        )
+    )

@@ -1,0 +1,186 @@
+"""When a provider's rate limits have room for a call. Asking first costs a wait; being refused costs a call.
+
+The formula is the generic cell rate algorithm in its virtual-scheduling form (ITU-T Recommendation I.371, annex A; ATM
+Forum Traffic Management 4.0, section 4.4.2), with costs of more than one cell. A budget is one number, its theoretical
+arrival time: the moment at which it will be full again.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Protocol
+
+from aico.core.attempts import Attempt
+from aico.routing.models import Model, RateLimit
+
+BURST_SECONDS = 10.0  # a budget that rested holds what it is granted in so long
+LONGEST_PAUSE = 300.0  # seconds; where a provider asks for more, a call now and then finds out whether it still does
+_MINUTE = 60.0
+
+
+class Unit(StrEnum):
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`model` None: of the provider's key as a whole."""
+
+    provider: str
+    model: str | None
+    unit: Unit
+    per_minute: int
+
+    @property
+    def interval(self) -> float:
+        """Seconds in which one unit is granted."""
+        return _MINUTE / self.per_minute
+
+    @property
+    def burst(self) -> float:
+        """What a full budget holds, in seconds of its grant: at least one unit."""
+        return max(BURST_SECONDS, self.interval)
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What is taken from one budget. A negative `cost` gives back; `pause` closes the budget for that long."""
+
+    budget: Budget
+    cost: float  # in seconds of the budget's grant
+    pause: float = 0.0  # seconds from now
+
+    @property
+    def horizon(self) -> float:
+        """How far ahead of now the arrival time lies at least: a pause ends with an empty budget."""
+        return self.pause + self.budget.burst if self.pause > 0 else 0.0
+
+    def wait(self, arrival: float, now: float) -> float:
+        """Seconds until the budget has room. A cost beyond the burst waits for a full budget, not for ever."""
+        return max(arrival, now) + min(self.cost, self.budget.burst) - self.budget.burst - now
+
+    def charged(self, arrival: float, now: float) -> float:
+        """The budget's arrival time after the charge, which is taken whole: those behind wait for what it exceeded."""
+        return max(max(arrival, now) + self.cost, now + self.horizon)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """`wait` in seconds. `arrivals`, the budgets' new times, is None where the wait exceeds the patience."""
+
+    wait: float
+    arrivals: tuple[float, ...] | None
+
+
+def admit(charges: Sequence[Charge], arrivals: Sequence[float], now: float, patience: float) -> Admission:
+    """Take all charges or none.
+
+    `arrivals` are the budgets' times before, on the clock of `now`; `patience` is in seconds. All budgets are charged
+    at once for a place that the scarcest of them grants later: what waits for one model does not block the others.
+    """
+    pairs = list(zip(charges, arrivals, strict=True))
+    wait = max((charge.wait(arrival, now) for charge, arrival in pairs), default=0.0)
+    wait = max(wait, 0.0)
+    if wait > patience:
+        return Admission(wait, None)
+    return Admission(wait, tuple(charge.charged(arrival, now) for charge, arrival in pairs))
+
+
+def used_tokens(attempt: Attempt) -> int | None:
+    """What the provider counts against its limits; None where nobody can know, and the estimate has to stand."""
+    if attempt.usage.total > 0:
+        return attempt.usage.total
+    refused = attempt.http_status is not None and attempt.http_status >= HTTPStatus.BAD_REQUEST
+    return 0 if refused else None
+
+
+class Pacer(Protocol):
+    """Thread-safe. Never raises: a limit that is not known to hold is no reason to fail a call."""
+
+    def reserve(self, model: Model, tokens: int, *, patience: float) -> float | None:
+        """Seconds to wait before the call, whose place is reserved; None, and no place, where it exceeds `patience`.
+
+        `tokens` is what prompt and answer are expected to take together.
+        """
+
+    def wait(self, model: Model, tokens: int) -> float:
+        """What `reserve` would say, in seconds. Reserves nothing."""
+
+    def settle(self, model: Model, reserved_tokens: int, used_tokens: int) -> None:
+        """Give back what the call did not take, or take what it took in excess."""
+
+    def back_off(self, model: Model, seconds: float) -> None:
+        """The provider refused a call all the same: no place before so many seconds have passed."""
+
+
+class NoPacer:
+    """Nothing is limited."""
+
+    def reserve(self, model: Model, tokens: int, *, patience: float) -> float | None:
+        del model, tokens, patience
+        return 0.0
+
+    def wait(self, model: Model, tokens: int) -> float:
+        del model, tokens
+        return 0.0
+
+    def settle(self, model: Model, reserved_tokens: int, used_tokens: int) -> None:
+        """Nothing was reserved."""
+
+    def back_off(self, model: Model, seconds: float) -> None:
+        """There is nothing to hold back."""
+
+
+class BudgetPacer(ABC):
+    """Says which budgets a call concerns. Where their arrival times are kept is the subclass's."""
+
+    def __init__(self, limits: Sequence[RateLimit]) -> None:
+        self._limits = limits
+
+    def reserve(self, model: Model, tokens: int, *, patience: float) -> float | None:
+        admission = self._take(self._charges(model, tokens), patience)
+        return admission.wait if admission.arrivals is not None else None
+
+    def wait(self, model: Model, tokens: int) -> float:
+        return self._take(self._charges(model, tokens), -1.0).wait
+
+    def settle(self, model: Model, reserved_tokens: int, used_tokens: int) -> None:
+        excess = used_tokens - reserved_tokens
+        budgets = [budget for budget in self._budgets(model) if budget.unit is Unit.TOKENS]
+        if excess:
+            self._take([Charge(budget, excess * budget.interval) for budget in budgets], math.inf)
+
+    def back_off(self, model: Model, seconds: float) -> None:
+        """Closes the budgets of the model where it has any, else those of the provider's key."""
+        budgets = self._budgets(model)
+        own = [budget for budget in budgets if budget.model is not None]
+        self._take([Charge(budget, 0.0, min(seconds, LONGEST_PAUSE)) for budget in own or budgets], math.inf)
+
+    @abstractmethod
+    def take(self, charges: Sequence[Charge], patience: float) -> Admission:
+        """`admit` on the kept arrival times, keeping the new ones; `charges` holds at least one."""
+
+    def _take(self, charges: Sequence[Charge], patience: float) -> Admission:
+        return self.take(charges, patience) if charges else admit((), (), 0.0, patience)
+
+    def _charges(self, model: Model, tokens: int) -> list[Charge]:
+        return [
+            Charge(budget, budget.interval * (tokens if budget.unit is Unit.TOKENS else 1))
+            for budget in self._budgets(model)
+        ]
+
+    def _budgets(self, model: Model) -> list[Budget]:
+        return [
+            Budget(limit.provider, limit.model, unit, per_minute)
+            for limit in self._limits
+            if limit.provider == model.provider and limit.model in {None, model.id}
+            for unit, per_minute in (
+                (Unit.REQUESTS, limit.requests_per_minute),
+                (Unit.TOKENS, limit.tokens_per_minute),
+            )
+            if per_minute is not None
+        ]

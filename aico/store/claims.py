@@ -1,0 +1,251 @@
+"""Statements by which workers take jobs on, put them back and end them: each fenced, so that only the holder may."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from pgvector import HalfVector
+from psycopg.types.json import Jsonb
+from pydantic import BaseModel, ConfigDict
+
+from aico.core.attempts import Attempt, Baseline, Policy
+from aico.core.chat import ChatRequest
+from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
+from aico.store.ledger import event_row
+from aico.store.statement import Row, Statement, named_sql
+
+_SQL = named_sql("claims")
+
+
+@dataclass(frozen=True, slots=True)
+class ToEmbed:
+    id: UUID
+    fence: int
+    namespace: bytes
+    cache_mode: CacheMode
+    job_class: JobClass
+    text: str
+    api_key_id: UUID | None
+    threshold: float
+
+
+def to_embed(tenant: UUID, ids: Sequence[UUID], default_threshold: float) -> Statement[ToEmbed]:
+    params = {"tenant": tenant, "ids": list(ids), "threshold": default_threshold}
+    return Statement(_SQL["to_embed"], params, _to_embed)
+
+
+def _to_embed(row: Row) -> ToEmbed:
+    return ToEmbed(
+        id=row["id"],
+        fence=row["fence"],
+        namespace=row["namespace"],
+        cache_mode=CacheMode(row["cache_mode"]),
+        job_class=JobClass(row["class"]),
+        text=row["text"],
+        api_key_id=row["api_key_id"],
+        threshold=row["threshold"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job that waits for a worker of a class."""
+
+    id: UUID
+    job_class: JobClass
+
+
+def advance(
+    tenant: UUID, jobs: Sequence[ToEmbed], vectors: Iterable[NDArray[np.float32] | None], model: str
+) -> Statement[Waiting]:
+    """Keep each job's vector of 384 numbers, if it has one, and hand the jobs on to routing."""
+    params = {
+        "tenant": tenant,
+        "ids": [job.id for job in jobs],
+        "fences": [job.fence for job in jobs],
+        "embeddings": [None if vector is None else HalfVector(vector) for vector in vectors],
+        "model": model,
+    }
+    return Statement(_SQL["advance"], params, lambda row: Waiting(row["id"], JobClass(row["class"])))
+
+
+class Call(BaseModel):
+    """A call that is about to be made, and what it is expected to cost: all that is known if its worker dies."""
+
+    model_config = ConfigDict(frozen=True)
+
+    provider: str
+    model: str
+    at: datetime
+    cents: Decimal | None
+
+
+ClaimKey = tuple[UUID, int]  # a job may be claimed again by the same process; the fence tells the claims apart
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to answer a job until the lease runs out; `fence` proves it."""
+
+    tenant: UUID
+    id: UUID
+    fence: int
+    request: ChatRequest
+    job_class: JobClass
+    cache_mode: CacheMode
+    api_key_id: UUID | None
+    baseline_model: str | None
+    taken_over: bool  # another worker held it and stopped renewing its lease
+    interrupted: Call | None  # the call that worker was making, if it could say so
+    seconds_left: float
+    deadline_given: bool
+    lane_untried: bool
+    reserved_model: str | None  # for which a place in its rate limit is reserved now
+    retries: int
+    max_retries: int
+
+    @property
+    def key(self) -> ClaimKey:
+        return self.id, self.fence
+
+
+def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
+    """No row: the job is finished, is to wait, or somebody else holds it."""
+
+    def parse(row: Row) -> Claim:
+        return Claim(
+            tenant=tenant,
+            id=row["id"],
+            fence=row["fence"],
+            request=ChatRequest.model_validate(row["request"]),
+            job_class=JobClass(row["class"]),
+            cache_mode=CacheMode(row["cache_mode"]),
+            api_key_id=row["api_key_id"],
+            baseline_model=row["baseline_model"],
+            taken_over=row["taken_over"],
+            interrupted=Call.model_validate(row["calling"]) if row["calling"] else None,
+            seconds_left=row["seconds_left"],
+            deadline_given=row["deadline_given"],
+            lane_untried=row["lane_untried"],
+            reserved_model=row["reserved_model"],
+            retries=row["retries"],
+            max_retries=row["max_retries"],
+        )
+
+    return Statement(_SQL["claim"], {"tenant": tenant, "id": job, "lease": lease_seconds}, parse)
+
+
+def renew(held: Sequence[Claim], lease_seconds: float) -> Statement[ClaimKey]:
+    """One statement a process: extends every lease that it still holds, and returns which those are."""
+    return Statement(_SQL["renew"], {**_claims(held), "lease": lease_seconds}, lambda row: (row["id"], row["fence"]))
+
+
+def note_calls(calls: Sequence[tuple[Claim, Call]]) -> Statement[None]:
+    """Remember what is being called, so that a crash leaves a trace of the money."""
+    params = _claims([held for held, _ in calls])
+    return Statement(
+        _SQL["note_calls"],
+        {**params, "calls": [Jsonb(call.model_dump(mode="json")) for _, call in calls]},
+        lambda _: None,
+    )
+
+
+def _claims(held: Sequence[Claim]) -> dict[str, Any]:
+    return {
+        "tenants": list({claim.tenant for claim in held}),
+        "ids": [claim.id for claim in held],
+        "fences": [claim.fence for claim in held],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A claim given back: the job is answered later, by anybody. `attempts` go to the ledger even when refused."""
+
+    claim: Claim
+    reason: str  # stable, for programs
+    message: str
+    pause_seconds: float = 0.0
+    counts: bool = False  # as one of the job's retries
+    reserved_model: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    id: UUID
+    job_class: JobClass
+    run_after: datetime | None  # None: at once
+
+
+def put_back(put: PutBack) -> Statement[Held]:
+    """Fenced. No row: the job has ended, or a newer claim holds it."""
+    held = put.claim
+    params = {
+        "tenant": held.tenant,
+        "id": held.id,
+        "fence": held.fence,
+        "reason": put.reason,
+        "message": put.message,
+        "pause": float(put.pause_seconds),
+        "counts": put.counts,
+        "reserved_model": put.reserved_model,
+        "events": Jsonb([event_row(held.tenant, held.id, held.api_key_id, one, None, None) for one in put.attempts]),
+    }
+    return Statement(_SQL["put_back"], params, lambda row: Held(row["id"], JobClass(row["class"]), row["run_after"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A job's final state. `keep` caches the answer; `attempts` go to the ledger even when the ending is refused."""
+
+    id: UUID
+    fence: int
+    status: JobStatus
+    api_key_id: UUID | None = None
+    answer: Answer | None = None
+    routing: RoutingReport | None = None
+    error: JobError | None = None
+    keep: bool = False
+    attempts: tuple[Attempt, ...] = field(default=())
+    baseline: Baseline | None = None
+    policy: Policy | None = None
+
+    def events(self, tenant: UUID) -> list[dict[str, Any]]:
+        """Rows of the ledger. The baseline belongs to the attempt that answered, so that it is counted once."""
+        return [
+            event_row(tenant, self.id, self.api_key_id, attempt, self.policy, self.baseline)
+            for attempt in self.attempts
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    id: UUID
+    deliveries: list[UUID]  # to webhook endpoints, made in the same transaction
+
+
+def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) -> Statement[Ended]:
+    """Fenced: only a job still open at the same fence ends. Returns those that did, and tells endpoints of them."""
+    params = {
+        "tenant": tenant,
+        "ids": [ending.id for ending in endings],
+        "fences": [ending.fence for ending in endings],
+        "statuses": [ending.status.value for ending in endings],
+        "answers": [_jsonb(ending.answer) for ending in endings],
+        "routings": [_jsonb(ending.routing) for ending in endings],
+        "errors": [_jsonb(ending.error) for ending in endings],
+        "keeps": [ending.keep for ending in endings],
+        "ttl": cache_ttl_seconds,
+        "events": Jsonb([event for ending in endings for event in ending.events(tenant)]),
+    }
+    return Statement(_SQL["finish"], params, lambda row: Ended(**row))
+
+
+def _jsonb(model: Answer | RoutingReport | JobError | None) -> Jsonb | None:
+    return None if model is None else Jsonb(model.model_dump(mode="json", exclude_none=True))

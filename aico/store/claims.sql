@@ -1,0 +1,120 @@
+-- name: to_embed
+select j.id, j.fence, j.namespace, j.cache_mode, j.class, j.request #>> '{messages,-1,content}' as text, j.api_key_id,
+  coalesce(t.similarity_threshold, %(threshold)s)::real as threshold
+from public.jobs j
+join public.tenants t on t.id = j.tenant_id
+where j.tenant_id = %(tenant)s and j.id = any (%(ids)s::uuid[]) and j.status = 'queued' and j.stage = 'embed'
+  and j.bell_at is not null
+
+-- name: advance
+update public.jobs j set stage = 'route', embedding = i.embedding, embedding_model = %(model)s, bell_at = now()
+from unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(embeddings)b::extensions.halfvec[]) as i (id, fence, embedding)
+where j.tenant_id = %(tenant)s and j.id = i.id and j.fence = i.fence and j.status = 'queued' and j.stage = 'embed'
+returning j.id, j.class
+
+-- name: claim
+with prior as (
+  select id, status, calling, reserved_model from public.jobs
+  where tenant_id = %(tenant)s and id = %(id)s and stage = 'route'
+    and (status = 'queued' and bell_at is not null and (run_after is null or run_after <= now())
+      or status = 'in_progress' and lease_until < now())
+  for update skip locked
+)
+update public.jobs j
+set status = 'in_progress', fence = j.fence + 1, run_after = null, reserved_model = null, calling = null,
+  lease_until = now() + make_interval(secs => %(lease)s),
+  losses = j.losses + (prior.status = 'in_progress')::integer,
+  history = case when prior.status = 'in_progress'
+    then private.with_history(j.history, 'worker_lost', 'its worker stopped renewing its lease', null)
+    else j.history end
+from prior, public.tenants t
+where j.tenant_id = %(tenant)s and j.id = prior.id and t.id = j.tenant_id
+returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadline, j.deadline_given, j.retries,
+  j.max_retries, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling, t.baseline_model,
+  prior.status = 'in_progress' as taken_over, extract(epoch from j.deadline - now())::real as seconds_left
+
+-- name: renew
+update public.jobs j set lease_until = now() + make_interval(secs => %(lease)s)
+from unnest(%(ids)s::uuid[], %(fences)s::bigint[]) as held (id, fence)
+where j.tenant_id = any (%(tenants)s::uuid[]) and j.id = held.id and j.fence = held.fence and j.status = 'in_progress'
+  and j.stage = 'route'
+returning j.id, j.fence
+
+-- name: note_calls
+update public.jobs j set calling = c.calling
+from unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(calls)s::jsonb[]) as c (id, fence, calling)
+where j.tenant_id = any (%(tenants)s::uuid[]) and j.id = c.id and j.fence = c.fence and j.status = 'in_progress'
+
+-- name: put_back
+with held as (
+  update public.jobs j
+  set status = 'queued', lease_until = null, calling = null, reserved_model = %(reserved_model)s,
+    run_after = case when %(pause)s > 0 then now() + make_interval(secs => %(pause)s) end, bell_at = now(),
+    retries = j.retries + %(counts)s::boolean::integer,
+    history = private.with_history(j.history, %(reason)s, %(message)s, case when %(pause)s > 0
+      then now() + make_interval(secs => %(pause)s) end)
+  where j.tenant_id = %(tenant)s and j.id = %(id)s and j.fence = %(fence)s and j.status = 'in_progress'
+    and j.stage = 'route'
+  returning j.id, j.class, j.run_after
+),
+event as (
+  insert into public.ledger_outbox
+  select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
+  on conflict do nothing
+)
+select id, class, run_after from held
+
+-- name: finish
+with ending as (
+  select * from unnest(
+    %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::text[], %(answers)s::jsonb[], %(routings)s::jsonb[],
+    %(errors)s::jsonb[], %(keeps)s::boolean[]
+  ) as f (id, fence, status, answer, routing, error, keep)
+),
+prior as (
+  select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model
+  from public.jobs j join ending f on f.id = j.id and f.fence = j.fence
+  where j.tenant_id = %(tenant)s and j.status in ('queued', 'in_progress')
+  for update of j
+),
+done as (
+  update public.jobs j
+  set status = f.status, answer = f.answer, routing = f.routing, error = f.error, finished_at = now(),
+    lease_until = null, calling = null, embedding = null
+  from ending f join prior p on p.id = f.id
+  where j.tenant_id = %(tenant)s and j.id = f.id
+  returning j.id, j.status
+),
+entry as (
+  insert into public.cache_entries (id, tenant_id, namespace, fingerprint, job_id, answer, routing, expires_at)
+  select distinct on (p.fingerprint) gen_random_uuid(), %(tenant)s, p.namespace, p.fingerprint, p.id, f.answer, f.routing,
+    now() + make_interval(secs => %(ttl)s)
+  from ending f join prior p on p.id = f.id
+  where f.keep
+  order by p.fingerprint, p.id -- of equal questions in one call one answer is kept
+  on conflict (tenant_id, fingerprint) do update
+    set job_id = excluded.job_id, answer = excluded.answer, routing = excluded.routing, created_at = now(),
+      expires_at = excluded.expires_at
+  returning id, job_id, expires_at
+),
+vector as (
+  insert into public.cache_vectors (tenant_id, namespace, model, entry_id, embedding, expires_at)
+  select %(tenant)s, p.namespace, p.embedding_model, e.id, p.embedding, e.expires_at
+  from entry e join prior p on p.id = e.job_id
+  where p.embedding is not null
+  on conflict (tenant_id, entry_id) do update
+    set model = excluded.model, embedding = excluded.embedding, expires_at = excluded.expires_at
+),
+event as (
+  insert into public.ledger_outbox
+  select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
+  on conflict do nothing
+),
+told as (
+  select a.job_id, a.delivery_id
+  from (
+    select array_agg(%(tenant)s::uuid) as tenants, array_agg(id) as jobs, array_agg(status) as statuses
+    from done having count(*) > 0
+  ) ended, lateral private.announce(ended.tenants, ended.jobs, ended.statuses) a
+)
+select d.id, array(select delivery_id from told where told.job_id = d.id) as deliveries from done d

@@ -1,0 +1,45 @@
+-- name: dead
+select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted, run_after, retries,
+  history, replay_of, replayed_as, request, metadata, answer, routing, error
+from public.jobs
+where tenant_id = %(tenant)s and (%(after)s::uuid is null or id < %(after)s)
+  and status in ('failed', 'expired') and replayed_as is null
+  and (%(status)s::text is null or status = %(status)s)
+  and (%(class)s::text is null or class = %(class)s)
+  and (%(error_code)s::text is null or error ->> 'code' = %(error_code)s)
+order by id desc limit %(limit)s
+
+-- name: replay
+with chosen as (
+  select c.id, row_number() over (order by c.id) as number
+  from (
+    select j.id from public.jobs j
+    where j.tenant_id = %(tenant)s and j.status in ('failed', 'expired') and j.replayed_as is null
+      and (%(ids)s::uuid[] is null or j.id = any (%(ids)s::uuid[]))
+      and (%(status)s::text is null or j.status = %(status)s)
+      and (%(class)s::text is null or j.class = %(class)s)
+      and (%(error_code)s::text is null or j.error ->> 'code' = %(error_code)s)
+      and (%(since)s::timestamptz is null or j.created_at >= %(since)s)
+      and (%(until)s::timestamptz is null or j.created_at < %(until)s)
+      and j.metadata @> %(metadata)s::jsonb
+    order by j.id limit cardinality(%(new_ids)s::uuid[])
+    for update skip locked
+  ) c
+),
+pair as (
+  select c.id as old_id, n.id as new_id
+  from chosen c join unnest(%(new_ids)s::uuid[]) with ordinality as n (id, number) using (number)
+),
+copy as (
+  insert into public.jobs (id, tenant_id, api_key_id, replay_of, status, stage, class, cache_mode, request,
+    namespace, fingerprint, metadata, deadline, deadline_given, max_retries)
+  select p.new_id, j.tenant_id, %(api_key_id)s, j.id, 'queued',
+    case when j.cache_mode in ('semantic', 'refresh') then 'embed' else 'route' end, j.class, j.cache_mode, j.request,
+    j.namespace, j.fingerprint, j.metadata, now() + (j.deadline - j.created_at), j.deadline_given, j.max_retries
+  from public.jobs j join pair p on p.old_id = j.id
+  where j.tenant_id = %(tenant)s
+),
+marked as (
+  update public.jobs j set replayed_as = p.new_id from pair p where j.tenant_id = %(tenant)s and j.id = p.old_id
+)
+select old_id, new_id from pair order by old_id

@@ -1,0 +1,163 @@
+-- name: park
+with parked as (
+  update public.jobs j
+  set stage = 'lane', lease_until = null, calling = null, lane_model = %(model)s,
+    hedge_at = now() + make_interval(secs => %(hedge)s),
+    run_after = now() + make_interval(secs => least(%(linger)s, %(hedge)s))
+  where j.tenant_id = %(tenant)s and j.id = %(id)s and j.fence = %(fence)s and j.status = 'in_progress'
+    and j.stage = 'route'
+  returning j.id
+),
+event as (
+  insert into public.ledger_outbox
+  select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
+  on conflict do nothing
+)
+select id from parked
+
+-- name: due
+select tenant_id, batch_id from private.due_lanes(%(limit)s)
+
+-- name: purge
+select private.purge_lanes(make_interval(days => %(days)s), %(limit)s) as purged
+
+-- name: waiting
+select distinct lane_model as model from public.jobs
+where tenant_id = %(tenant)s and status = 'in_progress' and stage = 'lane' and lane_id is null and run_after <= now()
+
+-- name: form
+with candidate as (
+  select id, hedge_at, deadline, run_after, octet_length(request::text) + %(overhead)s as size
+  from public.jobs
+  where tenant_id = %(tenant)s and status = 'in_progress' and stage = 'lane' and lane_id is null
+    and lane_model = %(model)s
+  order by run_after, id limit %(lines)s
+  for update skip locked
+),
+sized as (
+  select id, hedge_at, deadline, sum(size) over (order by run_after, id) as total, size from candidate
+),
+chosen as (
+  select * from sized where total <= greatest(%(bytes)s, size)
+),
+batch as (
+  insert into public.provider_batches (id, tenant_id, provider, model, status, lines, deadline, hedge_at)
+  select %(id)s, %(tenant)s, %(provider)s, %(model)s, 'creating', count(*), min(deadline), min(hedge_at)
+  from chosen having count(*) > 0
+  returning lines
+),
+attached as (
+  update public.jobs j set lane_id = %(id)s, run_after = null from chosen c
+  where j.tenant_id = %(tenant)s and j.id = c.id
+)
+select lines from batch
+
+-- name: give_back_unformed
+select private.leave_lane(%(tenant)s, w.ids, %(reason)s, array_fill(%(message)s::text, array[cardinality(w.ids)])) as id
+from (
+  select coalesce(array_agg(id), '{}') as ids from public.jobs
+  where tenant_id = %(tenant)s and status = 'in_progress' and stage = 'lane' and lane_id is null
+    and lane_model = %(model)s and (not %(overdue)s or hedge_at <= now())
+) w
+
+-- name: claim
+update public.provider_batches b
+set fence = b.fence + 1, lease_until = now() + make_interval(secs => %(lease)s)
+where b.tenant_id = %(tenant)s and b.id = %(id)s and b.ended_at is null and b.poll_at <= now()
+  and (b.lease_until is null or b.lease_until < now())
+returning b.id, b.fence, b.provider, b.model, b.remote_id, b.unsure, b.lost, b.created_at,
+  b.cancelled_at is not null as cancelled
+
+-- name: renew
+update public.provider_batches b set lease_until = now() + make_interval(secs => %(lease)s)
+where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.ended_at is null
+returning b.id
+
+-- name: still_open
+update public.provider_batches b set hedge_at = o.hedge_at
+from (
+  select min(hedge_at) as hedge_at, count(*) as jobs from public.jobs
+  where tenant_id = %(tenant)s and lane_id = %(id)s and status = 'in_progress' and stage = 'lane'
+) o
+where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.ended_at is null
+returning o.jobs
+
+-- name: lines
+select id, fence, request from public.jobs
+where tenant_id = %(tenant)s and lane_id = %(id)s and status = 'in_progress' and stage = 'lane'
+order by id
+
+-- name: begin
+update public.provider_batches b set unsure = true
+where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.ended_at is null
+returning b.id
+
+-- name: lose
+with settled as (
+  update public.provider_batches b set unsure = false, lost = b.lost + 1
+  where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.unsure
+  returning b.id, b.provider, b.model
+)
+insert into public.ledger_outbox (id, tenant_id, at, job_id, api_key_id, kind, outcome, provider, model, latency_ms,
+  batch, error)
+select gen_random_uuid(), %(tenant)s, now(), j.id, j.api_key_id, 'call', 'lost', s.provider, s.model, 0, true,
+  'it is unknown whether the provider made the batch'
+from settled s join public.jobs j on j.tenant_id = %(tenant)s and j.lane_id = s.id
+
+-- name: started
+update public.provider_batches b
+set status = 'running', remote_id = %(remote_id)s, unsure = false, error = null, lease_until = null,
+  poll_at = least(now() + interval '10 seconds', b.hedge_at)
+where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.ended_at is null
+returning b.id
+
+-- name: postpone
+update public.provider_batches b
+set lease_until = null, error = %(error)s, unsure = %(unsure)s,
+  poll_at = least(
+    now() + greatest(
+      make_interval(secs => %(pause)s),
+      least(interval '5 minutes', greatest(interval '10 seconds', (now() - b.created_at) / 10))
+    ),
+    b.hedge_at
+  )
+where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.ended_at is null
+returning b.id
+
+-- name: cancelled
+update public.provider_batches b set cancelled_at = now()
+where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.ended_at is null
+returning b.id
+
+-- name: end
+update public.provider_batches b
+set status = %(status)s, error = %(error)s, ended_at = now(), lease_until = null, unsure = false
+where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.ended_at is null
+returning b.id
+
+-- name: asked
+select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, t.baseline_model,
+  j.status = 'in_progress' and j.stage = 'lane' and j.fence = i.fence as open
+from unnest(%(ids)s::uuid[], %(fences)s::bigint[]) as i (id, fence)
+join public.jobs j on j.tenant_id = %(tenant)s and j.id = i.id and j.lane_id = %(batch)s
+join public.tenants t on t.id = j.tenant_id
+
+-- name: give_back
+select private.leave_lane(%(tenant)s, w.ids, %(reason)s, array_fill(%(message)s::text, array[cardinality(w.ids)])) as id
+from (
+  select coalesce(array_agg(id), '{}') as ids from public.jobs
+  where tenant_id = %(tenant)s and lane_id = %(batch)s and status = 'in_progress' and stage = 'lane'
+    and (not %(overdue)s or hedge_at <= now())
+) w
+
+-- name: give_back_lines
+with given as (
+  select private.leave_lane(%(tenant)s, %(ids)s::uuid[], %(reason)s, %(messages)s::text[]) as id
+),
+event as (
+  insert into public.ledger_outbox
+  select e.* from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb) e
+  join given on given.id = e.job_id
+  on conflict do nothing
+)
+select id from given

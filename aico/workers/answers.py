@@ -1,0 +1,134 @@
+"""Which model a request is for, and the ending that its answer makes: the same however the model was asked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+from uuid import UUID
+
+from aico.core.attempts import Attempt, Baseline, Policy
+from aico.core.chat import ChatRequest, Completion, FinishReason
+from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport
+from aico.core.money import round_cents
+from aico.core.settings import Settings
+from aico.routing.catalogue import Catalogue
+from aico.routing.features import Features, extract_features
+from aico.routing.models import Model
+from aico.routing.prices import PriceBook
+from aico.routing.strategies.protocol import Decision, RoutingPolicy, Strategy, price_models
+from aico.store.claims import Ending
+
+_TRUNCATED = {FinishReason.LENGTH, FinishReason.CONTENT_FILTER}
+_IN_LANE = "batch lane, at the batch price"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    features: Features
+    decision: Decision
+    cents: Mapping[str, Decimal | None]  # by model: what a call is expected to cost
+    at: datetime
+
+    @property
+    def tokens(self) -> int:
+        return self.features.input_tokens + self.features.output_tokens
+
+
+class Answerable(Protocol):
+    """The job that is answered, at the fence under which it was taken on."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def fence(self) -> int: ...
+
+    @property
+    def cache_mode(self) -> CacheMode: ...
+
+    @property
+    def api_key_id(self) -> UUID | None: ...
+
+    @property
+    def baseline_model(self) -> str | None: ...
+
+
+class Answers:
+    def __init__(self, settings: Settings, strategy: Strategy, catalogue: Catalogue) -> None:
+        self.prices = PriceBook(catalogue)
+        self._strategy = strategy
+        self._models = catalogue.models
+        self._baseline_model = settings.baseline_model
+
+    def choose(self, request: ChatRequest) -> Choice:
+        """Raises NoProvider, or InvalidInput where no model can serve the request."""
+        at = datetime.now(UTC)
+        features = extract_features(request)
+        priced = price_models(self._models, features, self.prices, at)
+        decision = self._strategy.decide(features, priced, RoutingPolicy(model=request.model))
+        return Choice(features, decision, {one.model.id: one.cents for one in priced}, at)
+
+    def ending(
+        self,
+        job: Answerable,
+        decision: Decision,
+        model: Model,
+        completion: Completion,
+        attempts: Sequence[Attempt],
+        lane: Literal["batch"] | None = None,
+    ) -> Ending:
+        """`attempts` are all that were made now; the last one answered."""
+        baseline = self._baseline(job, completion)
+        return Ending(
+            job.id,
+            job.fence,
+            JobStatus.INCOMPLETE if completion.finish_reason in _TRUNCATED else JobStatus.COMPLETED,
+            api_key_id=job.api_key_id,
+            answer=Answer(
+                text=completion.text,
+                finish_reason=completion.finish_reason,
+                input_tokens=completion.usage.input_total,
+                output_tokens=completion.usage.output,
+            ),
+            routing=RoutingReport(
+                provider=model.provider,
+                model=model.id,
+                strategy=decision.strategy,
+                cache=CacheState.BYPASS if job.cache_mode is CacheMode.OFF else CacheState.MISS,
+                confidence=decision.confidence,
+                score=round(decision.score, 4),
+                reasons=decision.reasons if lane is None else (*decision.reasons, _IN_LANE),
+                cost_cents=_shown(total_cost(attempts)),
+                baseline_model=baseline.model,
+                baseline_cost_cents=_shown(baseline.cost_cents),
+                attempts=len(attempts),
+                lane=lane,
+            ),
+            keep=keeps(job.cache_mode, completion),
+            attempts=tuple(attempts),
+            baseline=baseline,
+            policy=Policy(strategy=decision.strategy, version=decision.policy_version, propensity=decision.propensity),
+        )
+
+    def _baseline(self, job: Answerable, completion: Completion) -> Baseline:
+        model = job.baseline_model or self._baseline_model
+        return Baseline(
+            model=model, cost_cents=self.prices.baseline_cost_cents(model, completion.usage, datetime.now(UTC))
+        )
+
+
+def keeps(mode: CacheMode, completion: Completion) -> bool:
+    """Only whole answers in words are served again: nothing truncated, refused, empty, or calling a tool."""
+    return mode is not CacheMode.OFF and completion.finish_reason is FinishReason.STOP and bool(completion.text.strip())
+
+
+def total_cost(attempts: Sequence[Attempt]) -> Decimal | None:
+    """US cents of all attempts; None when the answering attempt has no known price."""
+    if attempts[-1].cost_cents is None:
+        return None
+    return sum((attempt.cost_cents for attempt in attempts if attempt.cost_cents is not None), Decimal(0))
+
+
+def _shown(cents: Decimal | None) -> str | None:
+    return None if cents is None else str(round_cents(cents))

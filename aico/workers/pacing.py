@@ -1,0 +1,118 @@
+"""Rate limits that all workers share, kept in Redis; while it is away each process keeps to them by itself."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import redis
+import structlog
+
+from aico.routing.models import RateLimit
+from aico.routing.pacing import Admission, Budget, BudgetPacer, Charge, admit
+
+log = structlog.get_logger()
+
+_KEY_PREFIX = "aico:pace"
+_FOR_EVER = 1e9  # seconds; stands in for infinity, which not every Lua reads
+_ASK_AGAIN_SECONDS = 2.0  # while Redis is away, calls do not each wait for it to time out
+
+# `admit` of aico.routing.pacing, on the server's clock. A key that is not there was flushed or has long run out: what
+# the caller last knew takes its place. Keys outlive their time, so that this knowledge is older than any that ran out.
+_ADMIT = """
+local patience, clock = tonumber(ARGV[1]), redis.call('TIME')
+local now, wait, arrivals = clock[1] + clock[2] / 1e6, 0, {}
+for i, key in ipairs(KEYS) do
+  local cost, burst, horizon, known = unpack(ARGV, 4 * i - 2, 4 * i + 1)
+  local arrival = math.max(tonumber(redis.call('GET', key) or known), now)
+  wait = math.max(wait, arrival + math.min(cost, burst) - burst - now)
+  arrivals[i] = math.max(arrival + cost, now + horizon)
+end
+local answer = {string.format('%.6f', wait), string.format('%.6f', now)}
+if wait <= patience then
+  for i, key in ipairs(KEYS) do
+    answer[i + 2] = string.format('%.6f', arrivals[i])
+    redis.call('SET', key, answer[i + 2], 'PX', math.ceil((arrivals[i] - now + 60) * 1000))
+  end
+end
+return answer
+"""
+
+
+class LocalPacer(BudgetPacer):
+    """Budgets of this process alone. `clock` gives seconds since some moment in the past."""
+
+    def __init__(self, limits: Sequence[RateLimit], clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(limits)
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._arrivals: dict[Budget, float] = {}
+
+    def take(self, charges: Sequence[Charge], patience: float) -> Admission:
+        with self._lock:
+            admission = admit(charges, self.known(charges), self._clock(), patience)
+            self.keep(charges, admission)
+        return admission
+
+    def known(self, charges: Sequence[Charge]) -> list[float]:
+        """The budgets' arrival times as far as this process has seen them; 0 for one never used."""
+        with self._lock:
+            return [self._arrivals.get(charge.budget, 0.0) for charge in charges]
+
+    def keep(self, charges: Sequence[Charge], admission: Admission) -> None:
+        if admission.arrivals is not None:
+            with self._lock:
+                self._arrivals.update(zip((charge.budget for charge in charges), admission.arrivals, strict=True))
+
+
+class RedisPacer(BudgetPacer):
+    """Budgets of all who share the Redis, in one trip a question. What it last said is kept for when it is gone."""
+
+    def __init__(self, client: redis.Redis, limits: Sequence[RateLimit]) -> None:
+        super().__init__(limits)
+        self._admit = client.register_script(_ADMIT)
+        self._offset = time.time() - time.monotonic()  # from this process's clock to the server's, in seconds
+        self._local = LocalPacer(limits, lambda: time.monotonic() + self._offset)
+        self._lock = threading.Lock()
+        self._away_until: float | None = None  # monotonic seconds; None: Redis answered last time
+
+    def take(self, charges: Sequence[Charge], patience: float) -> Admission:
+        if self._away_until is not None and time.monotonic() < self._away_until:
+            return self._local.take(charges, patience)
+        try:
+            admission = self._ask(charges, patience)
+        except redis.RedisError as error:
+            self._lost(error)
+            return self._local.take(charges, patience)
+        self._found()
+        self._local.keep(charges, admission)
+        return admission
+
+    def _ask(self, charges: Sequence[Charge], patience: float) -> Admission:
+        arguments = [
+            repr(number)
+            for charge, known in zip(charges, self._local.known(charges), strict=True)
+            for number in (charge.cost, charge.budget.burst, charge.horizon, known)
+        ]
+        answer = self._admit([_key(charge.budget) for charge in charges], [repr(min(patience, _FOR_EVER)), *arguments])
+        wait, now, *arrivals = map(float, answer)
+        self._offset = now - time.monotonic()
+        return Admission(wait, tuple(arrivals) or None)
+
+    def _lost(self, error: redis.RedisError) -> None:
+        with self._lock:
+            first = self._away_until is None
+            self._away_until = time.monotonic() + _ASK_AGAIN_SECONDS
+        if first:
+            log.warning("pacing_not_shared", error=type(error).__name__)
+
+    def _found(self) -> None:
+        with self._lock:
+            again = self._away_until is not None
+            self._away_until = None
+        if again:
+            log.info("pacing_shared_again")
+
+
+def _key(budget: Budget) -> str:
+    # The braces keep a call's budgets together on a Redis that is spread over servers.
+    return f"{_KEY_PREFIX}:{{{budget.provider}}}:{budget.model or '*'}:{budget.unit.value}"

@@ -1,0 +1,159 @@
+"""What becomes of one claimed job: an answer, a failure, or another try later."""
+
+import random
+import time
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
+from aico.core.errors import AicoError
+from aico.core.ids import new_id
+from aico.core.jobs import JobClass, JobError, JobStatus
+from aico.core.money import round_cents
+from aico.core.settings import Settings
+from aico.routing.catalogue import Catalogue
+from aico.routing.dispatcher import AllCandidatesFailed, Cancelled, Dispatched, Dispatcher, Held, RetryPolicy
+from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
+from aico.routing.models import Model
+from aico.routing.pacing import Pacer
+from aico.routing.providers.provider import open_providers
+from aico.routing.strategies.protocol import RoutingPolicy, Strategy
+from aico.store.claims import Call, Claim, Ending, PutBack
+from aico.store.lanes import Parked
+from aico.workers.answers import Answers, Choice
+from aico.workers.leases import Leases
+from aico.workers.retries import next_pause
+
+_UNKNOWN = "unknown"  # which model a dead worker had called, where it could not say so
+# Seconds that a job waits for its model's rate limit before the next model is asked.
+_PATIENCE = {JobClass.INTERACTIVE: 2.0, JobClass.STANDARD: 30.0, JobClass.BATCH: 600.0}
+
+
+class Router:
+    """Everything that stays the same from job to job: the catalogue, prices, connections and the strategy."""
+
+    def __init__(
+        self, settings: Settings, strategy: Strategy, pacer: Pacer | None = None, lanes: Collection[str] = ()
+    ) -> None:
+        """`lanes` names the providers into whose batches work may go that can wait."""
+        self._settings = settings
+        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings))
+        self._lanes = LanePolicy.from_settings(settings, lanes)
+        self._providers = open_providers(settings, max_connections=settings.route_concurrency)
+        policy = RetryPolicy.from_settings(settings)
+        self._dispatcher = Dispatcher(self._providers, self._answers.prices, policy, pacer=pacer)
+
+    def close(self) -> None:
+        for provider in self._providers.values():
+            provider.close()
+
+    def answer(self, claim: Claim, leases: Leases) -> Ending | PutBack | Parked:
+        """What is to be stored. Where the job is no longer ours, that books what was spent and changes nothing."""
+        attempts = [_lost_attempt(claim.interrupted)] if claim.taken_over else []
+        try:
+            choice = self._answers.choose(claim.request)
+            lane = self._lane(claim, choice)
+            if lane is not None:
+                return Parked(claim, lane.model.id, lane.hedge_seconds, tuple(attempts))
+            dispatched = self._dispatch(claim, choice, attempts, leases)
+        except Cancelled:
+            return _interrupted(claim, attempts, lost=leases.lost(claim))
+        except Held as held:
+            message = f"waits {held.seconds:.1f} s for its place in the rate limit of {held.model_id}"
+            return PutBack(
+                claim,
+                "rate_limited",
+                message,
+                pause_seconds=held.seconds,
+                reserved_model=held.model_id,
+                attempts=tuple(attempts),
+            )
+        except AllCandidatesFailed as error:
+            return self._again(claim, attempts, error)
+        except AicoError as error:  # none may be asked
+            return _failed(claim, attempts, error.code, error.detail)
+        return self._answers.ending(claim, choice.decision, dispatched.model, dispatched.completion, attempts)
+
+    def _lane(self, claim: Claim, choice: Choice) -> Lane | None:
+        """Where the job may wait for a discount. It waits once: what came back from a lane is called directly."""
+        if not claim.lane_untried:
+            return None
+        return choose_lane(
+            choice.decision,
+            RoutingPolicy(model=claim.request.model),
+            Estimate(self._answers.prices, choice.features, choice.at),
+            Terms(claim.job_class, claim.seconds_left, claim.deadline_given),
+            self._lanes,
+        ).lane
+
+    def _dispatch(self, claim: Claim, choice: Choice, attempts: list[Attempt], leases: Leases) -> Dispatched:
+        def starting(model: Model) -> None:
+            cents = choice.cents.get(model.id)
+            leases.calling(
+                claim, Call(provider=model.provider, model=model.id, at=datetime.now(UTC), cents=_rounded(cents))
+            )
+
+        return self._dispatcher.dispatch(
+            claim.request,
+            choice.decision.candidates,
+            deadline=time.monotonic() + min(claim.seconds_left, self._settings.job_timeout_seconds),
+            record=attempts.append,
+            starting=starting,
+            should_stop=lambda: leases.letting_go or leases.lost(claim),
+            tokens=choice.tokens,
+            patience=_PATIENCE[claim.job_class],
+            reserved=claim.reserved_model,
+        )
+
+    def _again(self, claim: Claim, attempts: Sequence[Attempt], error: AllCandidatesFailed) -> Ending | PutBack:
+        """Put back while it may be an outage that ends; the thread is free for others meanwhile."""
+        pause = None
+        if error.retryable:
+            pause = next_pause(
+                retries=claim.retries,
+                max_retries=claim.max_retries,
+                retry_after=error.retry_after,
+                seconds_left=claim.seconds_left,
+                uniform=random.random(),
+            )
+        if pause is None:
+            return _failed(claim, attempts, error.code, error.detail)
+        return PutBack(claim, "no_answer", error.detail, pause_seconds=pause, counts=True, attempts=tuple(attempts))
+
+
+def _interrupted(claim: Claim, attempts: Sequence[Attempt], *, lost: bool) -> Ending | PutBack:
+    if lost:
+        return _failed(claim, attempts, "cancelled", "the job ended while it was being answered")
+    return PutBack(claim, "worker_stopped", "its worker was told to stop", attempts=tuple(attempts))
+
+
+def _failed(claim: Claim, attempts: Sequence[Attempt], code: str, message: str) -> Ending:
+    return Ending(
+        claim.id,
+        claim.fence,
+        JobStatus.FAILED,
+        api_key_id=claim.api_key_id,
+        error=JobError(code=code, message=message),
+        attempts=tuple(attempts),
+    )
+
+
+def _rounded(cents: Decimal | None) -> Decimal | None:
+    return None if cents is None else round_cents(cents)
+
+
+def _lost_attempt(call: Call | None) -> Attempt:
+    """The call of a worker that died, priced by what it was expected to cost: nobody knows what it did cost."""
+    return Attempt(
+        id=new_id(),
+        at=call.at if call else datetime.now(UTC),
+        kind=AttemptKind.CALL,
+        outcome=AttemptOutcome.LOST,
+        provider=call.provider if call else _UNKNOWN,
+        model=call.model if call else _UNKNOWN,
+        latency_ms=0,
+        cost_cents=call.cents if call else None,
+        price_version="estimate" if call and call.cents is not None else None,
+        error="the worker that held the job died",
+    )

@@ -1,0 +1,119 @@
+"""A provider that plays a script in a time that only waits and calls move: what the tests of dispatching share."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from aico.core.attempts import Attempt
+from aico.core.chat import ChatRequest, Completion, FinishReason, Message, Role
+from aico.core.settings import Settings
+from aico.core.usage import Usage
+from aico.routing.catalogue import Catalogue
+from aico.routing.dispatcher import Dispatched, Dispatcher, RetryPolicy, Timing
+from aico.routing.models import Model
+from aico.routing.pacing import Pacer
+from aico.routing.prices import PriceBook
+from aico.routing.providers.failures import FailureKind, ProviderError
+from aico.routing.providers.transport import CallStopped
+
+REQUEST = ChatRequest(messages=(Message(role=Role.USER, content="Hello"),))
+CATALOGUE = Catalogue.from_settings(Settings.model_construct())
+PRICES = PriceBook(CATALOGUE)
+BUSY = ProviderError(FailureKind.RETRYABLE, "HTTP 503: busy", http_status=503)
+REFUSED = ProviderError(FailureKind.FATAL, "HTTP 400: refused", http_status=400)
+USAGE = Usage(input_uncached=1_000, output=100)
+SMALL, LARGE = (
+    next(model for model in CATALOGUE.all_models if model.id == name) for name in ("gpt-5.4-nano", "gpt-5.4")
+)
+
+Step = Exception | Completion | tuple[str, ...]
+
+
+def answer(text: str = "Hi", usage: Usage = USAGE) -> Completion:
+    return Completion(text=text, finish_reason=FinishReason.STOP, model="m", usage=usage)
+
+
+def wait(seconds: float) -> ProviderError:
+    return ProviderError(FailureKind.RETRYABLE, "HTTP 429: slow down", http_status=429, retry_after=seconds)
+
+
+class World:
+    """One provider that plays a script, a clock that only moves when somebody waits or calls, and what was recorded."""
+
+    def __init__(self, *script: Step, call_seconds: float = 1.0) -> None:
+        self.script = list(script)
+        self.call_seconds = call_seconds
+        self.time = 0.0
+        self.waited: list[float] = []  # between the calls
+        self.slept = 0.0
+        self.asked: list[tuple[str, float]] = []
+        self.announced: list[tuple[str, int]] = []  # models, and the calls that were made before
+        self.recorded: list[Attempt] = []
+        self.deltas: list[str] = []
+        self.stop = self.stop_after_sleep = self.stop_after_delta = False
+
+    def send_message(
+        self,
+        request: ChatRequest,
+        model: Model,
+        *,
+        timeout: float,
+        on_delta: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Completion:
+        assert request is REQUEST
+        assert should_stop is not None
+        self.waited.append(self.slept)
+        self.slept = 0.0
+        self.asked.append((model.id, timeout))
+        self.time += self.call_seconds
+        step = self.script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        if isinstance(step, tuple):
+            assert on_delta is not None
+            for delta in step:
+                on_delta(delta)
+                if should_stop():
+                    raise CallStopped(USAGE)
+            raise ProviderError(FailureKind.RETRYABLE, "broken off", content_started=True, usage=USAGE)
+        return step
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        self.time += seconds
+        self.stop = self.stop_after_sleep
+
+    def keep(self, delta: str) -> None:
+        self.deltas.append(delta)
+        self.stop = self.stop_after_delta
+
+    def dispatch(
+        self,
+        *candidates: Model,
+        deadline: float = 100.0,
+        stream: bool = False,
+        pacer: Pacer | None = None,
+        tokens: int = 0,
+        reserved: str | None = None,
+    ) -> Dispatched:
+        timing = Timing(
+            clock=lambda: self.time,
+            now=lambda: datetime(2026, 11, 20, tzinfo=UTC),
+            sleep=self.sleep,
+            uniform=lambda: 1.0,
+        )
+        dispatcher = Dispatcher({"openai": self}, PRICES, RetryPolicy(attempt_timeout=30), timing, pacer)
+        return dispatcher.dispatch(
+            REQUEST,
+            candidates or (SMALL, LARGE),
+            deadline=deadline,
+            record=self.recorded.append,
+            should_stop=lambda: self.stop,
+            on_delta=self.keep if stream else None,
+            tokens=tokens,
+            reserved=reserved,
+            starting=lambda model: self.announced.append((model.id, len(self.asked))),
+        )
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        return [(attempt.model, attempt.outcome.value) for attempt in self.recorded]

@@ -1,0 +1,75 @@
+"""An OpenAI-compatible server that does as it is told."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Server:
+    """Answers with `replies` in turn, the last for ever: (status, text or error, finish reason).
+
+    While `gate` is closed it has read a request and says nothing.
+    """
+
+    replies: list[tuple[int, str, str]] = field(default_factory=lambda: [(200, "Paris.", "stop")])
+    headers: dict[str, str] = field(default_factory=dict)
+    gate: threading.Event = field(default_factory=threading.Event)
+    asked: int = 0
+    url: str = ""
+
+    def reply(self) -> tuple[int, dict[str, Any]]:
+        status, text, finish = self.replies[min(self.asked, len(self.replies) - 1)]
+        self.asked += 1
+        self.gate.wait(30)
+        if status != 200:
+            return status, {"error": {"message": text, "type": "server_error", "param": None, "code": None}}
+        message = {"role": "assistant", "content": text, "refusal": None}
+        return status, {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "smollm2-135m",
+            "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}],
+            "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
+        }
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    state = Server()
+    state.gate.set()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status, body = state.reply()
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            for name, value in state.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A caller that hangs up is part of the tests."""
+
+    server = Quiet(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_port}/v1"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield state
+    state.gate.set()
+    server.shutdown()
+    server.server_close()
