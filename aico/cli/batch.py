@@ -141,7 +141,7 @@ class Run:
             if job_id is None:
                 request = with_defaults(line.request, self._defaults)
                 key = hashlib.sha256(canonical_json([run, line.id, request])).hexdigest()
-                job_id = str(self._client.submit(request, idempotency_key=None)["id"])
+                job_id = str(self._client.submit(request, idempotency_key=key)["id"])
                 journal.write(json.dumps({"id": line.id, "job": job_id}) + "\n")
                 journal.flush()
             return {"id": line.id, **_result(self._client.wait(job_id))}

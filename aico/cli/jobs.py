@@ -10,6 +10,7 @@ from rich.table import Table
 from aico.cli.client import Client
 from aico.cli.options import AsJson, Deadline, Window, due
 from aico.cli.show import cents, err, how, out
+from aico.core.errors import InvalidInput
 from aico.core.jobs import JobClass
 from aico.core.settings import get_settings
 
@@ -39,7 +40,7 @@ def submit(
 
     Exit code 0: answered, or submitted with --no-wait; 1: not; 2: the command makes no sense.
     """
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = _prompt(prompt)
     optional = {"system": system or None, "max_tokens": max_tokens, "priority": priority, "max_retries": max_retries}
     given = {name: value for name, value in optional.items() if value is not None}
     request = {"prompt": text, "model": model, "class": job_class, **given, **due(deadline, completion_window)}
@@ -51,6 +52,16 @@ def submit(
         _show(job, as_json=as_json)
     else:
         typer.echo(json.dumps(job) if as_json else job["id"])
+
+
+def _prompt(given: str) -> str:
+    """Raises InvalidInput where the bytes are no text."""
+    try:
+        text = sys.stdin.read() if given == "-" else given
+        text.encode()
+    except UnicodeError as error:
+        raise InvalidInput("the prompt is not UTF-8") from error
+    return text
 
 
 def watch(

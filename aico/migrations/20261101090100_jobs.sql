@@ -91,9 +91,11 @@ $$;
 
 -- Jobs whose bell may have been lost: still queued long after it rang, or held by a worker that stopped renewing its
 -- lease. `idle` names the classes whose queue is empty, where even a short silence is suspicious. Each part walks an
--- index from its oldest end and stops where nothing is late: O(batch_size), however long the backlog.
-create function private.lost_bells(idle text[], quiet interval, silent interval, batch_size integer)
-returns table (tenant_id uuid, id uuid, stage text, class text)
+-- index from its oldest end and stops where nothing is late: O(batch_size), however long the backlog. Whoever asks again
+-- for the rest gives `as_of`, the `rung_at` of the first answer, so that no bell rings twice.
+create function private.lost_bells(
+  idle text[], quiet interval, silent interval, batch_size integer, as_of timestamptz default now()
+) returns table (tenant_id uuid, id uuid, stage text, class text, rung_at timestamptz)
 language sql volatile security definer set search_path = '' as $$
   with ringing as (
     select late.tenant_id, late.id
@@ -101,7 +103,7 @@ language sql volatile security definer set search_path = '' as $$
     cross join lateral (
       select l.tenant_id, l.id from public.jobs l
       where l.status = 'queued' and l.bell_at is not null and l.run_after is null and l.class = c.class
-        and l.bell_at < now() - (case when c.class = any (idle) then quiet else silent end)
+        and l.bell_at < as_of - (case when c.class = any (idle) then quiet else silent end)
       order by l.bell_at limit batch_size
       for update skip locked
     ) late
@@ -109,14 +111,14 @@ language sql volatile security definer set search_path = '' as $$
   abandoned as (
     select l.tenant_id, l.id from public.jobs l
     where l.status = 'in_progress' and l.lease_until is not null and l.lease_until < now()
-      and l.bell_at < now() - quiet
+      and l.bell_at < as_of - quiet
     order by l.lease_until limit batch_size
     for update skip locked
   )
   update public.jobs j set bell_at = now()
   from (select * from ringing union all select * from abandoned) late
   where j.tenant_id = late.tenant_id and j.id = late.id
-  returning j.tenant_id, j.id, j.stage, j.class
+  returning j.tenant_id, j.id, j.stage, j.class, j.bell_at
 $$;
 
 -- Jobs that were held and may run now.

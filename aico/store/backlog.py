@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from aico.core.jobs import JobClass, Stage
@@ -24,17 +25,32 @@ def _ready(row: Row) -> Ready:
     return Ready(row["tenant_id"], row["id"], Stage(row["stage"]), JobClass(row["class"]))
 
 
+@dataclass(frozen=True, slots=True)
+class LostBell:
+    job: Ready
+    rung_at: datetime  # by the database's clock, now
+
+
 def lost_bells(
-    idle: Sequence[JobClass], *, quiet_seconds: float, silent_seconds: float, limit: int
-) -> Statement[Ready]:
-    """Jobs to ring again: silent for `quiet_seconds` where the queue of their class is empty, else `silent_seconds`."""
+    idle: Sequence[JobClass],
+    *,
+    quiet_seconds: float,
+    silent_seconds: float,
+    limit: int,
+    as_of: datetime | None = None,
+) -> Statement[LostBell]:
+    """Jobs to ring again: silent for `quiet_seconds` where the queue of their class is empty, else `silent_seconds`.
+
+    Whoever asks for the rest gives the first answer's `rung_at` as `as_of`: what it rang is not late.
+    """
     params = {
         "idle": [job_class.value for job_class in idle],
         "quiet": quiet_seconds,
         "silent": silent_seconds,
         "limit": limit,
+        "as_of": as_of,
     }
-    return Statement(_SQL["lost_bells"], params, _ready)
+    return Statement(_SQL["lost_bells"], params, lambda row: LostBell(_ready(row), row["rung_at"]))
 
 
 def due(*, limit: int) -> Statement[Ready]:

@@ -1,6 +1,7 @@
 -- name: lost_bells
-select tenant_id, id, stage, class
-from private.lost_bells(%(idle)s::text[], make_interval(secs => %(quiet)s), make_interval(secs => %(silent)s), %(limit)s)
+select tenant_id, id, stage, class, rung_at
+from private.lost_bells(%(idle)s::text[], make_interval(secs => %(quiet)s), make_interval(secs => %(silent)s), %(limit)s,
+  coalesce(%(as_of)s::timestamptz, now()))
 
 -- name: end_overdue
 select tenant_id, id, status from private.end_overdue_jobs(%(max_losses)s, %(limit)s)

@@ -4,7 +4,6 @@ Rings for webhooks and provider batches that are due. Runs beside the workers, w
 """
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -79,16 +78,15 @@ class Sweeper:
         emptied = self._runtime.redis.set(EPOCH_KEY, str(uuid4()), nx=True)
         quiet, silent = (0.0, 0.0) if emptied else (QUIET_SECONDS, SILENT_SECONDS)
         idle = self._idle_classes()
-        started = time.monotonic()
+        as_of = None
         while True:
-            elapsed = time.monotonic() - started  # what this loop rang itself is not late
-            statement = backlog.lost_bells(
-                idle, quiet_seconds=quiet + elapsed, silent_seconds=silent + elapsed, limit=BATCH
-            )
+            statement = backlog.lost_bells(idle, quiet_seconds=quiet, silent_seconds=silent, limit=BATCH, as_of=as_of)
             late = self._runtime.database.run(Scope.system(), statement)
             if late:
                 log.info("bells_rung_again", count=len(late))
-                self._runtime.tell(bells=[to_work(job.tenant, job.id, job.stage, job.job_class) for job in late])
+                found = [lost.job for lost in late]
+                self._runtime.tell(bells=[to_work(job.tenant, job.id, job.stage, job.job_class) for job in found])
+                as_of = as_of or late[0].rung_at
             if len(late) < BATCH:  # each class and the expired leases give up to a batch
                 return
 

@@ -9,7 +9,7 @@ import numpy as np
 from builders import ending_of, new_job, unit_vector
 from conftest import Tenant
 
-from aico.core.jobs import CacheMode, CacheState, JobClass, JobStatus
+from aico.core.jobs import CacheMode, CacheState, JobClass, JobStatus, Stage
 from aico.store import backlog, cache, claims, jobs
 from aico.store.blocking import Database
 from aico.store.claims import Claim, ToEmbed
@@ -179,7 +179,7 @@ def test_lost_bells_are_rung_again_sooner_where_the_queue_is_empty(database: Dat
 
     def rung(idle: list[JobClass], quiet: float, silent: float) -> set[UUID]:
         statement = backlog.lost_bells(idle, quiet_seconds=quiet, silent_seconds=silent, limit=10_000)
-        return {bell.id for bell in database.run(Scope.system(), statement)}
+        return {lost.job.id for lost in database.run(Scope.system(), statement)}
 
     assert job.id not in rung([JobClass.BATCH], 60, 60)
     assert job.id not in rung([], 0, 60)
@@ -193,7 +193,7 @@ def test_a_job_held_by_a_dead_worker_is_rung_again(database: Database, tenant: T
     claim(database, tenant, job.id, lease=0.01)
     time.sleep(0.05)
     late = database.run(Scope.system(), backlog.lost_bells([], quiet_seconds=0, silent_seconds=60, limit=10_000))
-    assert job.id in {bell.id for bell in late if bell.stage == "route"}
+    assert job.id in {lost.job.id for lost in late if lost.job.stage is Stage.ROUTE}
 
 
 def test_overdue_jobs_end_and_say_why(database: Database, tenant: Tenant) -> None:

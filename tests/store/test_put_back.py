@@ -90,7 +90,7 @@ def test_a_job_put_back_is_held_until_it_is_due(database: Database, tenant: Tena
     assert claim(database, tenant, job.id) == []
     assert job.id not in {ready.id for ready in database.run(Scope.system(), backlog.due(limit=1000))}
     lost = backlog.lost_bells(list(JobClass), quiet_seconds=0, silent_seconds=0, limit=10_000)
-    assert job.id not in {ready.id for ready in database.run(Scope.system(), lost)}
+    assert job.id not in {one.job.id for one in database.run(Scope.system(), lost)}
     time.sleep(0.35)
     (due,) = [ready for ready in database.run(Scope.system(), backlog.due(limit=1000)) if ready.id == job.id]
     assert due.stage is Stage.ROUTE

@@ -13,6 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from workers.conftest import Rows
 from workers.notifying import PATIENCE, Receiver, add, end, ring, rung, side_by_side
 
+from aico.core.logs import configure_logging
 from aico.store import webhooks
 from aico.store.scope import Scope
 from aico.workers import notify
@@ -72,10 +73,16 @@ def test_while_secrets_overlap_the_old_and_the_new_verify(
 
 
 def test_neither_secrets_nor_urls_are_logged(
-    notifier: Runtime, receiver: Receiver, tenant: Tenant, caplog: pytest.LogCaptureFixture
+    notifier: Runtime,
+    receiver: Receiver,
+    tenant: Tenant,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    caplog.set_level(logging.INFO, "httpx2")
-    notify.warm_up()
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", root.handlers)
+    configure_logging("INFO")  # as every process does
+    root.addHandler(caplog.handler)
     secret = add(notifier, tenant, f"{receiver.url}/hook?token=abc").secret.get_secret_value()
     with structlog.testing.capture_logs() as logged:
         ring(tenant, end(notifier, tenant).deliveries)

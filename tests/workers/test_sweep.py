@@ -59,6 +59,16 @@ def test_bells_are_rung_at_once_when_redis_lost_its_data(runtime: Runtime, sweep
     assert rung(runtime, "interactive", job) == 1
 
 
+def test_a_long_list_of_lost_bells_is_rung_once(
+    runtime: Runtime, sweeper: Sweeper, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "BATCH", 2)
+    jobs = [store(runtime, tenant, new_job(f"flushed {number}", mode=CacheMode.EXACT)) for number in range(7)]
+    runtime.redis.flushdb()
+    sweeper.sweep()
+    assert [rung(runtime, "interactive", job) for job in jobs] == [1] * 7
+
+
 def test_overdue_jobs_end(runtime: Runtime, sweeper: Sweeper, tenant: Tenant) -> None:
     job = store(runtime, tenant, new_job("overdue", timeout_seconds=0.01))
     time.sleep(0.05)
