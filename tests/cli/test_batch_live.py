@@ -50,15 +50,21 @@ def results(output: Path) -> dict[str, dict[str, Any]]:
     return {result["id"]: result for result in map(json.loads, output.read_text().splitlines())}
 
 
+def lose(live: Live, network: Network, file: Path, output: Path, **defaults: str) -> list[dict[str, Any]]:
+    """A run that submits every line and hears of none, and the jobs that there are then."""
+    network.losses = 1_000_000
+    with live.client(network.url, patience_seconds=0.2) as client, pytest.raises(Unavailable):
+        list(Run(client, output, LINES, defaults).results(read_lines(file)))
+    return live.all_jobs()
+
+
 def test_a_batch_that_crashed_before_its_journal_knew_pays_once(
     aico: Aico, live: Live, network: Network, tmp_path: Path, output: Path
 ) -> None:
     file = written(tmp_path / "in.jsonl", *({"prompt": f"prompt {n}", "cache": "off"} for n in range(LINES)))
-    network.losses = 1_000_000
-    with live.client(network.url, patience_seconds=0.2) as client, pytest.raises(Unavailable):
-        list(Run(client, output, LINES, {"class": "batch"}).results(read_lines(file)))
-    submitted = {job["id"] for job in live.all_jobs()}
+    submitted = {job["id"] for job in lose(live, network, file, output, **{"class": "batch"})}
     assert len(submitted) == LINES
+    assert len(lose(live, network, file, output, **{"class": "batch"})) == LINES
     assert len(journal(output).read_text().splitlines()) == 1  # the run's own id
     for job in submitted:
         live.complete(job)
@@ -67,15 +73,10 @@ def test_a_batch_that_crashed_before_its_journal_knew_pays_once(
     assert {job["id"] for job in live.all_jobs()} == submitted
 
 
-def test_without_its_journal_a_batch_is_asked_anew(
-    aico: Aico, live: Live, network: Network, tmp_path: Path, output: Path
-) -> None:
+def test_without_its_journal_a_batch_is_asked_anew(live: Live, network: Network, tmp_path: Path, output: Path) -> None:
     file = written(tmp_path / "in.jsonl", {"prompt": "again", "cache": "off"})
     for expected in (1, 2):
-        network.losses = 1_000_000
-        with live.client(network.url, patience_seconds=0.2) as client, pytest.raises(Unavailable):
-            list(Run(client, output, 1).results(read_lines(file)))
-        assert len(live.all_jobs()) == expected
+        assert len(lose(live, network, file, output)) == expected
         journal(output).unlink()
 
 
@@ -86,11 +87,8 @@ def test_the_commands_class_and_due_time_are_for_lines_without(
     file = written(
         tmp_path / "in.jsonl", {"prompt": "plain"}, {"prompt": "own", **own}, {"prompt": "none", "deadline": None}
     )
-    network.losses = 1_000_000
-    defaults = {"class": "batch", "deadline": _in_two_hours()}
-    with live.client(network.url, patience_seconds=0.2) as client, pytest.raises(Unavailable):
-        list(Run(client, output, 3, defaults).results(read_lines(file)))
-    found = {(job["class"], _minutes(job)) for job in live.all_jobs()}
+    jobs = lose(live, network, file, output, **{"class": "batch", "deadline": _in_two_hours()})
+    found = {(job["class"], _minutes(job)) for job in jobs}
     assert found == {("batch", 120), ("standard", 30), ("batch", 24 * 60)}
 
 

@@ -79,6 +79,14 @@ def test_a_prompt_from_standard_input(aico: Aico, fake_api: FakeApi, monkeypatch
     assert aico("submit", "-").out == "PIPED\n"
 
 
+def test_a_prompt_that_is_no_text_is_refused(aico: Aico, fake_api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), encoding="utf-8"))
+    for prompt in ("-", "\udcff"):
+        outcome = aico("submit", prompt)
+        assert (outcome.code, outcome.out, outcome.err) == (2, "", "error: the prompt is not UTF-8\n")
+    assert fake_api.received == []
+
+
 def test_a_refusal_is_one_line(aico: Aico, fake_api: FakeApi) -> None:
     fake_api.refused = {"this"}
     outcome = aico("submit", "this")

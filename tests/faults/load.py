@@ -31,9 +31,10 @@ def request_of(number: int) -> dict[str, Any]:
 
 
 class Load:
-    """Sends from a thread of its own between entering and leaving; leaving waits until all is acknowledged.
+    """Sends from a thread of its own between entering and leaving.
 
-    Each prompt has an idempotency key, so it is sent again, under the same, until the API has taken it.
+    Leaving waits until all is acknowledged, unless an error ended the load. Each prompt has an idempotency key and is
+    sent again, under the same, until the API has taken it.
     """
 
     def __init__(self, url: str, key: str, rate: float) -> None:
@@ -44,6 +45,7 @@ class Load:
         self._key = key
         self._rate = rate
         self._stop = threading.Event()
+        self._abandoned = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._running: Future[None]
 
@@ -55,6 +57,8 @@ class Load:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        if error is not None:
+            self._abandoned.set()
         self._pool.shutdown()
         if error is None:
             self._running.result()
@@ -77,7 +81,7 @@ class Load:
 
     async def _submit(self, client: httpx2.AsyncClient, number: int) -> None:
         headers = {"Idempotency-Key": f"load-{number}"}
-        while True:
+        while not self._abandoned.is_set():
             try:
                 response = await client.post("/v1/jobs", json=request_of(number), headers=headers)
             except httpx2.TransportError:

@@ -22,7 +22,7 @@ class Fault:
     begin: Callable[[World], None]
     end: Callable[[World], None] = lambda _: None
     seconds: float = 0.0
-    repeats: bool = False  # whether a call that was answered may be made again, because nobody could store the answer
+    repeats: bool = False  # whether an answered call may be made again: nobody kept its answer, or it came too late
 
 
 @dataclass
@@ -99,7 +99,7 @@ def of_provider(behaviour: Behaviour, *models: str) -> Fault:
 
     name = f"{' and '.join(models) or 'every model'} {behaviour.value}"
     slow = behaviour in {Behaviour.HANG, Behaviour.DRIP}
-    return Fault(name, begin, end, SLOW_SECONDS if slow else PROVIDER_SECONDS)
+    return Fault(name, begin, end, SLOW_SECONDS if slow else PROVIDER_SECONDS, repeats=slow)
 
 
 def faults(noted: Noted) -> Iterable[Fault]:

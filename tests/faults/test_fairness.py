@@ -1,6 +1,6 @@
 """A backlog of one tenant against many small ones. What is held is the order, in which the pools' sizes are bounds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 import pytest
@@ -8,6 +8,8 @@ from conftest import Tenant
 from faults.conftest import Scale
 from faults.load import request_of
 from faults.world import World, wait_until
+
+from aico.cli.client import Client
 
 SMALL_TENANTS = 50
 JOBS_EACH = 3
@@ -48,9 +50,9 @@ def places(world: World) -> dict[str, int]:
     return {row["name"]: row["places"] for row in world.ask("select name, places from private.pools")}
 
 
-def submit(world: World, tenant: Tenant, requests: list[dict[str, object]]) -> list[str]:
-    with world.client(tenant) as client:
-        return [client.submit(request)["id"] for request in requests]
+def submit(client: Client, tenant: Tenant, requests: Iterable[Mapping[str, object]]) -> list[str]:
+    headers = {"Authorization": f"Bearer {tenant.key}"}
+    return [client.request("POST", "/v1/jobs", json=request, headers=headers)["id"] for request in requests]
 
 
 def overtakers(world: World, jobs: Iterable[str], tenant: Tenant) -> list[int]:
@@ -81,7 +83,8 @@ def test_a_long_backlog_delays_no_small_tenant(
 ) -> None:
     big, small = make_backlog(job_class), calm_world.tenants("small", SMALL_TENANTS)
     asked = [{**request_of(number), "class": "interactive", "cache": "off"} for number in range(JOBS_EACH)]
-    jobs = {job: tenant for tenant in small for job in submit(calm_world, tenant, asked)}
+    with Client(calm_world.running.url) as client:
+        jobs = [job for tenant in small for job in submit(client, tenant, asked)]
     wait_until(lambda: not waiting(calm_world, *small), "the small tenants")
     left = waiting(calm_world, big)
     empty(calm_world, big)
@@ -107,8 +110,8 @@ def test_priority_goes_before_the_tenants_own_backlog(
 ) -> None:
     tenant = make_backlog("batch")
     hour = {"class": "batch", "cache": "off", "priority": 3600}
-    urgent = submit(calm_world, tenant, [{**request_of(number), **hour} for number in range(URGENT)])
     with calm_world.client(tenant) as client:
+        urgent = submit(client, tenant, [{**request_of(number), **hour} for number in range(URGENT)])
         assert {client.wait(job)["status"] for job in urgent} == {"completed"}
     left = waiting(calm_world, tenant)
     empty(calm_world, tenant)
