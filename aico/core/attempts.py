@@ -1,5 +1,6 @@
 """One row of the ledger: an attempt to answer, whether it reached a provider or the cache, and what it cost."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -63,3 +64,8 @@ class Policy(BaseModel):
     version: str | None = None
     propensity: Annotated[float, Field(gt=0, le=1)] | None = None
     assignment_unit: str | None = None
+
+
+def known_cost(attempts: Iterable[Attempt]) -> Decimal:
+    """US cents of those whose price is known."""
+    return sum((attempt.cost_cents for attempt in attempts if attempt.cost_cents is not None), Decimal(0))

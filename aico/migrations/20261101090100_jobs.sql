@@ -39,6 +39,8 @@ create table public.jobs (
   max_retries smallint not null default 0,
   retries smallint not null default 0,
   losses smallint not null default 0,     -- leases that ran out
+  attempts smallint not null default 0,   -- made before the claim that holds it now
+  spent_cents numeric(20, 6) not null default 0,  -- what of their cost is known
   history jsonb not null default '[]',    -- why it was put back, and when
   fence bigint not null default 0,        -- grows with each claim; an older holder's result is refused
   lease_until timestamptz,

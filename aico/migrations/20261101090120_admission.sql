@@ -5,7 +5,7 @@
 create table public.tenant_shares (
   tenant_id uuid not null references public.tenants on delete cascade,
   class text not null check (class in ('interactive', 'standard', 'batch')),
-  weight double precision not null default 1 check (weight > 0 and weight <= 1000),
+  weight double precision not null default 1 check (weight between 0.001 and 1000),
   in_flight_cap integer check (in_flight_cap >= 1),  -- null: the general one
   vtime double precision not null default 0,         -- virtual time at which its next job's turn begins
   primary key (tenant_id, class)

@@ -13,11 +13,11 @@ from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict
 
-from aico.core.attempts import Attempt, Baseline, Policy
+from aico.core.attempts import Attempt, Baseline, Policy, known_cost
 from aico.core.chat import ChatRequest
 from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
 from aico.store.ledger import event_row
-from aico.store.statement import Row, Statement, named_sql
+from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("claims")
 
@@ -108,6 +108,8 @@ class Claim:
     reserved_model: str | None  # for which a place in its rate limit is reserved now
     retries: int
     max_retries: int
+    attempts: int  # made before this claim, with what is known of their cost
+    spent_cents: Decimal
 
     @property
     def key(self) -> ClaimKey:
@@ -135,6 +137,8 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             reserved_model=row["reserved_model"],
             retries=row["retries"],
             max_retries=row["max_retries"],
+            attempts=row["attempts"],
+            spent_cents=row["spent_cents"],
         )
 
     return Statement(_SQL["claim"], {"tenant": tenant, "id": job, "lease": lease_seconds}, parse)
@@ -145,14 +149,32 @@ def renew(held: Sequence[Claim], lease_seconds: float) -> Statement[ClaimKey]:
     return Statement(_SQL["renew"], {**_claims(held), "lease": lease_seconds}, lambda row: (row["id"], row["fence"]))
 
 
-def note_calls(calls: Sequence[tuple[Claim, Call]]) -> Statement[None]:
-    """Remember what is being called, so that a crash leaves a trace of the money."""
-    params = _claims([held for held, _ in calls])
-    return Statement(
-        _SQL["note_calls"],
-        {**params, "calls": [Jsonb(call.model_dump(mode="json")) for _, call in calls]},
-        lambda _: None,
-    )
+def note(calls: Sequence[tuple[Claim, Call]], failed: Sequence[tuple[Claim, Attempt]]) -> Statement[None]:
+    """Remember what is being called, and book what has failed already: a crash must leave a trace of the money."""
+    params = {
+        **_claims([held for held, _ in [*calls, *failed]]),
+        "ids": [held.id for held, _ in calls],
+        "fences": [held.fence for held, _ in calls],
+        "calls": [Jsonb(call.model_dump(mode="json")) for _, call in calls],
+        "events": Jsonb([_event(held, attempt) for held, attempt in failed]),
+    }
+    return Statement(_SQL["note"], params, no_row)
+
+
+def lose(held: Claim, attempt: Attempt) -> Statement[None]:
+    """Book the call of the worker that held the job before, and count it."""
+    params = {
+        "tenant": held.tenant,
+        "id": held.id,
+        "fence": held.fence,
+        "cents": attempt.cost_cents,
+        "events": Jsonb([_event(held, attempt)]),
+    }
+    return Statement(_SQL["lose"], params, no_row)
+
+
+def _event(held: Claim, attempt: Attempt) -> dict[str, Any]:
+    return event_row(held.tenant, held.id, held.api_key_id, attempt, None, None)
 
 
 def _claims(held: Sequence[Claim]) -> dict[str, Any]:
@@ -195,7 +217,9 @@ def put_back(put: PutBack) -> Statement[Held]:
         "pause": float(put.pause_seconds),
         "counts": put.counts,
         "reserved_model": put.reserved_model,
-        "events": Jsonb([event_row(held.tenant, held.id, held.api_key_id, one, None, None) for one in put.attempts]),
+        "attempts": len(put.attempts),
+        "spent": known_cost(put.attempts),
+        "events": Jsonb([_event(held, attempt) for attempt in put.attempts]),
     }
     return Statement(_SQL["put_back"], params, lambda row: Held(row["id"], JobClass(row["class"]), row["run_after"]))
 

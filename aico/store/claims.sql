@@ -30,7 +30,7 @@ set status = 'in_progress', fence = j.fence + 1, run_after = null, reserved_mode
 from prior, public.tenants t
 where j.tenant_id = %(tenant)s and j.id = prior.id and t.id = j.tenant_id
 returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadline, j.deadline_given, j.retries,
-  j.max_retries, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling, t.baseline_model,
+  j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling, t.baseline_model,
   prior.status = 'in_progress' as taken_over, extract(epoch from j.deadline - now())::real as seconds_left
 
 -- name: renew
@@ -40,17 +40,32 @@ where j.tenant_id = any (%(tenants)s::uuid[]) and j.id = held.id and j.fence = h
   and j.stage = 'route'
 returning j.id, j.fence
 
--- name: note_calls
+-- name: note
+with event as (
+  insert into public.ledger_outbox
+  select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
+  on conflict do nothing
+)
 update public.jobs j set calling = c.calling
 from unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(calls)s::jsonb[]) as c (id, fence, calling)
 where j.tenant_id = any (%(tenants)s::uuid[]) and j.id = c.id and j.fence = c.fence and j.status = 'in_progress'
+
+-- name: lose
+with event as (
+  insert into public.ledger_outbox
+  select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
+  on conflict do nothing
+)
+update public.jobs set attempts = attempts + 1, spent_cents = spent_cents + coalesce(%(cents)s::numeric, 0)
+where tenant_id = %(tenant)s and id = %(id)s and fence = %(fence)s and status = 'in_progress'
 
 -- name: put_back
 with held as (
   update public.jobs j
   set status = 'queued', lease_until = null, calling = null, reserved_model = %(reserved_model)s,
     run_after = case when %(pause)s > 0 then now() + make_interval(secs => %(pause)s) end, bell_at = now(),
-    retries = j.retries + %(counts)s::boolean::integer,
+    retries = j.retries + %(counts)s::boolean::integer, attempts = j.attempts + %(attempts)s,
+    spent_cents = j.spent_cents + %(spent)s,
     history = private.with_history(j.history, %(reason)s, %(message)s, case when %(pause)s > 0
       then now() + make_interval(secs => %(pause)s) end)
   where j.tenant_id = %(tenant)s and j.id = %(id)s and j.fence = %(fence)s and j.status = 'in_progress'

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -26,11 +27,10 @@ class Parked:
     claim: Claim
     model: str
     hedge_seconds: float
-    attempts: tuple[Attempt, ...] = ()
 
 
 def park(parked: Parked, linger_seconds: float) -> Statement[UUID]:
-    """Fenced. No row: the job has ended, or a newer claim holds it. Its attempts are booked in any case."""
+    """Fenced. No row: the job has ended, or a newer claim holds it."""
     held = parked.claim
     params = {
         "tenant": held.tenant,
@@ -39,7 +39,6 @@ def park(parked: Parked, linger_seconds: float) -> Statement[UUID]:
         "model": parked.model,
         "hedge": float(parked.hedge_seconds),
         "linger": float(linger_seconds),
-        "events": Jsonb([event_row(held.tenant, held.id, held.api_key_id, one, None, None) for one in parked.attempts]),
     }
     return Statement(_SQL["park"], params, _id)
 
@@ -174,6 +173,8 @@ class Asked:
     fingerprint: bytes
     api_key_id: UUID | None
     baseline_model: str | None
+    attempts: int
+    spent_cents: Decimal
     open: bool
 
 
@@ -198,6 +199,8 @@ def _asked(row: Row) -> Asked:
         fingerprint=bytes(row["fingerprint"]),
         api_key_id=row["api_key_id"],
         baseline_model=row["baseline_model"],
+        attempts=row["attempts"],
+        spent_cents=row["spent_cents"],
         open=row["open"],
     )
 

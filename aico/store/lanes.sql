@@ -1,19 +1,11 @@
 -- name: park
-with parked as (
-  update public.jobs j
-  set stage = 'lane', lease_until = null, calling = null, lane_model = %(model)s,
-    hedge_at = now() + make_interval(secs => %(hedge)s),
-    run_after = now() + make_interval(secs => least(%(linger)s, %(hedge)s))
-  where j.tenant_id = %(tenant)s and j.id = %(id)s and j.fence = %(fence)s and j.status = 'in_progress'
-    and j.stage = 'route'
-  returning j.id
-),
-event as (
-  insert into public.ledger_outbox
-  select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
-  on conflict do nothing
-)
-select id from parked
+update public.jobs j
+set stage = 'lane', lease_until = null, calling = null, lane_model = %(model)s,
+  hedge_at = now() + make_interval(secs => %(hedge)s),
+  run_after = now() + make_interval(secs => least(%(linger)s, %(hedge)s))
+where j.tenant_id = %(tenant)s and j.id = %(id)s and j.fence = %(fence)s and j.status = 'in_progress'
+  and j.stage = 'route'
+returning j.id
 
 -- name: due
 select tenant_id, batch_id from private.due_lanes(%(limit)s)
@@ -136,7 +128,7 @@ where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.e
 returning b.id
 
 -- name: asked
-select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, t.baseline_model,
+select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, t.baseline_model,
   j.status = 'in_progress' and j.stage = 'lane' and j.fence = i.fence as open
 from unnest(%(ids)s::uuid[], %(fences)s::bigint[]) as i (id, fence)
 join public.jobs j on j.tenant_id = %(tenant)s and j.id = i.id and j.lane_id = %(batch)s

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal, Protocol
 from uuid import UUID
 
-from aico.core.attempts import Attempt, Baseline, Policy
+from aico.core.attempts import Attempt, Baseline, Policy, known_cost
 from aico.core.chat import ChatRequest, Completion, FinishReason
 from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport
 from aico.core.money import round_cents
@@ -52,6 +52,12 @@ class Answerable(Protocol):
 
     @property
     def baseline_model(self) -> str | None: ...
+
+    @property
+    def attempts(self) -> int: ...
+
+    @property
+    def spent_cents(self) -> Decimal: ...
 
 
 class Answers:
@@ -99,10 +105,10 @@ class Answers:
                 confidence=decision.confidence,
                 score=round(decision.score, 4),
                 reasons=decision.reasons if lane is None else (*decision.reasons, _IN_LANE),
-                cost_cents=_shown(total_cost(attempts)),
+                cost_cents=_shown(total_cost(job.spent_cents, attempts)),
                 baseline_model=baseline.model,
                 baseline_cost_cents=_shown(baseline.cost_cents),
-                attempts=len(attempts),
+                attempts=job.attempts + len(attempts),
                 lane=lane,
             ),
             keep=keeps(job.cache_mode, completion),
@@ -123,11 +129,9 @@ def keeps(mode: CacheMode, completion: Completion) -> bool:
     return mode is not CacheMode.OFF and completion.finish_reason is FinishReason.STOP and bool(completion.text.strip())
 
 
-def total_cost(attempts: Sequence[Attempt]) -> Decimal | None:
-    """US cents of all attempts; None when the answering attempt has no known price."""
-    if attempts[-1].cost_cents is None:
-        return None
-    return sum((attempt.cost_cents for attempt in attempts if attempt.cost_cents is not None), Decimal(0))
+def total_cost(spent_cents: Decimal, attempts: Sequence[Attempt]) -> Decimal | None:
+    """US cents of all attempts, earlier ones included; None when the answering attempt has no known price."""
+    return None if attempts[-1].cost_cents is None else spent_cents + known_cost(attempts)
 
 
 def _shown(cents: Decimal | None) -> str | None:

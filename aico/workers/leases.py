@@ -10,6 +10,7 @@ from uuid import UUID
 import redis
 import structlog
 
+from aico.core.attempts import Attempt
 from aico.core.errors import Unavailable
 from aico.store import claims
 from aico.store.claims import Call, Claim, ClaimKey
@@ -28,10 +29,10 @@ class Leases:
         self._runtime = runtime
         self._held: dict[ClaimKey, Claim] = {}
         self._lock = threading.Lock()
-        self._calls: queue.SimpleQueue[tuple[Claim, Call] | None] = queue.SimpleQueue()
+        self._notes: queue.SimpleQueue[tuple[Claim, Call | Attempt] | None] = queue.SimpleQueue()
         self._letting_go = threading.Event()
         self._stopped = threading.Event()
-        loops = {"leases": self._renew_for_ever, "calls": self._note, "cancelled": self._listen}
+        loops = {"leases": self._renew_for_ever, "notes": self._note, "cancelled": self._listen}
         self._threads = [threading.Thread(target=loop, name=name, daemon=True) for name, loop in loops.items()]
 
     def start(self) -> None:
@@ -41,7 +42,7 @@ class Leases:
     def stop(self) -> None:
         """Ends the threads; what is held is renewed no longer."""
         self._stopped.set()
-        self._calls.put(None)
+        self._notes.put(None)
         for thread in self._threads:
             thread.join()
 
@@ -76,9 +77,13 @@ class Leases:
             time.sleep(_LOOK_SECONDS)
         return False
 
-    def calling(self, claim: Claim, call: Call) -> None:
-        """Note which call is about to be made. It is written beside the call, so that the call does not wait for it."""
-        self._calls.put((claim, call))
+    def note_call(self, claim: Claim, call: Call) -> None:
+        """Say which call is about to be made. It is written beside the call, so that the call does not wait for it."""
+        self._notes.put((claim, call))
+
+    def note_failure(self, claim: Claim, attempt: Attempt) -> None:
+        """Have an attempt booked now: if this process dies, nobody else knows of it."""
+        self._notes.put((claim, attempt))
 
     def renew(self) -> None:
         with self._lock:
@@ -103,16 +108,17 @@ class Leases:
                 log.exception("renewal_missed")
 
     def _note(self) -> None:
-        """One statement for all the calls that began while the one before was on its way."""
-        while (first := self._calls.get()) is not None:
-            begun = [first]
-            while not self._calls.empty() and (another := self._calls.get()) is not None:
-                begun.append(another)
+        """One statement for all that was said while the one before was on its way."""
+        while (first := self._notes.get()) is not None:
+            notes = [first]
+            while not self._notes.empty() and (another := self._notes.get()) is not None:
+                notes.append(another)
+            calls = [(claim, said) for claim, said in notes if isinstance(said, Call)]
+            failed = [(claim, said) for claim, said in notes if isinstance(said, Attempt)]
             try:
-                scope = _scope([claim for claim, _ in begun])
-                self._runtime.database.run(scope, claims.note_calls(begun))
+                self._runtime.database.run(_scope([claim for claim, _ in notes]), claims.note(calls, failed))
             except Unavailable:
-                log.warning("calls_not_noted", count=len(begun))  # a crash now would leave their cost unknown
+                log.warning("calls_not_noted", count=len(notes))  # a crash now would leave their cost a guess
 
     def _listen(self) -> None:
         """Hear of cancelled jobs at once; a message that is missed is noticed at the next renewal."""

@@ -1,5 +1,6 @@
 """Second hop: claim a job, have it answered, then end it, put it back, or park it for a provider's batch."""
 
+from dataclasses import replace
 from functools import cache
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from aico.workers.app import app
 from aico.workers.finish import finish, put_back
 from aico.workers.leases import Leases
 from aico.workers.pacing import RedisPacer
-from aico.workers.queue import TaskName, to_record
+from aico.workers.queue import TaskName
 from aico.workers.router import Router
 from aico.workers.runtime import Runtime, get_runtime, patiently
 
@@ -53,17 +54,28 @@ def route(tenant_id: str, job_id: str) -> None:
 
 
 def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases) -> None:
+    claim = account(runtime, claim, by)
     outcome = by.answer(claim, held)
-    told = {"tenant": str(claim.tenant), "job": str(claim.id), "attempts": len(outcome.attempts)}
+    told = {"tenant": str(claim.tenant), "job": str(claim.id)}
     if isinstance(outcome, Ending):
         finish(runtime, claim.tenant, [outcome])
-        log.info("job_ended", status=outcome.status.value, **told)
+        log.info("job_ended", status=outcome.status.value, attempts=len(outcome.attempts), **told)
     elif isinstance(outcome, PutBack):
         put_back(runtime, outcome)
-        log.info("job_put_back", reason=outcome.reason, **told)
+        log.info("job_put_back", reason=outcome.reason, attempts=len(outcome.attempts), **told)
     else:
         park(runtime, outcome)
         log.info("job_parked", model=outcome.model, **told)
+
+
+def account(runtime: Runtime, claim: Claim, by: Router) -> Claim:
+    """Book the call of a worker that died over the job before anything else is called: we may die over it too."""
+    if not claim.taken_over:
+        return claim
+    lost = by.lost_attempt(claim)
+    patiently(lambda: runtime.database.run(Scope.tenant(claim.tenant), claims.lose(claim, lost)))
+    spent = claim.spent_cents + (lost.cost_cents or 0)
+    return replace(claim, attempts=claim.attempts + 1, spent_cents=spent)
 
 
 def park(runtime: Runtime, parked: Parked) -> None:
@@ -71,7 +83,6 @@ def park(runtime: Runtime, parked: Parked) -> None:
     tenant = parked.claim.tenant
     statement = lanes.park(parked, runtime.settings.batch_lane_linger_seconds)
     patiently(lambda: runtime.database.run(Scope.tenant(tenant), statement))
-    runtime.tell(bells=[to_record(tenant, parked.claim.id)] if parked.attempts else [])
 
 
 def warm_up() -> None:

@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
 from aico.core.errors import AicoError
@@ -25,7 +24,7 @@ from aico.workers.answers import Answers, Choice
 from aico.workers.leases import Leases
 from aico.workers.retries import next_pause
 
-_UNKNOWN = "unknown"  # which model a dead worker had called, where it could not say so
+_UNKNOWN = "unknown"  # what a dead worker had called, where nobody can tell
 # Seconds that a job waits for its model's rate limit before the next model is asked.
 _PATIENCE = {JobClass.INTERACTIVE: 2.0, JobClass.STANDARD: 30.0, JobClass.BATCH: 600.0}
 
@@ -50,12 +49,12 @@ class Router:
 
     def answer(self, claim: Claim, leases: Leases) -> Ending | PutBack | Parked:
         """What is to be stored. Where the job is no longer ours, that books what was spent and changes nothing."""
-        attempts = [_lost_attempt(claim.interrupted)] if claim.taken_over else []
+        attempts: list[Attempt] = []
         try:
             choice = self._answers.choose(claim.request)
             lane = self._lane(claim, choice)
             if lane is not None:
-                return Parked(claim, lane.model.id, lane.hedge_seconds, tuple(attempts))
+                return Parked(claim, lane.model.id, lane.hedge_seconds)
             dispatched = self._dispatch(claim, choice, attempts, leases)
         except Cancelled:
             return _interrupted(claim, attempts, lost=leases.lost(claim))
@@ -75,6 +74,32 @@ class Router:
             return _failed(claim, attempts, error.code, error.detail)
         return self._answers.ending(claim, choice.decision, dispatched.model, dispatched.completion, attempts)
 
+    def lost_attempt(self, claim: Claim) -> Attempt:
+        """The call of the worker that held the job and died, priced by what it was expected to cost.
+
+        Where that worker could not say any more what it called, it is what we would call.
+        """
+        call = claim.interrupted or self._expected_call(claim)
+        return Attempt(
+            id=new_id(),
+            at=call.at if call else datetime.now(UTC),
+            kind=AttemptKind.CALL,
+            outcome=AttemptOutcome.LOST,
+            provider=call.provider if call else _UNKNOWN,
+            model=call.model if call else _UNKNOWN,
+            latency_ms=0,
+            cost_cents=call.cents if call else None,
+            price_version="estimate" if call and call.cents is not None else None,
+            error="the worker that held the job died",
+        )
+
+    def _expected_call(self, claim: Claim) -> Call | None:
+        try:
+            choice = self._answers.choose(claim.request)
+        except AicoError:  # nothing here can answer it any more, as `answer` will say
+            return None
+        return _call(choice.decision.candidates[0], choice)
+
     def _lane(self, claim: Claim, choice: Choice) -> Lane | None:
         """Where the job may wait for a discount. It waits once: what came back from a lane is called directly."""
         if not claim.lane_untried:
@@ -88,18 +113,17 @@ class Router:
         ).lane
 
     def _dispatch(self, claim: Claim, choice: Choice, attempts: list[Attempt], leases: Leases) -> Dispatched:
-        def starting(model: Model) -> None:
-            cents = choice.cents.get(model.id)
-            leases.calling(
-                claim, Call(provider=model.provider, model=model.id, at=datetime.now(UTC), cents=_rounded(cents))
-            )
+        def record(attempt: Attempt) -> None:
+            attempts.append(attempt)
+            if attempt.outcome is not AttemptOutcome.OK:
+                leases.note_failure(claim, attempt)
 
         return self._dispatcher.dispatch(
             claim.request,
             choice.decision.candidates,
             deadline=time.monotonic() + min(claim.seconds_left, self._settings.job_timeout_seconds),
-            record=attempts.append,
-            starting=starting,
+            record=record,
+            starting=lambda model: leases.note_call(claim, _call(model, choice)),
             should_stop=lambda: leases.letting_go or leases.lost(claim),
             tokens=choice.tokens,
             patience=_PATIENCE[claim.job_class],
@@ -139,21 +163,11 @@ def _failed(claim: Claim, attempts: Sequence[Attempt], code: str, message: str) 
     )
 
 
-def _rounded(cents: Decimal | None) -> Decimal | None:
-    return None if cents is None else round_cents(cents)
-
-
-def _lost_attempt(call: Call | None) -> Attempt:
-    """The call of a worker that died, priced by what it was expected to cost: nobody knows what it did cost."""
-    return Attempt(
-        id=new_id(),
-        at=call.at if call else datetime.now(UTC),
-        kind=AttemptKind.CALL,
-        outcome=AttemptOutcome.LOST,
-        provider=call.provider if call else _UNKNOWN,
-        model=call.model if call else _UNKNOWN,
-        latency_ms=0,
-        cost_cents=call.cents if call else None,
-        price_version="estimate" if call and call.cents is not None else None,
-        error="the worker that held the job died",
+def _call(model: Model, choice: Choice) -> Call:
+    cents = choice.cents.get(model.id)
+    return Call(
+        provider=model.provider,
+        model=model.id,
+        at=datetime.now(UTC),
+        cents=None if cents is None else round_cents(cents),
     )

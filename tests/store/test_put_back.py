@@ -153,7 +153,7 @@ def test_a_call_is_known_to_whoever_takes_over(database: Database, tenant: Tenan
     store(database, tenant, job)
     (held,) = claim(database, tenant, job.id, lease=0.05)
     call = Call(provider="openai", model="gpt-5.4", at=datetime.now(UTC), cents=Decimal("0.25"))
-    database.run(Scope.tenant(tenant.id), claims.note_calls([(held, call)]))
+    database.run(Scope.tenant(tenant.id), claims.note([(held, call)], []))
     time.sleep(0.1)
     (taken,) = claim(database, tenant, job.id)
     assert taken.interrupted == call
@@ -166,7 +166,7 @@ def test_a_call_whose_job_is_given_up_is_booked_as_lost(
     store(database, tenant, known, unknown, never)
     (held,) = claim(database, tenant, known.id, lease=0.01)
     call = Call(provider="openai", model="gpt-5.4", at=datetime.now(UTC), cents=Decimal("0.25"))
-    database.run(Scope.tenant(tenant.id), claims.note_calls([(held, call)]))
+    database.run(Scope.tenant(tenant.id), claims.note([(held, call)], []))
     claim(database, tenant, unknown.id, lease=0.01)
     time.sleep(0.05)
     ended = database.run(Scope.system(), backlog.end_overdue(max_losses=1, limit=10_000))

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -220,21 +221,36 @@ def test_only_whole_answers_are_served_again(
     assert (again.answer is not None) is served_again
 
 
-def test_a_job_taken_over_from_a_dead_worker_counts_the_lost_attempt(
+def test_the_calls_of_workers_that_died_are_counted_and_priced(
     routed: Runtime, provider: Server, tenant: Tenant
 ) -> None:
     job = new_job("taken over", mode=CacheMode.OFF)
     scope = Scope.tenant(tenant.id)
     routed.database.run(scope, jobs.submit(tenant.id, [job]))
-    assert routed.database.run(scope, claims.claim(tenant.id, job.id, 0))
+    for _ in range(2):  # one worker after the other takes it and dies
+        (held,) = routed.database.run(scope, claims.claim(tenant.id, job.id, 0))
+        route.account(routed, held, route.router())
     route.route.run(str(tenant.id), str(job.id))
     (ended,) = routed.database.run(scope, jobs.get(tenant.id, job.id))
     assert ended.routing is not None
     assert ended.routing.cache is CacheState.BYPASS
-    assert ended.routing.attempts == 2
-    assert routed.database.run(Scope.tenant(tenant.id), ledger.book([tenant.id], [job.id])) == [2]
+    assert ended.routing.attempts == 3
+    assert routed.database.run(scope, ledger.book([tenant.id], [job.id])) == [3]
+    (row,) = routed.database.run(scope, ledger.summary(tenant.id, grain="day", since=EPOCH, until=FAR))
+    assert (row.model, row.attempts, row.answered, row.unpriced) == ("smollm2-135m", 3, 1, 0)
+    assert row.cost_cents == Decimal(ended.routing.cost_cents or 0) > 0
+
+
+def test_what_failed_before_a_worker_died_is_booked_once(routed: Runtime, provider: Server, tenant: Tenant) -> None:
+    provider.replies = [(503, "busy", ""), (200, "Paris.", "stop")]
+    job = run(routed, tenant, "failed first", CacheMode.OFF)
+    assert job.status is JobStatus.COMPLETED
+    scope = Scope.tenant(tenant.id)
+    give_up = time.monotonic() + 5
+    while routed.database.run(scope, ledger.book([tenant.id], [job.id])) != [0] and time.monotonic() < give_up:
+        time.sleep(0.1)  # the note of the failure may come after the end
     rows = routed.database.run(scope, ledger.summary(tenant.id, grain="day", since=EPOCH, until=FAR))
-    assert {(row.model, row.attempts, row.unpriced) for row in rows} == {("unknown", 1, 1), ("smollm2-135m", 1, 0)}
+    assert [(row.attempts, row.answered) for row in rows] == [(2, 1)]
 
 
 def test_a_second_bell_does_not_call_again(routed: Runtime, provider: Server, tenant: Tenant) -> None:
