@@ -81,6 +81,12 @@ language sql stable security definer set search_path = '' as $$
   where job_class = any (p.classes)
 $$;
 
+-- Whether any job waits for its turn: most of the time none does, and the feeder need not look further.
+create function private.anyone_waits() returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (select from public.jobs j where j.status = 'queued' and j.bell_at is null)
+$$;
+
 -- A job that is admitted, and the virtual time that it takes.
 create type private.turn as (
   pool text, tenant uuid, class text, id uuid, start double precision, until double precision

@@ -58,6 +58,11 @@ def due(*, limit: int) -> Statement[Ready]:
     return Statement(_SQL["due"], {"limit": limit}, _ready)
 
 
+def anyone_waits() -> Statement[bool]:
+    """Whether any job waits for its turn."""
+    return Statement(_SQL["anyone_waits"], {}, lambda row: row["waits"])
+
+
 def admit() -> Statement[Ready]:
     """Let the jobs through whose turn it is, as many as have room. No row too where another feeder is at it."""
     return Statement(_SQL["admit"], {}, _ready)

@@ -9,6 +9,9 @@ select tenant_id, id, status from private.end_overdue_jobs(%(max_losses)s, %(lim
 -- name: due
 select tenant_id, id, stage, class from private.due_jobs(%(limit)s)
 
+-- name: anyone_waits
+select private.anyone_waits() as waits
+
 -- name: admit
 select tenant_id, id, stage, class from private.admit()
 

@@ -38,25 +38,26 @@ class Feeder:
         heartbeat.start()
         while not stop.is_set():
             started = time.monotonic()
-            busy = False
+            waiting = False
             try:
-                busy = self.feed() > 0
+                waiting = self.feed()
                 heartbeat.progressed()
             except (Unavailable, redis.RedisError) as error:
                 log.warning("feed_postponed", error=type(error).__name__)
             stop.wait(max(REST_SECONDS, REST_FACTOR * (time.monotonic() - started)))
-            if not stop.is_set():
-                self._wait(0.0 if busy else TICK_SECONDS, stop)
+            self._pause(stop, waiting=waiting)
         self._close()
 
-    def feed(self) -> int:
-        """How many jobs were let through."""
+    def feed(self) -> bool:
+        """Whether anybody waited for a turn. Without a backlog that is all that is asked."""
         self._resize()
-        scope = Scope.system(durable=False)
-        found = self._runtime.database.run_each([(scope, backlog.due(limit=BATCH)), (scope, backlog.admit())])
-        ready = [job for jobs in found for job in jobs]
+        database, scope = self._runtime.database, Scope.system(durable=False)
+        ready = list(database.run(scope, backlog.due(limit=BATCH)))
+        waited = database.run(scope, backlog.anyone_waits()) == [True]
+        if waited:
+            ready += database.run(scope, backlog.admit())
         self._runtime.tell(bells=[to_work(job.tenant, job.id, job.stage, job.job_class) for job in ready])
-        return len(ready)
+        return waited
 
     def _resize(self) -> None:
         """Follow the number of route workers; while none lives, what was set before holds."""
@@ -67,20 +68,22 @@ class Feeder:
         if alive:
             self._runtime.database.run(Scope.system(), backlog.resize_pools(alive))
 
-    def _wait(self, seconds: float, stop: threading.Event) -> None:
-        """Until a job ends somewhere, at most `seconds`."""
+    def _pause(self, stop: threading.Event, *, waiting: bool) -> None:
+        """Until the next tick, or until a job ends somewhere where others wait for its place."""
         try:
             if self._pubsub is None:
                 self._pubsub = self._runtime.redis.pubsub(  # type: ignore[no-untyped-call]
                     ignore_subscribe_messages=True
                 )
                 self._pubsub.subscribe(DONE_CHANNEL)
-            message = self._pubsub.get_message(timeout=seconds)
+            if not waiting:
+                stop.wait(TICK_SECONDS)
+            message = self._pubsub.get_message(timeout=TICK_SECONDS if waiting else 0.0)
             while message is not None:  # all that ended meanwhile is one reason to look
                 message = self._pubsub.get_message()
         except (redis.RedisError, OSError):
             self._close()
-            stop.wait(seconds)
+            stop.wait(TICK_SECONDS)
 
     def _close(self) -> None:
         if self._pubsub is not None:

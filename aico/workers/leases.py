@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 _RECONNECT_SECONDS = 1.0
 _LOOK_SECONDS = 0.05
+_NOTE_SECONDS = 0.1  # most calls are short: what ends within this time needs no note
 
 
 class Leases:
@@ -108,13 +109,18 @@ class Leases:
                 log.exception("renewal_missed")
 
     def _note(self) -> None:
-        """One statement for all that was said while the one before was on its way."""
-        while (first := self._notes.get()) is not None:
-            notes = [first]
+        """One statement for all that was said in a while, but for what has ended and is stored already."""
+        while not self._stopped.is_set() and (first := self._notes.get()) is not None:
+            self._stopped.wait(_NOTE_SECONDS)
+            said = [first]
             while not self._notes.empty() and (another := self._notes.get()) is not None:
-                notes.append(another)
-            calls = [(claim, said) for claim, said in notes if isinstance(said, Call)]
-            failed = [(claim, said) for claim, said in notes if isinstance(said, Attempt)]
+                said.append(another)
+            with self._lock:
+                notes = [note for note in said if note[0].key in self._held]
+            if not notes:
+                continue
+            calls = [(claim, what) for claim, what in notes if isinstance(what, Call)]
+            failed = [(claim, what) for claim, what in notes if isinstance(what, Attempt)]
             try:
                 self._runtime.database.run(_scope([claim for claim, _ in notes]), claims.note(calls, failed))
             except Unavailable:
