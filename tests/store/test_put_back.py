@@ -20,7 +20,7 @@ from aico.store import backlog, claims, dead_letters, jobs
 from aico.store.blocking import Database
 from aico.store.claims import Call, Claim, PutBack
 from aico.store.dead_letters import Filter
-from aico.store.jobs import IdempotencyKey, NewJob
+from aico.store.jobs import NewJob
 from aico.store.scope import Scope
 
 SECOND = 1.0
@@ -244,28 +244,6 @@ def test_letters_are_chosen_by_what_they_are(
     assert [one.old for one in rest] == [letters[2]]
     assert dead() == [letters[1]]
     assert database.run(scope, dead_letters.replay(tenant.id, Filter(ids=[foreign]), [new_id()], None)) == []
-
-
-def key(name: str, asked: bytes = b"a", ttl: float = 60) -> IdempotencyKey:
-    return IdempotencyKey(name, asked * 32, ttl)
-
-
-def test_a_key_stands_for_one_job_until_it_expires(database: Database, tenant: Tenant) -> None:
-    first, second = new_job("keyed", key=key("k", ttl=0.2)), new_job("keyed", key=key("k"))
-    assert [stored.id for stored in store(database, tenant, first)] == [first.id]
-    assert store(database, tenant, second, new_job("no key"))[0].id != second.id
-    (remembered,) = database.run(Scope.tenant(tenant.id), jobs.remembered(tenant.id, "k"))
-    assert (remembered.job, remembered.request_hash) == (first.id, b"a" * 32)
-    assert database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, second.id)) == []
-    time.sleep(0.25)
-    assert database.run(Scope.tenant(tenant.id), jobs.remembered(tenant.id, "k")) == []
-    assert [stored.id for stored in store(database, tenant, second)] == [second.id]
-
-
-def test_a_key_belongs_to_its_tenant(database: Database, make_tenant: Callable[[], Tenant]) -> None:
-    for tenant in (make_tenant(), make_tenant()):
-        job = new_job("same key", key=key("shared"))
-        assert [stored.id for stored in store(database, tenant, job)] == [job.id]
 
 
 def test_what_ended_long_ago_is_deleted_and_nothing_else(
