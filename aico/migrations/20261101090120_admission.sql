@@ -34,6 +34,17 @@ language sql volatile security definer set search_path = '' as $$
   where p.name = n.name and (p.places, p.tenant_cap) is distinct from (n.places, n.tenant_cap)
 $$;
 
+-- Everybody's admitted jobs of these classes that are not held, counted up to `bound`.
+create function private.under_way(classes text[], bound integer) returns bigint
+language sql stable security definer set search_path = '' as $$
+  select count(*) from (
+    select from public.jobs j
+    where j.class = any (classes) and j.status in ('queued', 'in_progress') and j.bell_at is not null
+      and j.run_after is null and j.stage <> 'lane'
+    limit bound
+  ) taken
+$$;
+
 -- A tenant's admitted jobs of a class, counted up to `bound`. Held ones count: they keep their place in the share, so
 -- that an outage or a rate limit does not draw in the whole backlog; parked in a provider's batch they do not.
 create function private.in_flight(tenant uuid, job_class text, bound integer) returns bigint
@@ -65,14 +76,7 @@ language sql stable security definer set search_path = '' as $$
       where j.class = job_class and j.tenant_id = tenant and j.status = 'queued' and j.bell_at is null
     ) then 0
     else greatest(0, least(
-      p.places - (
-        select count(*) from (
-          select from public.jobs j
-          where j.class = any (p.classes) and j.status in ('queued', 'in_progress') and j.bell_at is not null
-            and j.run_after is null and j.stage <> 'lane'
-          limit p.places
-        ) taken
-      ),
+      p.places - private.under_way(p.classes, p.places),
       coalesce(s.in_flight_cap, p.tenant_cap) - private.in_flight(tenant, job_class, coalesce(s.in_flight_cap, p.tenant_cap))
     ))::integer
   end
@@ -106,14 +110,7 @@ begin
     return;
   end if;
   with recursive pool as (
-    select p.name, p.classes, p.clock, p.tenant_cap, p.places - (
-      select count(*) from (
-        select from public.jobs j
-        where j.class = any (p.classes) and j.status in ('queued', 'in_progress') and j.bell_at is not null
-          and j.run_after is null and j.stage <> 'lane'
-        limit p.places
-      ) taken
-    ) as places
+    select p.name, p.classes, p.clock, p.tenant_cap, p.places - private.under_way(p.classes, p.places) as places
     from private.pools p
   ),
   waiting as (  -- from class and tenant to the next along the index, past all the jobs of each

@@ -26,6 +26,7 @@ create index provider_batches_age on public.provider_batches (ended_at);
 -- Parked jobs that no batch has taken yet; `run_after` is when they have waited long enough for company.
 create index jobs_parked on public.jobs (run_after)
   where status = 'in_progress' and stage = 'lane' and lane_id is null;
+create index jobs_hedge on public.jobs (hedge_at) where status = 'in_progress' and stage = 'lane';
 create index jobs_lane on public.jobs (tenant_id, lane_id) where lane_id is not null;
 
 -- Where a lane worker has something to do: a batch whose next step is due, or, without one, a tenant whose parked jobs
@@ -70,4 +71,18 @@ language sql volatile set search_path = '' as $$
   from unnest(jobs, messages) as l (id, message)
   where j.tenant_id = tenant and j.id = l.id and j.status = 'in_progress' and j.stage = 'lane'
   returning j.id
+$$;
+
+-- Takes out of their lanes what the lane worker should have taken out `late` ago: that it is down must cost no answer.
+create function private.recall_from_lanes(late interval, batch_size integer) returns bigint
+language sql volatile security definer set search_path = '' as $$
+  select count(*) from (
+    select l.tenant_id, array_agg(l.id) as ids from (
+      select j.tenant_id, j.id from public.jobs j
+      where j.status = 'in_progress' and j.stage = 'lane' and j.hedge_at < now() - late
+      order by j.hedge_at limit batch_size
+    ) l group by l.tenant_id
+  ) t
+  cross join lateral private.leave_lane(t.tenant_id, t.ids, 'hedged',
+    array_fill('no lane worker took it back in time'::text, array[cardinality(t.ids)]))
 $$;

@@ -54,6 +54,11 @@ def due(*, limit: int) -> Statement[Due]:
     return Statement(_SQL["due"], {"limit": limit}, lambda row: Due(row["tenant_id"], row["batch_id"]))
 
 
+def recall(*, late_seconds: float, limit: int) -> Statement[int]:
+    """Call directly what no lane worker took back within `late_seconds` of its hedge. Returns how many jobs."""
+    return Statement(_SQL["recall"], {"late": float(late_seconds), "limit": limit}, lambda row: row["recalled"])
+
+
 def purge(*, kept_days: int, limit: int) -> Statement[int]:
     """Delete batches that ended longer ago. Returns how many; `limit`: there may be more."""
     return Statement(_SQL["purge"], {"days": kept_days, "limit": limit}, lambda row: row["purged"])

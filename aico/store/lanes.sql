@@ -10,6 +10,9 @@ returning j.id
 -- name: due
 select tenant_id, batch_id from private.due_lanes(%(limit)s)
 
+-- name: recall
+select private.recall_from_lanes(make_interval(secs => %(late)s), %(limit)s) as recalled
+
 -- name: purge
 select private.purge_lanes(make_interval(days => %(days)s), %(limit)s) as purged
 

@@ -26,6 +26,7 @@ SILENT_SECONDS = 60.0  # and this old, even if it is not
 MAX_LOSSES = 5  # workers that may die over a job before it is given up
 BATCH = 500
 HOUSEKEEPING_TICKS = 60
+LANE_LATE_SECONDS = 60.0  # of the time that a direct call has, at least 120
 EPOCH_KEY = "aico:epoch"  # gone when Redis lost its data, and every bell with it
 
 
@@ -55,18 +56,20 @@ class Sweeper:
         self._book_late()
         self._ring_for_deliveries()
         self._ring_for_lanes()
+        self._recall_from_lanes()
 
     def _keep_house(self) -> None:
-        self._runtime.database.run(Scope.system(), ledger.ensure_partitions())
-        while self._runtime.database.run(Scope.system(), cache.purge_expired(BATCH)) == [BATCH]:
-            log.info("expired_answers_purged", count=BATCH)
-        kept = self._runtime.settings.job_retention_days
-        while self._runtime.database.run(Scope.system(), backlog.purge(kept_days=kept, limit=BATCH)) == [BATCH]:
-            log.info("old_jobs_purged", count=BATCH)
-        while self._runtime.database.run(Scope.system(), webhooks.purge(older_than_days=kept, limit=BATCH)) == [BATCH]:
-            log.info("old_deliveries_purged", count=BATCH)
-        while self._runtime.database.run(Scope.system(), lanes.purge(kept_days=kept, limit=BATCH)) == [BATCH]:
-            log.info("old_lane_batches_purged", count=BATCH)
+        """Make room for what comes, and delete what is kept no longer."""
+        database, kept = self._runtime.database, self._runtime.settings.job_retention_days
+        database.run(Scope.system(), ledger.ensure_partitions())
+        for what, statement in (
+            ("answers", cache.purge_expired(BATCH)),
+            ("jobs", backlog.purge(kept_days=kept, limit=BATCH)),
+            ("deliveries", webhooks.purge(older_than_days=kept, limit=BATCH)),
+            ("lane_batches", lanes.purge(kept_days=kept, limit=BATCH)),
+        ):
+            while database.run(Scope.system(), statement) == [BATCH]:
+                log.info("old_rows_purged", what=what, count=BATCH)
 
     def _end_overdue(self) -> None:
         ended = self._runtime.database.run(Scope.system(), backlog.end_overdue(max_losses=MAX_LOSSES, limit=BATCH))
@@ -116,6 +119,12 @@ class Sweeper:
             return  # what waits there is due anyway
         due = self._runtime.database.run(Scope.system(), lanes.due(limit=BATCH))
         self._runtime.tell(bells=[to_lane(one.tenant, one.batch) for one in due])
+
+    def _recall_from_lanes(self) -> None:
+        recall = lanes.recall(late_seconds=LANE_LATE_SECONDS, limit=BATCH)
+        (recalled,) = self._runtime.database.run(Scope.system(), recall)
+        if recalled:
+            log.warning("jobs_recalled_from_lanes", count=recalled)
 
 
 def main(stop: threading.Event) -> None:

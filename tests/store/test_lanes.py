@@ -175,3 +175,20 @@ def test_ended_batches_are_deleted_when_they_are_old(
     sql("update provider_batches set ended_at = now() - interval '2 days' where tenant_id = %(t)s")
     assert database.run(Scope.system(), lanes.purge(kept_days=1, limit=10)) == [1]
     assert database.run(Scope.tenant(tenant.id), lanes.renew(held, 60)) == []
+
+
+def test_what_no_lane_worker_takes_back_is_called_all_the_same(
+    database: Database, tenant: Tenant, sql: Callable[[str], None]
+) -> None:
+    unformed, formed = park(database, tenant, linger=HOUR), park(database, tenant, "formed")
+    waits = park(database, tenant, "waits", model="another")
+    form(database, tenant)
+    late = f"('{unformed.id}', '{formed.id}')"
+    sql(f"update jobs set hedge_at = now() - interval '61 s' where tenant_id = %(t)s and id in {late}")  # noqa: S608 - own ids
+    assert database.run(Scope.system(), lanes.recall(late_seconds=60, limit=100))[0] >= 2
+    for job in (unformed, formed):
+        back = read(database, tenant, job.id)
+        assert (back.status, back.stage.value, back.admitted) == (JobStatus.QUEUED, "route", False)
+        assert back.history[-1].reason == "hedged"
+        assert database.run(Scope.tenant(tenant.id), claims.finish(tenant.id, [ending_of(job)], 60)) == []
+    assert read(database, tenant, waits.id).stage.value == "lane"

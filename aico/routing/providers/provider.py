@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -15,10 +14,11 @@ from aico.core.settings import Settings
 from aico.core.usage import Usage
 from aico.routing.models import Model
 from aico.routing.providers.anthropic_messages import AnthropicMessages
-from aico.routing.providers.failures import OVERSIZED, FailureKind, ProviderError, failure_kind, retry_after_seconds
+from aico.routing.providers.failures import OVERSIZED, FailureKind, ProviderError, failure_kind
 from aico.routing.providers.gemini_generate import GeminiGenerate
 from aico.routing.providers.openai_chat import OpenAIChat
 from aico.routing.providers.profiles import PROFILES, Profile, WireName
+from aico.routing.providers.refusal import refusal
 from aico.routing.providers.sse import EventDecoder
 from aico.routing.providers.transport import CallStopped, DeadlinePassed, limited_call, make_interruptible
 from aico.routing.providers.wire import HttpRequest, StreamPart, Wire, WireError
@@ -33,7 +33,6 @@ _WIRES: Mapping[WireName, Wire] = MappingProxyType(
     }
 )
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
-_READ_ERROR_BYTES = 64 * 1024
 _KEEP_ALIVE_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 
@@ -98,7 +97,8 @@ class Provider:
                 call.method, call.url, headers=dict(call.headers), content=call.body, timeout=limits
             ) as response:
                 status = response.status_code
-                self._refuse_errors(response)
+                if status >= HTTPStatus.MULTIPLE_CHOICES:
+                    raise refusal(response, _chunks(response), self._wire.parse_error, self._redacted)
                 if on_delta is None:
                     return self._wire.parse_response(b"".join(_chunks(response)))
                 return self._relay(_chunks(response), answer, on_delta)
@@ -114,22 +114,6 @@ class Provider:
         except httpx2.HTTPError as error:
             broken = WireError(f"the connection to {self.profile.name} failed: {type(error).__name__}")
             raise self._failure(broken, status, answer) from error
-
-    def _refuse_errors(self, response: httpx2.Response) -> None:
-        if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
-            return
-        body = bytearray()
-        for chunk in _chunks(response):
-            body += chunk
-            if len(body) >= _READ_ERROR_BYTES:
-                break  # enough to explain, and the status alone decides what follows
-        error = self._wire.parse_error(response.status_code, bytes(body))
-        raise ProviderError(
-            failure_kind(response.status_code, error.code),
-            self._redacted(error.message),
-            http_status=response.status_code,
-            retry_after=retry_after_seconds(response.headers, datetime.now(UTC)),
-        ) from error
 
     def _relay(self, chunks: Iterator[bytes], answer: "_StreamedAnswer", on_delta: OnDelta) -> Completion:
         decoder = EventDecoder()

@@ -3,16 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from http import HTTPStatus
 
 import httpx2
 from pydantic import SecretStr
 
-from aico.routing.providers.failures import OVERSIZED, FailureKind, ProviderError, failure_kind, retry_after_seconds
+from aico.routing.providers.failures import OVERSIZED, FailureKind, ProviderError, failure_kind
+from aico.routing.providers.refusal import refusal
 from aico.routing.providers.wire import HttpRequest, WireError
 
-_READ_ERROR_BYTES = 64 * 1024
 _CONNECT_SECONDS = 10.0
 
 
@@ -60,7 +59,7 @@ class Exchange:
                 status = response.status_code
                 chunks = self._chunks(response, seconds - (self._clock() - started), max_bytes)
                 if status >= HTTPStatus.MULTIPLE_CHOICES:
-                    raise self._refused(response, chunks)
+                    raise refusal(response, chunks, self._parse_error, self.redacted)
                 yield chunks
         except WireError as error:
             raise self.failure(error, status) from error
@@ -81,20 +80,6 @@ class Exchange:
 
     def redacted(self, message: str) -> str:
         return message.replace(self._api_key.get_secret_value(), "[redacted]") if self._api_key else message
-
-    def _refused(self, response: httpx2.Response, chunks: Iterator[bytes]) -> ProviderError:
-        body = bytearray()
-        for chunk in chunks:
-            body += chunk
-            if len(body) >= _READ_ERROR_BYTES:
-                break  # enough to explain, and the status alone decides what follows
-        error = self._parse_error(response.status_code, bytes(body))
-        return ProviderError(
-            failure_kind(response.status_code, error.code),
-            self.redacted(error.message),
-            http_status=response.status_code,
-            retry_after=retry_after_seconds(response.headers, datetime.now(UTC)),
-        )
 
     def _chunks(self, response: httpx2.Response, seconds: float, max_bytes: int) -> Iterator[bytes]:
         left, size = seconds, 0
