@@ -76,7 +76,7 @@ class Admission:
         return due
 
     def _answerable(self, chat: ChatRequest) -> None:
-        characters = sum(len(message.content) for message in chat.messages)
+        characters = sum(len(message.text) for message in chat.messages)
         if characters > self._settings.max_prompt_chars:
             raise PayloadTooLarge(
                 f"the prompt has {characters} characters; at most {self._settings.max_prompt_chars} are accepted",
@@ -91,5 +91,5 @@ class Admission:
 
     def _surely_fits(self, chat: ChatRequest) -> bool:
         """Cheaper than counting tokens: no text has more tokens than bytes."""
-        size = sum(len(message.content.encode()) for message in chat.messages) + (chat.max_tokens or 0)
+        size = sum(len(message.text.encode()) for message in chat.messages) + (chat.max_tokens or 0)
         return size + _OVERHEAD_TOKENS <= self._smallest_window and chat.response_format == "text"

@@ -1,6 +1,7 @@
 """Canonical JSON, and the two hashes that decide whether two requests are the same.
 
-The *namespace* covers everything but the last user turn: messages before it, model, parameters and response format.
+The *namespace* covers everything but the text of the last turn: messages before it, pictures, tools, model, parameters
+and response format; not the hints, which do not change what is asked.
 Only inside one namespace are last turns compared by meaning. The *fingerprint* covers the namespace and the last turn.
 Text is compared after Unicode NFC, with line ends as `\n` and outer white space removed; case and inner white space
 count, because they carry meaning in code.
@@ -9,9 +10,11 @@ count, because they carry meaning in code.
 import hashlib
 import json
 import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from aico.core.chat import ChatRequest
+from aico.core.chat import ChatRequest, Message, TextPart
 
 
 class CacheKey(NamedTuple):
@@ -28,18 +31,24 @@ def canonical_text(text: str) -> str:
     return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def cache_key(request: ChatRequest) -> CacheKey:
+def cache_key(request: ChatRequest, scope: Mapping[str, Any] = MappingProxyType({})) -> CacheKey:
+    """`scope` is what else must be equal for an answer to be served again, such as the least quality asked for."""
     *earlier, last = request.messages
     context = {
-        "earlier": [[message.role, canonical_text(message.content)] for message in earlier],
-        "model": request.model,
-        "max_tokens": request.max_tokens,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "stop": list(request.stop),
-        "seed": request.seed,
-        "response_format": request.response_format,
+        **request.model_dump(mode="json", exclude_defaults=True, exclude={"messages", "hints"}),
+        "earlier": [_canonical_message(message) for message in earlier],
+        "last": _canonical_message(last.model_copy(update={"content": last.images})),
+        "scope": dict(scope),
     }
     namespace = hashlib.sha256(canonical_json(context)).digest()
-    turn = canonical_text(last.content).encode()
+    turn = canonical_text(last.text).encode()
     return CacheKey(namespace, hashlib.sha256(namespace + turn).digest())
+
+
+def _canonical_message(message: Message) -> dict[str, Any]:
+    parts = [
+        canonical_text(part.text) if isinstance(part, TextPart) else [part.url, part.detail]
+        for part in ([TextPart(text=message.content)] if isinstance(message.content, str) else message.content)
+    ]
+    rest = message.model_dump(mode="json", exclude_defaults=True, exclude={"content"})
+    return {**rest, "parts": parts}

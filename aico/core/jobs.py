@@ -1,11 +1,12 @@
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aico.core.chat import ChatRequest, FinishReason
+from aico.core.chat import ChatRequest, Choice
 
 
 class JobStatus(StrEnum):
@@ -64,13 +65,34 @@ class RoutingReport(BaseModel):
     lane: Literal["batch"] | None = None  # the provider's batch lane answered, at its discount
 
 
-class Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class Answer(Choice):
+    """A job's answer, with the tokens that it took when it was made: a hit shows those of the call that it repeats."""
 
-    text: str
-    finish_reason: FinishReason
     input_tokens: Annotated[int, Field(ge=0)]
     output_tokens: Annotated[int, Field(ge=0)]
+    cached_tokens: Annotated[int, Field(ge=0)] = 0  # of the input, read from the provider's cache
+    reasoning_tokens: Annotated[int, Field(ge=0)] = 0  # of the output, not shown
+    more: tuple[Choice, ...] = ()  # choices after the first, where several were asked for
+
+
+class Controls(BaseModel):
+    """What a caller says about one job beside the question itself. What is left out follows the tenant's policy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    baseline_model: str | None = None  # what the saving is measured against
+    quality_floor: Annotated[float, Field(ge=0, le=1)] | None = None  # no model of a lower rank answers
+    max_cost_cents: Annotated[Decimal, Field(gt=0)] | None = None  # of all attempts together
+    max_staleness_seconds: Annotated[float, Field(ge=0)] | None = None  # the oldest answer that may be served again
+    fallback: bool | None = None  # whether another model may answer where the one that was asked for fails
+
+
+class Surface(StrEnum):
+    """Through which door a job came, which decides how its answer is shown there."""
+
+    JOB = "job"
+    CHAT = "chat"
+    RESPONSE = "response"
 
 
 class JobError(BaseModel):
@@ -119,6 +141,15 @@ class Job(BaseModel):
     replayed_as: UUID | None = None
     request: ChatRequest
     metadata: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    controls: Controls = Controls()
+    surface: Surface = Surface.JOB
+    echo: dict[str, Any] = {}  # what that door shows again and no other part reads
+    streams: bool = False  # pieces of its answer are published as they come
+    fence: int = 0  # how often it was taken on
+    batch_id: UUID | None = None
+    batch_line: int | None = None  # from 1
+    custom_id: str | None = None  # the caller's name of that line
     answer: Answer | None = None
     routing: RoutingReport | None = None
     error: JobError | None = None

@@ -41,5 +41,5 @@ def count_text(text: str) -> int:
 
 def estimate_input_tokens(messages: tuple[Message, ...]) -> int:
     """Billed input tokens of a conversation, estimated from its text."""
-    counted = sum(count_text(message.content) for message in messages)
+    counted = sum(count_text(message.text) for message in messages)
     return math.ceil(_SLOPE * counted + _OVERHEAD)

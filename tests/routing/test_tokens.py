@@ -19,8 +19,8 @@ def test_long_text_is_counted_by_its_characters() -> None:
 
 def test_overhead_is_once_a_conversation() -> None:
     one = Message(role=Role.USER, content="word " * 100)
-    assert estimate_input_tokens((one,)) == math.ceil(1.077 * count_text(one.content) + 12.9)
-    assert estimate_input_tokens((one, one)) == math.ceil(1.077 * 2 * count_text(one.content) + 12.9)
+    assert estimate_input_tokens((one,)) == math.ceil(1.077 * count_text(one.text) + 12.9)
+    assert estimate_input_tokens((one, one)) == math.ceil(1.077 * 2 * count_text(one.text) + 12.9)
     assert estimate_input_tokens((Message(role=Role.USER, content=""),)) == 13
 
 

@@ -20,7 +20,7 @@ class SimulatedEngine:
     owned_by = "simulated"
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Piece | Finished, None]:
-        prompt_tokens = sum(len(_TOKEN.findall(message.content)) for message in prompt.messages)
+        prompt_tokens = sum(len(_TOKEN.findall(message.text)) for message in prompt.messages)
         tokens = _TOKEN.findall(_answer_text(prompt, prompt_tokens))
         shown = StopFilter(prompt.stop)
         made = 0
@@ -41,7 +41,7 @@ class SimulatedEngine:
 
 
 def _answer_text(prompt: Prompt, prompt_tokens: int) -> str:
-    asked = [[message.role, message.content] for message in prompt.messages]
+    asked = [[message.role, message.text] for message in prompt.messages]
     digest = hashlib.sha256(canonical_json(asked)).hexdigest()[:8]
     return (
         "This is a simulated answer: no language model was run. "

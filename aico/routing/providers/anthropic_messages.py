@@ -84,12 +84,12 @@ class AnthropicMessages:
     def build_request(
         self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
     ) -> HttpRequest:
-        system = [message.content for message in request.messages if message.role is Role.SYSTEM]
+        system = [message.text for message in request.messages if message.role is Role.SYSTEM]
         body = {
             "model": model.provider_model,
             "system": "\n\n".join(system) or None,
             "messages": [
-                {"role": message.role.value, "content": message.content}
+                {"role": message.role.value, "content": message.text}
                 for message in request.messages
                 if message.role is not Role.SYSTEM
             ],

@@ -92,7 +92,7 @@ class GeminiGenerate:
     def build_request(
         self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
     ) -> HttpRequest:
-        system = [{"text": message.content} for message in request.messages if message.role is Role.SYSTEM]
+        system = [{"text": message.text} for message in request.messages if message.role is Role.SYSTEM]
         sampling = model.can(Capability.SAMPLING)
         config = {
             "maxOutputTokens": max_output_tokens(request, model),
@@ -106,7 +106,7 @@ class GeminiGenerate:
             "contents": [
                 {
                     "role": "model" if message.role is Role.ASSISTANT else "user",
-                    "parts": [{"text": message.content}],
+                    "parts": [{"text": message.text}],
                 }
                 for message in request.messages
                 if message.role is not Role.SYSTEM
