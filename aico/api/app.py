@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from aico import __version__
 from aico.api import problems
 from aico.api.body_limit import BodyLimit
+from aico.api.request_id import RequestId
 from aico.api.routers import costs, dead_letters, health, jobs, metrics, providers, quote, webhooks
 from aico.api.services import Services, running
 from aico.core.settings import Settings, get_settings
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(RequestId)
     if settings.cors_origins:  # the outermost, so that a browser may read every refusal
         app.add_middleware(
             CORSMiddleware,

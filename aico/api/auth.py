@@ -8,6 +8,7 @@ from uuid import UUID
 
 from aico.api.tokens import TokenVerifier
 from aico.core.errors import Forbidden, Unauthorized
+from aico.core.jobs import CacheMode
 from aico.core.keys import KEY_PREFIX, hash_key
 from aico.store import tenants
 from aico.store.aio import AsyncDatabase
@@ -22,6 +23,7 @@ class Principal:
     api_key: UUID | None = None
     user: UUID | None = None
     may_write: bool = True
+    cache_mode: CacheMode | None = None  # of the tenant's policy; None: the service's
 
 
 class Authenticator:
@@ -59,13 +61,14 @@ class Authenticator:
             raise Forbidden("you are not a member of this tenant")
         if len(memberships) > 1:
             raise Forbidden("you belong to several tenants: name one in the X-Tenant-Id header", param="X-Tenant-Id")
-        return Principal(memberships[0].tenant, user=user, may_write=memberships[0].role != "viewer")
+        member = memberships[0]
+        return Principal(member.tenant, user=user, may_write=member.role != "viewer", cache_mode=member.cache_mode)
 
     async def _key_holder(self, key: str) -> Principal:
         holders = await self._database.run(Scope.system(), tenants.authenticate(hash_key(key)))
         if not holders:
             raise Unauthorized("the API key is not valid")
-        return Principal(holders[0].tenant, api_key=holders[0].key)
+        return Principal(holders[0].tenant, api_key=holders[0].key, cache_mode=holders[0].cache_mode)
 
 
 def _bearer(authorization: str | None) -> str:

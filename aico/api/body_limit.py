@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aico.api.problems import problem
+from aico.api.problems import refused
 from aico.api.schemas import Problem
 
 
@@ -52,7 +52,8 @@ class BodyLimit:
                 await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = problem(
+        response = refused(
+            scope["path"],
             Problem(
                 title="Request too large",
                 status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -1,24 +1,36 @@
-"""Errors as RFC 9457 problem details, the same for our own, the framework's and those nobody expected."""
+"""Errors, the same for our own, the framework's and those nobody expected.
+
+They are RFC 9457 problem details on this service's own routes, and have OpenAI's shape on those that speak its formats.
+"""
 
 import json
+import re
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from aico.api.schemas import Problem
 from aico.core.errors import AicoError, Unavailable
+from aico.wire.errors import Failure, failure_of
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 _SHOWN_ERRORS = 10
+# OpenAI's routes, also those that do not exist here: their clients can read what they are told.
+_OPENAI = re.compile(
+    r"/v1/(?:chat/completions|responses|files|batches|embeddings|models|completions|moderations|images|audio|uploads"
+    r"|fine_tuning|vector_stores|conversations|videos|evals)(?:/|$)"
+)
 _DESCRIPTIONS = {
     400: "Malformed JSON, or a request that no model here can serve",
     401: "No valid API key or token",
+    402: "No model answers within the budget that the request sets",
     403: "Not allowed for this tenant or role",
     404: "No such model, job or endpoint",
     409: "What is there does not allow it",
@@ -37,12 +49,49 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+class ErrorDetail(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(BaseModel):
+    """An error as OpenAI's clients read it."""
+
+    error: ErrorDetail
+
+
+def documented_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Likewise, of a route that speaks OpenAI's formats."""
+    return {status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in statuses}
+
+
+def speaks_openai(path: str) -> bool:
+    """Whether whoever asks there expects OpenAI's formats, of errors too."""
+    return _OPENAI.match(path) is not None
+
+
+def refused(path: str, body: Problem, headers: dict[str, str] | None = None) -> Response:
+    """The error in the shape that whoever asks at this path expects."""
+    if not speaks_openai(path):
+        return problem(body, headers)
+    return failed(Failure(body.status, body.detail, body.code, body.param, headers or {}))
+
+
+def failed(failure: Failure) -> Response:
+    content = json.dumps(failure.body, ensure_ascii=True)
+    return Response(content, failure.status, failure.headers, "application/json")
+
+
 def problem(body: Problem, headers: dict[str, str] | None = None) -> Response:
     content = json.dumps(body.model_dump(exclude_none=True), ensure_ascii=True)
     return Response(content, body.status, headers, MEDIA_TYPE)
 
 
-def from_error(error: AicoError) -> Response:
+def from_error(path: str, error: AicoError) -> Response:
+    if speaks_openai(path):
+        return failed(failure_of(error))
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -56,24 +105,27 @@ def from_error(error: AicoError) -> Response:
     )
 
 
-def from_validation(error: RequestValidationError) -> Response:
-    """Malformed JSON is a 400; well-formed JSON that does not fit is a 422 that names each fault."""
+def from_validation(path: str, error: RequestValidationError) -> Response:
+    """Malformed JSON is a 400. Well-formed JSON that does not fit names each fault: 422, or 400 as OpenAI has it."""
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         where = next(fault for fault in faults if fault["type"] == "json_invalid")
         detail = f"the body is not JSON: {where.get('ctx', {}).get('error', 'it cannot be parsed')}"
-        return problem(Problem(title="Malformed JSON", status=HTTPStatus.BAD_REQUEST, detail=detail, code="bad_json"))
+        body = Problem(title="Malformed JSON", status=HTTPStatus.BAD_REQUEST, detail=detail, code="bad_json")
+        return refused(path, body)
     shown = [{"param": _path(fault["loc"]), "message": _message(fault)} for fault in faults[:_SHOWN_ERRORS]]
     first = shown[0]
-    return problem(
+    status = HTTPStatus.BAD_REQUEST if speaks_openai(path) else HTTPStatus.UNPROCESSABLE_ENTITY
+    return refused(
+        path,
         Problem(
             title="Invalid input",
-            status=HTTPStatus.UNPROCESSABLE_ENTITY,
+            status=status,
             detail=f"{first['param']}: {first['message']}" if first["param"] else first["message"],
             code="invalid_input",
             param=first["param"] or None,
             errors=shown,
-        )
+        ),
     )
 
 
@@ -87,22 +139,23 @@ def _message(fault: dict[str, Any]) -> str:
 
 def install(app: FastAPI) -> None:
     @app.exception_handler(AicoError)
-    async def on_error(_: Request, error: AicoError) -> Response:
-        return from_error(error)
+    async def on_error(request: Request, error: AicoError) -> Response:
+        return from_error(request.url.path, error)
 
     @app.exception_handler(RequestValidationError)
-    async def on_validation(_: Request, error: RequestValidationError) -> Response:
-        return from_validation(error)
+    async def on_validation(request: Request, error: RequestValidationError) -> Response:
+        return from_validation(request.url.path, error)
 
     @app.exception_handler(HTTPException)
-    async def on_http(_: Request, error: HTTPException) -> Response:
+    async def on_http(request: Request, error: HTTPException) -> Response:
         title = HTTPStatus(error.status_code).phrase
         code = title.lower().replace(" ", "_")
         body = Problem(title=title, status=error.status_code, detail=str(error.detail), code=code)
-        return problem(body, dict(error.headers or {}))
+        return refused(request.url.path, body, dict(error.headers or {}))
 
     @app.exception_handler(Exception)
     async def on_surprise(request: Request, error: Exception) -> Response:
         log.error("unexpected_error", path=request.url.path, exc_info=error)
         detail = "an unexpected error; it has been logged"
-        return problem(Problem(title="Internal error", status=500, detail=detail, code="internal_error"))
+        body = Problem(title="Internal error", status=500, detail=detail, code="internal_error")
+        return refused(request.url.path, body)

@@ -1,48 +1,27 @@
 """What goes over the wire on the native routes."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aico.core.chat import AUTO_MODEL, ChatRequest, Message, Role
-from aico.core.jobs import Answer, CacheMode, Job, JobClass, JobError, JobStatus, PutBackEntry, RoutingReport, Stage
-
-
-def _storable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("must not contain NUL characters")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("must not contain half of a surrogate pair") from error
-    return text
-
-
-def _said(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty")
-    return text
-
-
-def _written_out(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("must be a date and time with a time zone, such as 2026-11-01T09:00:00Z")  # noqa: TRY004 - pydantic's
-    return value
-
-
-Text = Annotated[str, AfterValidator(_storable)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
-Turn = Annotated[Text, AfterValidator(_said)]
-MetadataKey = Annotated[Text, Field(min_length=1, max_length=64)]
-MetadataValue = Annotated[Text, Field(max_length=512)]
-
-
-Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)]
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+from aico.core.inputs import ControlFields, Metadata, ModelName, Text, Turn
+from aico.core.jobs import (
+    NO_CONTROLS,
+    Answer,
+    Controls,
+    Job,
+    JobClass,
+    JobError,
+    JobStatus,
+    PutBackEntry,
+    RoutingReport,
+    Stage,
+)
+from aico.core.submission import Submission
 
 
 class ChatMessage(BaseModel):
@@ -52,7 +31,7 @@ class ChatMessage(BaseModel):
     content: Turn
 
 
-class JobRequest(BaseModel):
+class JobRequest(ControlFields):
     """Either `prompt` (with an optional `system`) or `messages` that end with a user turn."""
 
     model_config = ConfigDict(
@@ -77,41 +56,17 @@ class JobRequest(BaseModel):
     prompt: Turn | None = None
     system: Turn | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=1000)] | None = None
-    model: Annotated[Text, Field(min_length=1, max_length=200)] = AUTO_MODEL
+    model: ModelName = AUTO_MODEL
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    stop: Annotated[list[Text], Field(max_length=4)] = []
+    stop: Annotated[list[Text], Field(max_length=4)] = Field(default_factory=list)
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     response_format: Literal["text", "json_object"] = "text"
-    job_class: Annotated[JobClass, Field(alias="class")] = JobClass.INTERACTIVE
-    cache: Annotated[
-        CacheMode | None,
-        Field(description="Default: `semantic`, or `off` when a temperature above 0 asks for variety."),
-    ] = None
-    metadata: Metadata = {}
-    deadline: Annotated[
-        Moment | None, Field(description="When the answer is of no more use. Work that can wait may cost half.")
-    ] = None
-    completion_window: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[1-9][0-9]{0,5}[smhd]$",
-            description="The deadline as a time from now: `90s`, `30m`, `24h`, `7d`.",
-        ),
-    ] = None
-    priority: Annotated[
-        int, Field(ge=-86_400, le=86_400, description="Head start in seconds over the tenant's other waiting jobs.")
-    ] = 0
-    max_retries: Annotated[
-        int | None, Field(ge=0, le=20, description="How often it is put back when no model answers.")
-    ] = None
-
-    @model_validator(mode="after")
-    def _one_deadline(self) -> Self:
-        if self.deadline is not None and self.completion_window is not None:
-            raise ValueError("give either `deadline` or `completion_window`")
-        return self
+    metadata: Metadata = Field(default_factory=dict)
+    stream: Annotated[
+        bool, Field(description="Publish the answer piece by piece: `GET /v1/jobs/{job_id}/events` relays it.")
+    ] = False
 
     @model_validator(mode="after")
     def _one_conversation(self) -> Self:
@@ -124,17 +79,20 @@ class JobRequest(BaseModel):
                 raise ValueError("the last of `messages` must be the user's")
         return self
 
-    def due(self, now: datetime) -> datetime | None:
-        """The deadline that the caller asks for, if any."""
-        if self.completion_window is None:
-            return self.deadline
-        return now + timedelta(seconds=int(self.completion_window[:-1]) * _UNITS[self.completion_window[-1]])
-
-    @property
-    def cache_mode(self) -> CacheMode:
-        if self.cache is not None:
-            return self.cache
-        return CacheMode.OFF if self.temperature else CacheMode.SEMANTIC
+    def submission(self) -> Submission:
+        return Submission(
+            chat=self.chat(),
+            job_class=self.job_class,
+            cache=self.cache,
+            controls=self.controls(),
+            metadata=self.metadata,
+            tags=tuple(self.tags),
+            deadline=self.deadline,
+            completion_window=self.completion_window,
+            priority=self.priority,
+            max_retries=self.max_retries,
+            streams=self.stream,
+        )
 
     def chat(self) -> ChatRequest:
         return ChatRequest(
@@ -218,6 +176,10 @@ class JobView(BaseModel):
     replayed_as: UUID | None = None
     model: str
     metadata: dict[str, str] = {}
+    tags: tuple[str, ...] | None = None
+    controls: Controls | None = None
+    batch_id: UUID | None = None
+    custom_id: Annotated[str | None, Field(description="The name of its line in that batch.")] = None
     answer: Answer | None = None
     routing: RoutingReport | None = None
     error: JobError | None = None
@@ -238,8 +200,12 @@ class JobView(BaseModel):
             history=job.history,
             replay_of=job.replay_of,
             replayed_as=job.replayed_as,
-            model=job.request.model,
+            model=job.model,
             metadata=job.metadata,
+            tags=job.tags or None,
+            controls=job.controls if job.controls != NO_CONTROLS else None,
+            batch_id=job.batch_id,
+            custom_id=job.custom_id,
             answer=job.answer,
             routing=job.routing,
             error=job.error,

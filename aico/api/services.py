@@ -11,7 +11,6 @@ from fastapi.security import HTTPBearer
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from aico.api.admission import Admission
 from aico.api.auth import Authenticator, Principal
 from aico.api.submitter import Submitter
 from aico.api.tokens import TokenVerifier
@@ -21,6 +20,7 @@ from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
 from aico.routing.prices import PriceBook
 from aico.store.aio import AsyncDatabase
+from aico.workers.admission import Admission
 
 POOL_SIZE = 8
 

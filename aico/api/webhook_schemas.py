@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr
 
-from aico.api.schemas import Text
+from aico.core.inputs import Text
 from aico.store.webhooks import EVENTS, DeliveryStatus, Endpoint, LoggedDelivery
 
 DAY_SECONDS = 24 * 3600

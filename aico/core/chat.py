@@ -1,5 +1,6 @@
 """What a caller asks and what comes back, independent of any wire format."""
 
+import operator
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -8,7 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aico.core.usage import Usage
 
-AUTO_MODEL = "auto"
+AUTO_MODEL = "auto"  # the cheapest model that is good enough for the prompt
+AUTO_CHEAP = "auto:cheap"  # the cheapest that can serve the request at all
+AUTO_QUALITY = "auto:quality"  # the best
+AUTO_MODELS = frozenset({AUTO_MODEL, AUTO_CHEAP, AUTO_QUALITY})
 
 
 class Role(StrEnum):
@@ -150,8 +154,8 @@ class Choice(BaseModel):
 
     text: str
     finish_reason: FinishReason
-    tool_calls: tuple[ToolCall, ...] = ()
-    refused: bool = False
+    tool_calls: Annotated[tuple[ToolCall, ...], Field(exclude_if=operator.not_)] = ()
+    refused: Annotated[bool, Field(exclude_if=operator.not_)] = False
     logprobs: Mapping[str, Any] | None = None  # in OpenAI's form: `content` and `refusal`, each a list of tokens
 
 

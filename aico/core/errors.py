@@ -5,6 +5,7 @@ AicoError
 │   ├── UnknownModel        404
 │   └── PayloadTooLarge     413
 ├── Unauthorized            401
+├── BudgetExceeded          402  no model answers within what the caller wants to spend
 ├── Forbidden               403
 ├── NotFound                404
 ├── Conflict                409  what is there does not allow it
@@ -51,6 +52,12 @@ class Unauthorized(AicoError):
     status = HTTPStatus.UNAUTHORIZED
     code = "unauthorized"
     title = "Authentication required"
+
+
+class BudgetExceeded(AicoError):
+    status = HTTPStatus.PAYMENT_REQUIRED
+    code = "budget_exceeded"
+    title = "Budget exceeded"
 
 
 class Forbidden(AicoError):

@@ -1,3 +1,4 @@
+import operator
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -6,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aico.core.chat import ChatRequest, Choice
+from aico.core.chat import Choice
 
 
 class JobStatus(StrEnum):
@@ -70,9 +71,9 @@ class Answer(Choice):
 
     input_tokens: Annotated[int, Field(ge=0)]
     output_tokens: Annotated[int, Field(ge=0)]
-    cached_tokens: Annotated[int, Field(ge=0)] = 0  # of the input, read from the provider's cache
-    reasoning_tokens: Annotated[int, Field(ge=0)] = 0  # of the output, not shown
-    more: tuple[Choice, ...] = ()  # choices after the first, where several were asked for
+    cached_tokens: Annotated[int, Field(ge=0, exclude_if=operator.not_)] = 0  # of the input: of a provider's cache
+    reasoning_tokens: Annotated[int, Field(ge=0, exclude_if=operator.not_)] = 0  # of the output, not shown
+    more: Annotated[tuple[Choice, ...], Field(exclude_if=operator.not_)] = ()  # where several choices were asked for
 
 
 class Controls(BaseModel):
@@ -85,6 +86,9 @@ class Controls(BaseModel):
     max_cost_cents: Annotated[Decimal, Field(gt=0)] | None = None  # of all attempts together
     max_staleness_seconds: Annotated[float, Field(ge=0)] | None = None  # the oldest answer that may be served again
     fallback: bool | None = None  # whether another model may answer where the one that was asked for fails
+
+
+NO_CONTROLS = Controls()
 
 
 class Surface(StrEnum):
@@ -139,10 +143,10 @@ class Job(BaseModel):
     history: tuple[PutBackEntry, ...] = ()
     replay_of: UUID | None = None
     replayed_as: UUID | None = None
-    request: ChatRequest
+    model: str  # as it was asked for
     metadata: dict[str, str] = {}
     tags: tuple[str, ...] = ()
-    controls: Controls = Controls()
+    controls: Controls = NO_CONTROLS
     surface: Surface = Surface.JOB
     echo: dict[str, Any] = {}  # what that door shows again and no other part reads
     streams: bool = False  # pieces of its answer are published as they come

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from aico.core.chat import AUTO_MODEL
+from aico.core.chat import AUTO_MODELS
 from aico.core.jobs import JobClass
 from aico.core.settings import Settings
 from aico.core.usage import Usage
@@ -178,6 +178,6 @@ def _preferable(candidates: Sequence[Model], asked: RoutingPolicy) -> Sequence[M
     The others are there for its failure: another model than the one that was named, and those ranked below it.
     """
     first = candidates[0]
-    if asked.model != AUTO_MODEL:
+    if asked.model not in AUTO_MODELS:
         return candidates[:1]
     return [model for model in candidates if model.quality >= first.quality]

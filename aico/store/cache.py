@@ -39,6 +39,7 @@ def probe(
         "namespaces": [job.namespace for job in jobs],
         "embeddings": [HalfVector(vector) for vector in vectors],
         "thresholds": [job.threshold for job in jobs],
+        "max_ages": [job.max_age_seconds for job in jobs],
         "model": model,
     }
     return Statement(_SQL["probe"], params, _match)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from aico.core.attempts import Attempt, Baseline, Policy, known_cost
 from aico.core.chat import ChatRequest
-from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
+from aico.core.jobs import Answer, CacheMode, Controls, JobClass, JobError, JobStatus, RoutingReport
 from aico.store.ledger import event_row
 from aico.store.statement import Row, Statement, named_sql, no_row
 
@@ -32,6 +32,7 @@ class ToEmbed:
     text: str
     api_key_id: UUID | None
     threshold: float
+    max_age_seconds: float | None = None  # of an answer that may be served again
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_threshold: float) -> Statement[ToEmbed]:
@@ -49,6 +50,7 @@ def _to_embed(row: Row) -> ToEmbed:
         text=row["text"],
         api_key_id=row["api_key_id"],
         threshold=row["threshold"],
+        max_age_seconds=row["max_age"],
     )
 
 
@@ -85,6 +87,27 @@ class Call(BaseModel):
     cents: Decimal | None
 
 
+@dataclass(frozen=True, slots=True)
+class JobPolicy:
+    """What the caller allows, and the tenant where the caller did not say."""
+
+    baseline_model: str | None  # None: the service's
+    fallback: bool  # another model may answer where the one that was named fails
+    quality_floor: float | None
+    max_cost_cents: Decimal | None  # of all attempts together
+
+    @classmethod
+    def of(cls, row: Row) -> "JobPolicy":
+        """Of a row with `controls`, and the tenant's `baseline_model` and `fallback`."""
+        controls = Controls.model_validate(row["controls"])
+        return cls(
+            baseline_model=controls.baseline_model or row["baseline_model"],
+            fallback=row["fallback"] if controls.fallback is None else controls.fallback,
+            quality_floor=controls.quality_floor,
+            max_cost_cents=controls.max_cost_cents,
+        )
+
+
 ClaimKey = tuple[UUID, int]  # a job may be claimed again by the same process; the fence tells the claims apart
 
 
@@ -99,7 +122,8 @@ class Claim:
     job_class: JobClass
     cache_mode: CacheMode
     api_key_id: UUID | None
-    baseline_model: str | None
+    policy: JobPolicy
+    streams: bool  # pieces of the answer are published as they come
     taken_over: bool  # another worker held it and stopped renewing its lease
     interrupted: Call | None  # the call that worker was making, if it could say so
     seconds_left: float
@@ -128,7 +152,8 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             job_class=JobClass(row["class"]),
             cache_mode=CacheMode(row["cache_mode"]),
             api_key_id=row["api_key_id"],
-            baseline_model=row["baseline_model"],
+            policy=JobPolicy.of(row),
+            streams=row["streams"],
             taken_over=row["taken_over"],
             interrupted=Call.model_validate(row["calling"]) if row["calling"] else None,
             seconds_left=row["seconds_left"],

@@ -1,6 +1,7 @@
 -- name: to_embed
 select j.id, j.fence, j.namespace, j.cache_mode, j.class, j.request #>> '{messages,-1,content}' as text, j.api_key_id,
-  coalesce(t.similarity_threshold, %(threshold)s)::real as threshold
+  coalesce(t.similarity_threshold, %(threshold)s)::real as threshold,
+  (j.controls ->> 'max_staleness_seconds')::real as max_age
 from public.jobs j
 join public.tenants t on t.id = j.tenant_id
 where j.tenant_id = %(tenant)s and j.id = any (%(ids)s::uuid[]) and j.status = 'queued' and j.stage = 'embed'
@@ -30,8 +31,9 @@ set status = 'in_progress', fence = j.fence + 1, run_after = null, reserved_mode
 from prior, public.tenants t
 where j.tenant_id = %(tenant)s and j.id = prior.id and t.id = j.tenant_id
 returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadline, j.deadline_given, j.retries,
-  j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling, t.baseline_model,
-  prior.status = 'in_progress' as taken_over, extract(epoch from j.deadline - now())::real as seconds_left
+  j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling,
+  t.baseline_model, t.fallback, j.controls, j.streams, prior.status = 'in_progress' as taken_over,
+  extract(epoch from j.deadline - now())::real as seconds_left
 
 -- name: renew
 update public.jobs j set lease_until = now() + make_interval(secs => %(lease)s)
@@ -118,7 +120,7 @@ vector as (
   from entry e join prior p on p.id = e.job_id
   where p.embedding is not null
   on conflict (tenant_id, entry_id) do update
-    set model = excluded.model, embedding = excluded.embedding, expires_at = excluded.expires_at
+    set model = excluded.model, embedding = excluded.embedding, expires_at = excluded.expires_at, created_at = now()
 ),
 event as (
   insert into public.ledger_outbox

@@ -1,6 +1,7 @@
 -- name: dead
 select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted, run_after, retries,
-  history, replay_of, replayed_as, request, metadata, answer, routing, error
+  history, replay_of, replayed_as, coalesce(request ->> 'model', 'auto') as model, metadata, tags, controls, surface,
+  echo, streams, fence, batch_id, batch_line, custom_id, answer, routing, error
 from public.jobs
 where tenant_id = %(tenant)s and (%(after)s::uuid is null or id < %(after)s)
   and status in ('failed', 'expired') and replayed_as is null
@@ -32,10 +33,11 @@ pair as (
 ),
 copy as (
   insert into public.jobs (id, tenant_id, api_key_id, replay_of, status, stage, class, cache_mode, request,
-    namespace, fingerprint, metadata, deadline, deadline_given, max_retries)
+    namespace, fingerprint, metadata, deadline, deadline_given, max_retries, surface, echo, controls, tags)
   select p.new_id, j.tenant_id, %(api_key_id)s, j.id, 'queued',
-    case when j.cache_mode in ('semantic', 'refresh') then 'embed' else 'route' end, j.class, j.cache_mode, j.request,
-    j.namespace, j.fingerprint, j.metadata, now() + (j.deadline - j.created_at), j.deadline_given, j.max_retries
+    case when j.cache_mode in ('semantic', 'refresh') and private.in_plain_words(j.request) then 'embed' else 'route' end,
+    j.class, j.cache_mode, j.request, j.namespace, j.fingerprint, j.metadata, now() + (j.deadline - j.created_at),
+    j.deadline_given, j.max_retries, j.surface, j.echo, j.controls, j.tags
   from public.jobs j join pair p on p.old_id = j.id
   where j.tenant_id = %(tenant)s
 ),

@@ -9,8 +9,19 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from aico.core.canonical import CacheKey
-from aico.core.chat import AUTO_MODEL
-from aico.core.jobs import Answer, CacheMode, Job, JobClass, JobStatus, RoutingReport, Stage
+from aico.core.chat import AUTO_MODEL, ChatRequest
+from aico.core.jobs import (
+    NO_CONTROLS,
+    Answer,
+    CacheMode,
+    Controls,
+    Job,
+    JobClass,
+    JobStatus,
+    RoutingReport,
+    Stage,
+    Surface,
+)
 from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("jobs")
@@ -23,6 +34,15 @@ class IdempotencyKey:
     key: str
     request_hash: bytes
     ttl_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """Which line of which batch a job answers. Lines are counted from 1."""
+
+    batch: UUID
+    number: int
+    custom_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +59,19 @@ class NewJob:
     priority_seconds: int = 0  # head start within the tenant's own queue
     max_retries: int = 8
     idempotency: IdempotencyKey | None = None
+    searchable: bool = True  # its last turn is plain words, which can be compared by meaning
+    controls: Controls = NO_CONTROLS
+    tags: tuple[str, ...] = ()
+    surface: Surface = Surface.JOB
+    echo: dict[str, Any] = field(default_factory=dict)
+    streams: bool = False
+    batch: BatchLine | None = None
 
     @property
     def stage(self) -> Stage:
         """Where it begins: only what is searched by meaning, or to be found that way later, needs a vector."""
-        return Stage.EMBED if self.cache_mode in {CacheMode.SEMANTIC, CacheMode.REFRESH} else Stage.ROUTE
+        meant = self.searchable and self.cache_mode in {CacheMode.SEMANTIC, CacheMode.REFRESH}
+        return Stage.EMBED if meant else Stage.ROUTE
 
     @property
     def model(self) -> str:
@@ -88,6 +116,15 @@ def submit(tenant: UUID, jobs: Sequence[NewJob]) -> Statement[Submitted]:
         "keys": [job.idempotency and job.idempotency.key for job in jobs],
         "hashes": [job.idempotency and job.idempotency.request_hash for job in jobs],
         "key_ttls": [job.idempotency and job.idempotency.ttl_seconds for job in jobs],
+        "surfaces": [job.surface.value for job in jobs],
+        "echoes": [Jsonb(job.echo) for job in jobs],
+        "streams": [job.streams for job in jobs],
+        "controls": [Jsonb(job.controls.model_dump(mode="json", exclude_none=True)) for job in jobs],
+        "tags": [Jsonb(job.tags) for job in jobs],
+        "max_ages": [job.controls.max_staleness_seconds for job in jobs],
+        "batches": [job.batch and job.batch.batch for job in jobs],
+        "batch_lines": [job.batch and job.batch.number for job in jobs],
+        "custom_ids": [job.batch and job.batch.custom_id for job in jobs],
     }
     return Statement(_SQL["submit"], params, _submitted)
 
@@ -136,8 +173,20 @@ def get(tenant: UUID, job: UUID) -> Statement[Job]:
     return Statement(_SQL["get"], {"tenant": tenant, "id": job}, job_of)
 
 
+def question(tenant: UUID, job: UUID) -> Statement[ChatRequest]:
+    """What was asked: apart from the job, because it may hold megabytes of pictures."""
+    params = {"tenant": tenant, "id": job}
+    return Statement(_SQL["question"], params, lambda row: ChatRequest.model_validate(row["request"]))
+
+
 def page(
-    tenant: UUID, *, after: UUID | None, status: JobStatus | None, limit: int, job_class: JobClass | None = None
+    tenant: UUID,
+    *,
+    after: UUID | None,
+    status: JobStatus | None,
+    limit: int,
+    job_class: JobClass | None = None,
+    tag: str | None = None,
 ) -> Statement[Job]:
     """Newest first, strictly older than `after`. O(limit) along the primary key, and the rows that a filter skips."""
     params = {
@@ -145,6 +194,7 @@ def page(
         "after": after,
         "status": status and status.value,
         "class": job_class and job_class.value,
+        "tag": tag,
         "limit": limit,
     }
     return Statement(_SQL["page"], params, job_of)
@@ -165,8 +215,17 @@ def job_of(row: Row) -> Job:
         history=row["history"],
         replay_of=row["replay_of"],
         replayed_as=row["replayed_as"],
-        request=row["request"],
+        model=row["model"],
         metadata=row["metadata"],
+        tags=row["tags"],
+        controls=row["controls"],
+        surface=row["surface"],
+        echo=row["echo"],
+        streams=row["streams"],
+        fence=row["fence"],
+        batch_id=row["batch_id"],
+        batch_line=row["batch_line"],
+        custom_id=row["custom_id"],
         answer=row["answer"],
         routing=row["routing"],
         error=row["error"],

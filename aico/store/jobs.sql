@@ -6,9 +6,12 @@ with incoming as (
     %(ids)s::uuid[], %(key_ids)s::uuid[], %(classes)s::text[], %(cache_modes)s::text[], %(requests)s::jsonb[],
     %(namespaces)s::bytea[], %(fingerprints)s::bytea[], %(metadata)s::jsonb[], %(timeouts)s::real[],
     %(deadlines)s::timestamptz[], %(priorities)s::integer[], %(max_retries)s::smallint[], %(stages)s::text[],
-    %(reads)s::boolean[], %(keys)s::text[], %(hashes)s::bytea[], %(key_ttls)s::real[]
+    %(reads)s::boolean[], %(keys)s::text[], %(hashes)s::bytea[], %(key_ttls)s::real[], %(surfaces)s::text[],
+    %(echoes)s::jsonb[], %(streams)s::boolean[], %(controls)s::jsonb[], %(tags)s::jsonb[], %(max_ages)s::real[],
+    %(batches)s::uuid[], %(batch_lines)s::integer[], %(custom_ids)s::text[]
   ) as i (id, api_key_id, class, cache_mode, request, namespace, fingerprint, metadata, timeout, deadline_given,
-    priority, max_retries, stage, reads, key, request_hash, key_ttl)
+    priority, max_retries, stage, reads, key, request_hash, key_ttl, surface, echo, streams, controls, tags, max_age,
+    batch_id, batch_line, custom_id)
 ),
 kept as (  -- a key that is taken, by another transaction too, keeps its job out
   insert into public.idempotency_keys as k (tenant_id, key, request_hash, job_id, expires_at)
@@ -26,6 +29,7 @@ found as (
   from incoming i
   left join public.cache_entries e
     on i.reads and e.tenant_id = %(tenant)s and e.fingerprint = i.fingerprint and e.expires_at > now()
+      and (i.max_age is null or e.created_at >= now() - make_interval(secs => i.max_age))
   where i.key is null or i.id in (select job_id from kept)
 ),
 room as (
@@ -39,10 +43,12 @@ turn as (
 ),
 job as (
   insert into public.jobs (id, tenant_id, api_key_id, status, stage, class, cache_mode, request, namespace, fingerprint,
-    metadata, deadline, deadline_given, place, bell_at, max_retries, answer, routing, finished_at)
+    metadata, deadline, deadline_given, place, bell_at, max_retries, answer, routing, finished_at, surface, echo,
+    streams, controls, tags, batch_id, batch_line, custom_id)
   select id, %(tenant)s, api_key_id, case when entry_id is null then 'queued' else 'completed' end, stage, class,
     cache_mode, request, namespace, fingerprint, metadata, deadline, deadline_given is not null, place,
-    case when admitted then now() end, max_retries, answer, routing, case when entry_id is not null then now() end
+    case when admitted then now() end, max_retries, answer, routing, case when entry_id is not null then now() end,
+    surface, echo, streams, controls, array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id
   from turn
 ),
 event as (
@@ -56,7 +62,7 @@ told as (
   select a.job_id, a.delivery_id
   from (
     select array_agg(%(tenant)s::uuid) as tenants, array_agg(id) as jobs, array_agg('completed'::text) as statuses
-    from found where entry_id is not null having count(*) > 0
+    from found where entry_id is not null and batch_id is null having count(*) > 0
   ) hit, lateral private.announce(hit.tenants, hit.jobs, hit.statuses) a
 )
 select t.id, now() as created_at, t.deadline, t.answer, t.routing, t.admitted,
@@ -91,16 +97,22 @@ from prior p
 
 -- name: get
 select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted, run_after, retries,
-  history, replay_of, replayed_as, request, metadata, answer, routing, error
+  history, replay_of, replayed_as, coalesce(request ->> 'model', 'auto') as model, metadata, tags, controls, surface,
+  echo, streams, fence, batch_id, batch_line, custom_id, answer, routing, error
 from public.jobs where tenant_id = %(tenant)s and id = %(id)s
+
+-- name: question
+select request from public.jobs where tenant_id = %(tenant)s and id = %(id)s
 
 -- name: page
 select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted, run_after, retries,
-  history, replay_of, replayed_as, request, metadata, answer, routing, error
+  history, replay_of, replayed_as, coalesce(request ->> 'model', 'auto') as model, metadata, tags, controls, surface,
+  echo, streams, fence, batch_id, batch_line, custom_id, answer, routing, error
 from public.jobs
 where tenant_id = %(tenant)s and (%(after)s::uuid is null or id < %(after)s)
   and (%(status)s::text is null or status = %(status)s)
   and (%(class)s::text is null or class = %(class)s)
+  and (%(tag)s::text is null or tags @> array[%(tag)s::text])
 order by id desc limit %(limit)s
 
 -- name: finished

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from aico.core.attempts import Attempt
 from aico.core.chat import ChatRequest
 from aico.core.jobs import CacheMode
-from aico.store.claims import Claim
+from aico.store.claims import Claim, JobPolicy
 from aico.store.ledger import event_row
 from aico.store.statement import Row, Statement, named_sql, no_row
 
@@ -177,7 +177,7 @@ class Asked:
     cache_mode: CacheMode
     fingerprint: bytes
     api_key_id: UUID | None
-    baseline_model: str | None
+    policy: JobPolicy
     attempts: int
     spent_cents: Decimal
     open: bool
@@ -203,7 +203,7 @@ def _asked(row: Row) -> Asked:
         cache_mode=CacheMode(row["cache_mode"]),
         fingerprint=bytes(row["fingerprint"]),
         api_key_id=row["api_key_id"],
-        baseline_model=row["baseline_model"],
+        policy=JobPolicy.of(row),
         attempts=row["attempts"],
         spent_cents=row["spent_cents"],
         open=row["open"],

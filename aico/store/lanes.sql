@@ -131,8 +131,8 @@ where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.e
 returning b.id
 
 -- name: asked
-select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, t.baseline_model,
-  j.status = 'in_progress' and j.stage = 'lane' and j.fence = i.fence as open
+select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,
+  t.baseline_model, t.fallback, j.status = 'in_progress' and j.stage = 'lane' and j.fence = i.fence as open
 from unnest(%(ids)s::uuid[], %(fences)s::bigint[]) as i (id, fence)
 join public.jobs j on j.tenant_id = %(tenant)s and j.id = i.id and j.lane_id = %(batch)s
 join public.tenants t on t.id = j.tenant_id

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from aico.core.jobs import JobClass
+from aico.core.jobs import CacheMode, JobClass
 from aico.core.keys import NewKey
 from aico.store.statement import Row, Statement, named_sql, no_row
 
@@ -67,6 +67,7 @@ class Holder:
     key: UUID
     tenant: UUID
     scopes: tuple[str, ...]
+    cache_mode: CacheMode | None  # of the tenant's policy
 
 
 def authenticate(key_hash: bytes) -> Statement[Holder]:
@@ -74,18 +75,50 @@ def authenticate(key_hash: bytes) -> Statement[Holder]:
 
 
 def _holder(row: Row) -> Holder:
-    return Holder(row["key_id"], row["tenant_id"], tuple(row["scopes"]))
+    return Holder(row["key_id"], row["tenant_id"], tuple(row["scopes"]), _mode(row))
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
     tenant: UUID
     role: str
+    cache_mode: CacheMode | None  # of the tenant's policy
 
 
 def memberships() -> Statement[Membership]:
     """Of the user that the transaction runs for."""
-    return Statement(_SQL["memberships"], {}, lambda row: Membership(row["tenant_id"], row["role"]))
+    return Statement(_SQL["memberships"], {}, lambda row: Membership(row["tenant_id"], row["role"], _mode(row)))
+
+
+def _mode(row: Row) -> CacheMode | None:
+    return None if row["cache_mode"] is None else CacheMode(row["cache_mode"])
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds for a tenant's jobs where their callers do not say otherwise."""
+
+    fallback: bool  # another model may answer where the one that was named fails
+    cache_mode: CacheMode | None  # None: the service's
+    baseline_model: str | None  # likewise
+
+
+def policy(tenant: UUID) -> Statement[Policy]:
+    return Statement(
+        _SQL["policy"],
+        {"tenant": tenant},
+        lambda row: Policy(row["fallback"], _mode(row), row["baseline_model"]),
+    )
+
+
+def set_policy(tenant: UUID, policy: Policy) -> Statement[None]:
+    params = {
+        "tenant": tenant,
+        "fallback": policy.fallback,
+        "cache_mode": policy.cache_mode and policy.cache_mode.value,
+        "baseline_model": policy.baseline_model,
+    }
+    return Statement(_SQL["set_policy"], params, no_row)
 
 
 @dataclass(frozen=True, slots=True)

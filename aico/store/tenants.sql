@@ -15,10 +15,20 @@ where tenant_id = %(tenant)s and prefix = %(prefix)s and revoked_at is null
 returning id
 
 -- name: authenticate
-select key_id, tenant_id, scopes from private.authenticate_key(%(hash)s)
+select key_id, tenant_id, scopes, cache_mode from private.authenticate_key(%(hash)s)
 
 -- name: memberships
-select m.tenant_id, m.role from public.members m where m.user_id = (select auth.uid()) order by m.created_at
+select m.tenant_id, m.role, t.cache_mode
+from public.members m join public.tenants t on t.id = m.tenant_id
+where m.user_id = (select auth.uid()) order by m.created_at
+
+-- name: policy
+select fallback, cache_mode, baseline_model from public.tenants where id = %(tenant)s
+
+-- name: set_policy
+update public.tenants
+set fallback = %(fallback)s, cache_mode = %(cache_mode)s, baseline_model = %(baseline_model)s
+where id = %(tenant)s
 
 -- name: find
 select id, name, created_at from private.tenant_by_name(%(name)s)

@@ -17,9 +17,10 @@ from aico.routing.features import Features, extract_features
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
 from aico.routing.strategies.protocol import Decision, RoutingPolicy, Strategy, price_models
-from aico.store.claims import Ending
+from aico.store.claims import Ending, JobPolicy
 
 _TRUNCATED = {FinishReason.LENGTH, FinishReason.CONTENT_FILTER}
+_NOTHING = Decimal(0)
 _IN_LANE = "batch lane, at the batch price"
 
 
@@ -27,6 +28,7 @@ _IN_LANE = "batch lane, at the batch price"
 class Choice:
     features: Features
     decision: Decision
+    asked: RoutingPolicy
     cents: Mapping[str, Decimal | None]  # by model: what a call is expected to cost
     at: datetime
 
@@ -51,7 +53,7 @@ class Answerable(Protocol):
     def api_key_id(self) -> UUID | None: ...
 
     @property
-    def baseline_model(self) -> str | None: ...
+    def policy(self) -> JobPolicy: ...
 
     @property
     def attempts(self) -> int: ...
@@ -67,13 +69,14 @@ class Answers:
         self._models = catalogue.models
         self._baseline_model = settings.baseline_model
 
-    def choose(self, request: ChatRequest) -> Choice:
-        """Raises NoProvider, or InvalidInput where no model can serve the request."""
+    def choose(self, request: ChatRequest, policy: JobPolicy, spent_cents: Decimal = _NOTHING) -> Choice:
+        """Raises NoProvider, InvalidInput where no model can serve the request, or BudgetExceeded."""
         at = datetime.now(UTC)
         features = extract_features(request)
         priced = price_models(self._models, features, self.prices, at)
-        decision = self._strategy.decide(features, priced, RoutingPolicy(model=request.model))
-        return Choice(features, decision, {one.model.id: one.cents for one in priced}, at)
+        asked = routing_policy(request, policy, spent_cents)
+        decision = self._strategy.decide(features, priced, asked)
+        return Choice(features, decision, asked, {one.model.id: one.cents for one in priced}, at)
 
     def ending(
         self,
@@ -118,10 +121,20 @@ class Answers:
         )
 
     def _baseline(self, job: Answerable, completion: Completion) -> Baseline:
-        model = job.baseline_model or self._baseline_model
+        model = job.policy.baseline_model or self._baseline_model
         return Baseline(
             model=model, cost_cents=self.prices.baseline_cost_cents(model, completion.usage, datetime.now(UTC))
         )
+
+
+def routing_policy(request: ChatRequest, policy: JobPolicy, spent_cents: Decimal) -> RoutingPolicy:
+    """What routing is asked to keep to, with what is left of the job's budget."""
+    return RoutingPolicy(
+        model=request.model,
+        allow_fallback=policy.fallback,
+        quality_floor=policy.quality_floor or 0.0,
+        max_cents=None if policy.max_cost_cents is None else policy.max_cost_cents - spent_cents,
+    )
 
 
 def keeps(mode: CacheMode, completion: Completion) -> bool:

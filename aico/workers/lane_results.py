@@ -81,7 +81,7 @@ class Collector:
         if isinstance(outcome, LineFailure):
             return FailedLine(job, outcome.message, attempt)
         try:
-            decision = self._answers.choose(job.request).decision
+            decision = self._answers.choose(job.request, job.policy, job.spent_cents).decision
         except AicoError as error:  # the catalogue has changed so much that nothing would be asked now
             return FailedLine(job, error.detail, attempt)
         ending = self._answers.ending(job, decision, self._model, outcome, [attempt], lane="batch")

@@ -5,8 +5,8 @@ import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
-from aico.core.errors import AicoError
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, known_cost
+from aico.core.errors import AicoError, BudgetExceeded
 from aico.core.ids import new_id
 from aico.core.jobs import JobClass, JobError, JobStatus
 from aico.core.money import round_cents
@@ -17,7 +17,7 @@ from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
 from aico.routing.models import Model
 from aico.routing.pacing import Pacer
 from aico.routing.providers.provider import open_providers
-from aico.routing.strategies.protocol import RoutingPolicy, Strategy
+from aico.routing.strategies.protocol import Strategy
 from aico.store.claims import Call, Claim, Ending, PutBack
 from aico.store.lanes import Parked
 from aico.workers.answers import Answers, Choice
@@ -51,7 +51,7 @@ class Router:
         """What is to be stored. Where the job is no longer ours, that books what was spent and changes nothing."""
         attempts: list[Attempt] = []
         try:
-            choice = self._answers.choose(claim.request)
+            choice = self._answers.choose(claim.request, claim.policy, claim.spent_cents)
             lane = self._lane(claim, choice)
             if lane is not None:
                 return Parked(claim, lane.model.id, lane.hedge_seconds)
@@ -95,7 +95,7 @@ class Router:
 
     def _expected_call(self, claim: Claim) -> Call | None:
         try:
-            choice = self._answers.choose(claim.request)
+            choice = self._answers.choose(claim.request, claim.policy, claim.spent_cents)
         except AicoError:  # nothing here can answer it any more, as `answer` will say
             return None
         return _call(choice.decision.candidates[0], choice)
@@ -106,7 +106,7 @@ class Router:
             return None
         return choose_lane(
             choice.decision,
-            RoutingPolicy(model=claim.request.model),
+            choice.asked,
             Estimate(self._answers.prices, choice.features, choice.at),
             Terms(claim.job_class, claim.seconds_left, claim.deadline_given),
             self._lanes,
@@ -118,12 +118,17 @@ class Router:
             if attempt.outcome is not AttemptOutcome.OK:
                 leases.note_failure(claim, attempt)
 
+        def starting(model: Model) -> None:
+            call = _call(model, choice)
+            _check_budget(claim, attempts, call)
+            leases.note_call(claim, call)
+
         return self._dispatcher.dispatch(
             claim.request,
             choice.decision.candidates,
             deadline=time.monotonic() + min(claim.seconds_left, self._settings.job_timeout_seconds),
             record=record,
-            starting=lambda model: leases.note_call(claim, _call(model, choice)),
+            starting=starting,
             should_stop=lambda: leases.letting_go or leases.lost(claim),
             tokens=choice.tokens,
             patience=_PATIENCE[claim.job_class],
@@ -144,6 +149,13 @@ class Router:
         if pause is None:
             return _failed(claim, attempts, error.code, error.detail)
         return PutBack(claim, "no_answer", error.detail, pause_seconds=pause, counts=True, attempts=tuple(attempts))
+
+
+def _check_budget(claim: Claim, attempts: Sequence[Attempt], call: Call) -> None:
+    """Raises BudgetExceeded where failed attempts have used up what the caller wanted to spend."""
+    cap, spent = claim.policy.max_cost_cents, claim.spent_cents + known_cost(attempts)
+    if cap is not None and spent + (call.cents or 0) > cap:
+        raise BudgetExceeded(f"{spent:f} cents were spent without an answer, and another call would exceed {cap:f}")
 
 
 def _interrupted(claim: Claim, attempts: Sequence[Attempt], *, lost: bool) -> Ending | PutBack:

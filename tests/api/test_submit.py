@@ -31,7 +31,8 @@ def test_a_prompt_becomes_a_job(api: httpx2.Client, tenant: Tenant, database: Da
     assert (body["status"], body["class"], body["model"]) == ("queued", "interactive", "auto")
     assert body["metadata"] == {"team": "support"}
     (stored,) = database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, UUID(body["id"])))
-    assert stored.request.last_user_turn == "What is a queue?"
+    (asked,) = database.run(Scope.tenant(tenant.id), jobs.question(tenant.id, stored.id))
+    assert asked.last_user_turn == "What is a queue?"
     assert stored.created_at.isoformat() == body["created_at"].replace("Z", "+00:00")
 
 
@@ -60,7 +61,8 @@ def test_every_parameter_is_stored(api: httpx2.Client, tenant: Tenant, database:
     }
     job = UUID(api.post("/v1/jobs", json=request).json()["id"])
     (stored,) = database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, job))
-    kept = stored.request.model_dump(mode="json", exclude={"response_format"})
+    (asked,) = database.run(Scope.tenant(tenant.id), jobs.question(tenant.id, job))
+    kept = asked.model_dump(mode="json", exclude_defaults=True)
     assert kept == {name: value for name, value in request.items() if name != "class"}
     assert stored.job_class is JobClass.BATCH
 
@@ -105,8 +107,8 @@ def test_concurrent_submits_each_get_their_own_job(
     assert len({job for _, _, job in submitted}) == 200
     assert [rows.jobs(tenant.id) for tenant, _ in callers] == [50] * 4
     for tenant, prompt, job in submitted:
-        (stored,) = database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, job))
-        assert stored.request.last_user_turn == prompt
+        (asked,) = database.run(Scope.tenant(tenant.id), jobs.question(tenant.id, job))
+        assert asked.last_user_turn == prompt
 
 
 def test_an_identical_prompt_is_answered_at_once_and_recorded(

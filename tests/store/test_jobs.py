@@ -55,7 +55,8 @@ def test_a_job_comes_back_as_it_was_stored(database: Database, tenant: Tenant) -
     assert stored.answer is None
     assert read.status is JobStatus.QUEUED
     assert read.job_class is JobClass.STANDARD
-    assert read.request.last_user_turn == "What is the capital of France?"
+    (asked,) = database.run(Scope.tenant(tenant.id), jobs.question(tenant.id, job.id))
+    assert asked.last_user_turn == "What is the capital of France?"
     assert read.metadata == {"team": "a"}
 
 

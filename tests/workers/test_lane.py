@@ -98,7 +98,7 @@ def test_an_answer_with_a_character_that_cannot_be_stored(scene: Scene) -> None:
 def test_work_that_cannot_wait_is_not_parked(scene: Scene, job_class: JobClass, seconds: float) -> None:
     job = scene.submit("urgent", job_class=job_class, seconds=seconds)
     (claim,) = scene.runtime.database.run(scene.scope, claims.claim(scene.tenant.id, job.id, 30))
-    choice = scene.router._answers.choose(claim.request)
+    choice = scene.router._answers.choose(claim.request, claim.policy)
     assert scene.router._lane(claim, choice) is None
     patient = replace(claim, job_class=JobClass.BATCH, seconds_left=6 * HOURS)
     assert scene.router._lane(patient, choice) is not None

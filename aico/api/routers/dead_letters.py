@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aico.api.problems import documented
 from aico.api.routers.jobs import After, Limit, read_job, rendered
-from aico.api.schemas import JobPage, JobView, Metadata, Moment, Text
+from aico.api.schemas import JobPage, JobView
 from aico.api.services import Held, Reader, Writer
 from aico.core.errors import Conflict
 from aico.core.ids import new_id
+from aico.core.inputs import Metadata, Moment, Text
 from aico.core.jobs import JobClass, JobStatus
 from aico.store import dead_letters
 from aico.store.dead_letters import Filter

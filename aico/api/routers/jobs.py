@@ -16,7 +16,7 @@ from aico.api.services import Held, Reader, Services, Writer
 from aico.api.submit_route import SubmitRoute
 from aico.api.submitter import KeyTaken
 from aico.core.errors import Conflict, KeyReused, NotFound, Unavailable
-from aico.core.jobs import JobClass, JobStatus
+from aico.core.jobs import NO_CONTROLS, JobClass, JobStatus
 from aico.store import jobs
 from aico.store.jobs import IdempotencyKey, NewJob, Submitted
 from aico.store.scope import Scope
@@ -47,7 +47,7 @@ _LIST_PROBLEMS = documented(401, 403, 422, 503)
 @submitting.post("/v1/jobs", status_code=202, response_model=JobView, responses=_SUBMIT_PROBLEMS)
 async def submit_job(request: JobRequest, held: Held, principal: Writer, key: Key = None) -> Response:
     """Store a prompt as a durable job. An identical earlier request is answered at once: `status` says so."""
-    job = held.admission.admit(principal, request, _parsed(key))
+    job = held.admission.admit(request.submission(), principal.api_key, _parsed(key), principal.cache_mode)
     try:
         stored = await held.submitter.submit(principal.tenant, job)
     except KeyTaken:
@@ -70,9 +70,10 @@ async def list_jobs(
     after: After = None,
     status: JobStatus | None = None,
     job_class: Annotated[JobClass | None, Query(alias="class")] = None,
+    tag: Annotated[str | None, Query(max_length=64, description="Only jobs that have this tag.")] = None,
 ) -> JobPage:
     """List jobs, newest first."""
-    statement = jobs.page(principal.tenant, after=after, status=status, job_class=job_class, limit=limit + 1)
+    statement = jobs.page(principal.tenant, after=after, status=status, job_class=job_class, tag=tag, limit=limit + 1)
     found = await held.database.run(Scope.tenant(principal.tenant), statement)
     return JobPage.of(found, limit)
 
@@ -99,7 +100,7 @@ async def chat(
     request: JobRequest, held: Held, principal: Writer, key: Key = None, wait: Wait = MAX_WAIT_SECONDS
 ) -> Response:
     """Submit and wait. 200 with the ended job, or 202 with one to be polled when the time is up first."""
-    job = held.admission.admit(principal, request, _parsed(key))
+    job = held.admission.admit(request.submission(), principal.api_key, _parsed(key), principal.cache_mode)
     with held.waiters.expecting(principal.tenant, job.id) as ended:
         try:
             stored = await held.submitter.submit(principal.tenant, job)
@@ -132,6 +133,8 @@ def _accepted(job: NewJob, stored: Submitted) -> JobView:
         admitted=None if answered else stored.admitted,
         model=job.model,
         metadata=job.metadata,
+        tags=job.tags or None,
+        controls=job.controls if job.controls != NO_CONTROLS else None,
         answer=stored.answer,
         routing=stored.routing,
     )

@@ -22,8 +22,12 @@ _STRATEGY = ComplexityStrategy()
 @router.post("/v1/quote", responses=documented(400, 401, 403, 404, 413, 422, 503))
 async def quote_job(request: JobRequest, held: Held, _principal: Reader) -> QuoteView:
     """Estimate what a job would cost now and by its deadline. Nothing is stored; the cache is not asked. O(models)."""
-    chat, terms = held.admission.appraise(request)
-    at, asked = datetime.now(UTC), RoutingPolicy(model=chat.model)
+    submission = request.submission()
+    chat, controls, terms = submission.chat, submission.controls, held.admission.appraise(submission)
+    at = datetime.now(UTC)
+    asked = RoutingPolicy(
+        model=chat.model, quality_floor=controls.quality_floor or 0.0, max_cents=controls.max_cost_cents
+    )
     features = extract_features(chat)
     decision = _STRATEGY.decide(features, price_models(held.catalogue.models, features, held.prices, at), asked)
     lanes = [profile.name for profile in lane_profiles(held.settings)]
@@ -34,6 +38,6 @@ async def quote_job(request: JobRequest, held: Held, _principal: Reader) -> Quot
             Estimate(held.prices, features, at),
             terms,
             LanePolicy.from_settings(held.settings, lanes),
-            held.settings.baseline_model,
+            controls.baseline_model or held.settings.baseline_model,
         )
     )

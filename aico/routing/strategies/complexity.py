@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from aico.core.chat import AUTO_MODEL
+from aico.core.chat import AUTO_CHEAP, AUTO_MODELS, AUTO_QUALITY
 from aico.core.errors import InvalidInput
 from aico.routing.features import Features
 from aico.routing.models import Model
-from aico.routing.strategies.protocol import Confidence, Decision, PricedModel, RoutingPolicy, able
+from aico.routing.strategies.protocol import Confidence, Decision, PricedModel, RoutingPolicy, able, permitted
 
 STRATEGY = "complexity"
 POLICY_VERSION = "complexity-1"
@@ -21,6 +21,7 @@ POLICY_VERSION = "complexity-1"
 _SHORT_CHARS, _LONG_CHARS = 32, 2048  # where the part for length starts and ends; between them it is logarithmic
 _EASIEST_QUALITY, _HARDEST_QUALITY = 0.3, 0.9  # needed at scores 0 and 1
 _HIGH_MARGIN, _MEDIUM_MARGIN = 0.15, 0.05  # of the score, within which the first choice must not change
+_LEANINGS = {AUTO_CHEAP: 0.0, AUTO_QUALITY: 1.0}  # the quality that is needed, whatever the prompt looks like
 _UNKNOWN_PRICE = Decimal("Infinity")  # sorts behind every known one
 
 
@@ -34,14 +35,18 @@ class ComplexityStrategy:
     def decide(self, features: Features, models: Sequence[PricedModel], policy: RoutingPolicy) -> Decision:
         """See Strategy.decide. A named model comes first; without fallback it is the only candidate."""
         score, parts = assess(features)
-        if policy.model != AUTO_MODEL:
+        if policy.model not in AUTO_MODELS:
             return _named(features, models, policy, score)
-        usable = able(features, models)
-        candidates = _ordered(usable, needed_quality(score))
+        usable = permitted(able(features, models), policy)
+        leaning = _LEANINGS.get(policy.model)
+        if leaning is not None:
+            asked = (f"asked for {policy.model}",)
+            return Decision(_ordered(usable, leaning), STRATEGY, score, "high", asked, POLICY_VERSION)
         reasons = (
             *(part.reason for part in parts),
             f"score {score:.2f} asks for quality {needed_quality(score):.2f}",
         )
+        candidates = _ordered(usable, needed_quality(score))
         return Decision(candidates, STRATEGY, score, _confidence(usable, score), reasons, POLICY_VERSION)
 
 
@@ -83,11 +88,11 @@ def _named(features: Features, models: Sequence[PricedModel], policy: RoutingPol
     named = next((priced for priced in models if priced.model.id == policy.model), None)
     if named is None:
         raise InvalidInput(f"the model {policy.model!r} cannot be called", param="model")
-    able(features, (named,))  # says why, where the model that was asked for cannot serve the request
+    permitted(able(features, (named,)), policy)  # says why, where the model that was asked for may not answer
     others = [
         priced
         for priced in (able(features, models) if policy.allow_fallback else ())
-        if priced is not named and priced.model.quality >= named.model.quality
+        if priced is not named and priced.model.quality >= named.model.quality and policy.allows(priced)
     ]
     candidates = (named.model, *_ordered(others, named.model.quality))
     return Decision(candidates, "named", score, "high", (f"asked for {policy.model}",), POLICY_VERSION)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from aico.core.chat import AUTO_MODEL
-from aico.core.errors import InvalidInput, NoProvider
+from aico.core.errors import BudgetExceeded, InvalidInput, NoProvider
 from aico.core.usage import Usage
 from aico.routing.features import Features
 from aico.routing.models import Capability, Model
@@ -27,8 +27,15 @@ class PricedModel:
 class RoutingPolicy:
     """What the caller and the tenant allow."""
 
-    model: str = AUTO_MODEL  # a catalogue id, or `auto`
+    model: str = AUTO_MODEL  # a catalogue id, or one of AUTO_MODELS
     allow_fallback: bool = True  # whether another model may answer where a named one fails
+    quality_floor: float = 0.0  # no model of a lower rank answers
+    max_cents: Decimal | None = None  # what a call may be expected to cost; None: anything
+
+    def allows(self, priced: PricedModel) -> bool:
+        """With a limit on the cost, a model of which no price is known is not called."""
+        affordable = self.max_cents is None or (priced.cents is not None and priced.cents <= self.max_cents)
+        return priced.model.quality >= self.quality_floor and affordable
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,8 @@ class Strategy(Protocol):
     def decide(self, features: Features, models: Sequence[PricedModel], policy: RoutingPolicy) -> Decision:
         """An order of candidates.
 
-        Raises NoProvider for no models at all and InvalidInput where none of them can serve the request.
+        Raises NoProvider for no models at all, InvalidInput where none of them can serve the request, and
+        BudgetExceeded where none may for what it costs.
         """
 
 
@@ -56,6 +64,25 @@ def price_models(
     """Each model with the estimated US cents of this prompt and its expected answer."""
     usage = Usage(input_uncached=features.input_tokens, output=features.output_tokens)
     return tuple(PricedModel(model, _cents(prices, model, usage, at)) for model in models)
+
+
+def permitted(models: Sequence[PricedModel], policy: RoutingPolicy) -> tuple[PricedModel, ...]:
+    """Of those that can serve the request the ones that may; raises as Strategy.decide does."""
+    good = [priced for priced in models if priced.model.quality >= policy.quality_floor]
+    if not good:
+        best = max(priced.model.quality for priced in models)
+        raise InvalidInput(
+            f"no model that can serve the request reaches quality {policy.quality_floor:g}; the best has {best:g}",
+            param="quality_floor",
+        )
+    allowed = tuple(priced for priced in good if policy.allows(priced))
+    if not allowed:
+        known = [priced.cents for priced in good if priced.cents is not None]
+        least = f"the cheapest is expected to cost {min(known):f} cents" if known else "no price is known"
+        raise BudgetExceeded(
+            f"no model answers for at most {policy.max_cents:f} cents: {least}", param="max_cost_cents"
+        )
+    return allowed
 
 
 def able(features: Features, models: Sequence[PricedModel]) -> tuple[PricedModel, ...]:

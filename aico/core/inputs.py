@@ -1,0 +1,103 @@
+"""Fields of requests that several doors take: checked alike, whoever asks."""
+
+from decimal import Decimal
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from aico.core.jobs import CacheMode, Controls, JobClass
+from aico.core.submission import WINDOW_PATTERN
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain NUL characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("must not contain half of a surrogate pair") from error
+    return text
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+def _written_out(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a date and time with a time zone, such as 2026-11-01T09:00:00Z")  # noqa: TRY004 - pydantic's
+    return value
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Turn = Annotated[Text, AfterValidator(_said)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+ModelName = Annotated[Text, Field(min_length=1, max_length=200)]
+MetadataKey = Annotated[Text, Field(min_length=1, max_length=64)]
+MetadataValue = Annotated[Text, Field(max_length=512)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)]
+Tag = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$")]
+
+
+class ControlFields(BaseModel):
+    """What a caller may say about a job beside the question. What is left out follows the tenant's policy."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_class: Annotated[JobClass, Field(alias="class")] = JobClass.INTERACTIVE
+    cache: Annotated[
+        CacheMode | None,
+        Field(description="Default: the tenant's, else `semantic`; `off` when a temperature above 0 asks for variety."),
+    ] = None
+    max_staleness: Annotated[
+        float | None,
+        Field(ge=0, le=10**9, allow_inf_nan=False, description="Seconds: no older answer is served again."),
+    ] = None
+    baseline_model: Annotated[ModelName | None, Field(description="What the saving is measured against.")] = None
+    quality_floor: Annotated[
+        float | None, Field(ge=0, le=1, description="No model of a lower rank answers; `GET /v1/models` shows ranks.")
+    ] = None
+    max_cost_cents: Annotated[
+        Decimal | None,
+        Field(
+            gt=0,
+            le=10**9,
+            max_digits=18,
+            allow_inf_nan=False,
+            description="US cents: no model is called that is expected to cost more, with what was spent already.",
+        ),
+    ] = None
+    fallback: Annotated[
+        bool | None, Field(description="Whether another model may answer where the one that is named fails.")
+    ] = None
+    tags: Annotated[list[Tag], Field(max_length=16)] = []
+    deadline: Annotated[
+        Moment | None, Field(description="When the answer is of no more use. Work that can wait may cost half.")
+    ] = None
+    completion_window: Annotated[
+        str | None,
+        Field(pattern=WINDOW_PATTERN, description="The deadline as a time from now: `90s`, `30m`, `24h`, `7d`."),
+    ] = None
+    priority: Annotated[
+        int, Field(ge=-86_400, le=86_400, description="Head start in seconds over the tenant's other waiting jobs.")
+    ] = 0
+    max_retries: Annotated[
+        int | None, Field(ge=0, le=20, description="How often it is put back when no model answers.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_deadline(self) -> Self:
+        if self.deadline is not None and self.completion_window is not None:
+            raise ValueError("give either `deadline` or `completion_window`")
+        return self
+
+    def controls(self) -> Controls:
+        return Controls(
+            baseline_model=self.baseline_model,
+            quality_floor=self.quality_floor,
+            max_cost_cents=self.max_cost_cents,
+            max_staleness_seconds=self.max_staleness,
+            fallback=self.fallback,
+        )

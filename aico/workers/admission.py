@@ -1,0 +1,128 @@
+"""Decides at the door whether a request can be answered at all, so that nothing hopeless is stored."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from aico.core.canonical import cache_key
+from aico.core.chat import AUTO_MODELS, ChatRequest
+from aico.core.errors import InvalidInput, PayloadTooLarge, UnknownModel
+from aico.core.ids import new_id
+from aico.core.jobs import CacheMode, Controls, JobClass
+from aico.core.settings import Settings
+from aico.core.submission import Submission
+from aico.routing.catalogue import Catalogue
+from aico.routing.features import extract_features
+from aico.routing.lanes import Terms
+from aico.routing.prices import PriceBook
+from aico.routing.strategies.protocol import PricedModel, RoutingPolicy, able, permitted, price_models
+from aico.store.jobs import IdempotencyKey, NewJob
+
+_TIMEOUT_FACTORS = {JobClass.INTERACTIVE: 1, JobClass.STANDARD: 6, JobClass.BATCH: 144}
+
+_SOONEST_SECONDS = 1
+
+_OVERHEAD_TOKENS = 1500  # the expected answer where no limit is given, and what a chat template adds
+
+
+class Admission:
+    def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
+        self._catalogue = catalogue
+        self._prices = PriceBook(catalogue)
+        self._models = tuple(PricedModel(model, None) for model in catalogue.models)
+        self._smallest_window = min((model.context_window for model in catalogue.models), default=0)
+        self._settings = settings
+
+    def admit(
+        self,
+        submission: Submission,
+        api_key: UUID | None = None,
+        idempotency: IdempotencyKey | None = None,
+        policy: CacheMode | None = None,
+    ) -> NewJob:
+        """The job to be stored; `policy` is the tenant's cache mode.
+
+        Raises a precise InvalidInput, UnknownModel, PayloadTooLarge, BudgetExceeded or NoProvider. Linear in the
+        prompt's length.
+        """
+        chat, controls = submission.chat, submission.controls
+        self._answerable(chat, controls)
+        retries = submission.max_retries
+        return NewJob(
+            id=new_id(),
+            api_key_id=api_key,
+            job_class=submission.job_class,
+            cache_mode=submission.cache_mode(policy),
+            request=chat.model_dump(mode="json", exclude_defaults=True),
+            key=cache_key(chat, {} if controls.quality_floor is None else {"quality_floor": controls.quality_floor}),
+            metadata=submission.metadata,
+            timeout_seconds=self._timeout(submission.job_class),
+            deadline=self._deadline(submission),
+            priority_seconds=submission.priority,
+            max_retries=self._settings.job_max_retries if retries is None else retries,
+            idempotency=idempotency,
+            searchable=chat.ends_in_plain_words,
+            controls=controls,
+            tags=submission.tags,
+            surface=submission.surface,
+            echo=submission.echo,
+            streams=submission.streams,
+        )
+
+    def appraise(self, submission: Submission) -> Terms:
+        """How long an answer may take. Raises as `admit` does, and stores nothing either."""
+        self._answerable(submission.chat, submission.controls)
+        deadline, job_class = self._deadline(submission), submission.job_class
+        if deadline is None:
+            return Terms(job_class, self._timeout(job_class), deadline_given=False)
+        return Terms(job_class, (deadline - datetime.now(UTC)).total_seconds(), deadline_given=True)
+
+    def _timeout(self, job_class: JobClass) -> float:
+        return self._settings.job_timeout_seconds * _TIMEOUT_FACTORS[job_class]
+
+    def _deadline(self, submission: Submission) -> datetime | None:
+        now = datetime.now(UTC)
+        due = submission.due(now)
+        if due is None:
+            return None
+        param = "deadline" if submission.completion_window is None else "completion_window"
+        ahead = (due - now).total_seconds()
+        if ahead < _SOONEST_SECONDS:
+            raise InvalidInput(f"a deadline must be at least {_SOONEST_SECONDS} s ahead", param=param)
+        if ahead > self._settings.max_deadline_seconds:
+            raise InvalidInput(f"a deadline may be at most {self._settings.max_deadline_seconds} s ahead", param=param)
+        return due
+
+    def _answerable(self, chat: ChatRequest, controls: Controls) -> None:
+        characters = sum(len(message.text) for message in chat.messages)
+        if characters > self._settings.max_prompt_chars:
+            raise PayloadTooLarge(
+                f"the prompt has {characters} characters; at most {self._settings.max_prompt_chars} are accepted",
+                param="messages",
+            )
+        if controls.baseline_model is not None and controls.baseline_model not in self._catalogue.known:
+            raise UnknownModel(f"the model {controls.baseline_model!r} does not exist", param="baseline_model")
+        model = None if chat.model in AUTO_MODELS else self._catalogue.find(chat.model)
+        if model is not None and chat.max_tokens is not None and chat.max_tokens > model.max_output:
+            raise InvalidInput(f"{model.id} answers with at most {model.max_output} tokens", param="max_tokens")
+        limited = controls.quality_floor is not None or controls.max_cost_cents is not None
+        if not limited and _asks_for_text_alone(chat) and self._surely_fits(chat):
+            return
+        features = extract_features(chat)
+        candidates = self._models if model is None else (PricedModel(model, None),)
+        usable = able(features, candidates)
+        if limited:
+            priced = price_models([one.model for one in usable], features, self._prices, datetime.now(UTC))
+            permitted(
+                priced, RoutingPolicy(quality_floor=controls.quality_floor or 0.0, max_cents=controls.max_cost_cents)
+            )
+
+    def _surely_fits(self, chat: ChatRequest) -> bool:
+        """Cheaper than counting tokens: no text has more tokens than bytes."""
+        size = sum(len(message.text.encode()) for message in chat.messages) + (chat.max_tokens or 0)
+        return size + _OVERHEAD_TOKENS <= self._smallest_window
+
+
+def _asks_for_text_alone(chat: ChatRequest) -> bool:
+    """Whether any model can serve it that is large enough: nothing in it needs a capability."""
+    plain = all(isinstance(message.content, str) and not message.tool_calls for message in chat.messages)
+    return plain and not chat.tools and chat.response_format == "text" and chat.n == 1 and not chat.logprobs
