@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.resources import files
+from importlib import resources
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -12,7 +12,7 @@ from aico import __version__
 from aico.api import problems
 from aico.api.body_limit import BodyLimit
 from aico.api.request_id import RequestId
-from aico.api.routers import costs, dead_letters, health, jobs, metrics, providers, quote, webhooks
+from aico.api.routers import batches, costs, dead_letters, files, health, jobs, metrics, providers, quote, webhooks
 from aico.api.services import Services, running
 from aico.core.settings import Settings, get_settings
 
@@ -40,7 +40,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_body_size=None,  # BodyLimit instead: its refusals are problems like all others, and carry CORS headers
     )
     problems.install(app)
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    uploads = {("POST", files.PATH): settings.max_file_bytes + files.ENVELOPE_BYTES}
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, others=uploads)
     app.add_middleware(RequestId)
     if settings.cors_origins:  # the outermost, so that a browser may read every refusal
         app.add_middleware(
@@ -50,10 +51,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Tenant-Id"],
             expose_headers=["Idempotency-Replayed", "Location", "Retry-After"],
         )
-    for part in (jobs, quote, dead_letters, webhooks, costs, providers, health, metrics):
+    for part in (jobs, quote, files, batches, dead_letters, webhooks, costs, providers, health, metrics):
         app.router.routes.extend(part.router.routes)  # include_router would match each request twice
 
-    landing = files(__package__).joinpath("landing.html").read_text()
+    landing = resources.files(__package__).joinpath("landing.html").read_text()
 
     @app.get("/", include_in_schema=False)
     async def landing_page() -> HTMLResponse:

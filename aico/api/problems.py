@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from aico.api.schemas import Problem
 from aico.core.errors import AicoError, Unavailable
-from aico.wire.errors import Failure, failure_of
+from aico.wire.errors import Failure, failure_of, message_of, path_of
 
 log = structlog.get_logger()
 
@@ -113,7 +113,7 @@ def from_validation(path: str, error: RequestValidationError) -> Response:
         detail = f"the body is not JSON: {where.get('ctx', {}).get('error', 'it cannot be parsed')}"
         body = Problem(title="Malformed JSON", status=HTTPStatus.BAD_REQUEST, detail=detail, code="bad_json")
         return refused(path, body)
-    shown = [{"param": _path(fault["loc"]), "message": _message(fault)} for fault in faults[:_SHOWN_ERRORS]]
+    shown = [{"param": path_of(fault["loc"]), "message": message_of(fault)} for fault in faults[:_SHOWN_ERRORS]]
     first = shown[0]
     status = HTTPStatus.BAD_REQUEST if speaks_openai(path) else HTTPStatus.UNPROCESSABLE_ENTITY
     return refused(
@@ -127,14 +127,6 @@ def from_validation(path: str, error: RequestValidationError) -> Response:
             errors=shown,
         ),
     )
-
-
-def _path(location: tuple[Any, ...]) -> str:
-    return ".".join(str(part) for part in location if part not in {"body", "query", "path"})
-
-
-def _message(fault: dict[str, Any]) -> str:
-    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def install(app: FastAPI) -> None:

@@ -15,7 +15,7 @@ from aico.store import jobs
 from aico.store.aio import AsyncDatabase
 from aico.store.jobs import NewJob, Submitted
 from aico.store.scope import Scope
-from aico.workers.queue import Bell, pushes, to_notify, to_record, to_work
+from aico.workers.queue import Bell, bells_for, pushes
 
 log = structlog.get_logger()
 
@@ -129,14 +129,6 @@ class Submitter:
                 await pipe.execute()
         except RedisError as error:
             log.warning("bells_not_rung", error=type(error).__name__, count=len(bells))  # the sweeper will
-
-
-def bells_for(tenant: UUID, job: NewJob, stored: Submitted) -> list[Bell]:
-    if stored.answer is not None:
-        return [to_record(tenant, job.id), *(to_notify(tenant, delivery) for delivery in stored.deliveries)]
-    if not stored.admitted:
-        return []  # the feeder rings when its turn comes
-    return [to_work(tenant, job.id, job.stage, job.job_class)]
 
 
 def _apart(pending: list[_Pending], limit: int) -> tuple[list[_Pending], list[_Pending]]:

@@ -38,11 +38,12 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class BatchLine:
-    """Which line of which batch a job answers. Lines are counted from 1."""
+    """Which line of which batch a job answers. Lines are counted from 1; the fence is of the batch's holder."""
 
     batch: UUID
     number: int
     custom_id: str
+    fence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ def submit(tenant: UUID, jobs: Sequence[NewJob]) -> Statement[Submitted]:
         "batches": [job.batch and job.batch.batch for job in jobs],
         "batch_lines": [job.batch and job.batch.number for job in jobs],
         "custom_ids": [job.batch and job.batch.custom_id for job in jobs],
+        "batch_fences": [job.batch and job.batch.fence for job in jobs],
     }
     return Statement(_SQL["submit"], params, _submitted)
 

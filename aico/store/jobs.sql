@@ -8,10 +8,13 @@ with incoming as (
     %(deadlines)s::timestamptz[], %(priorities)s::integer[], %(max_retries)s::smallint[], %(stages)s::text[],
     %(reads)s::boolean[], %(keys)s::text[], %(hashes)s::bytea[], %(key_ttls)s::real[], %(surfaces)s::text[],
     %(echoes)s::jsonb[], %(streams)s::boolean[], %(controls)s::jsonb[], %(tags)s::jsonb[], %(max_ages)s::real[],
-    %(batches)s::uuid[], %(batch_lines)s::integer[], %(custom_ids)s::text[]
+    %(batches)s::uuid[], %(batch_lines)s::integer[], %(custom_ids)s::text[], %(batch_fences)s::bigint[]
   ) as i (id, api_key_id, class, cache_mode, request, namespace, fingerprint, metadata, timeout, deadline_given,
     priority, max_retries, stage, reads, key, request_hash, key_ttl, surface, echo, streams, controls, tags, max_age,
-    batch_id, batch_line, custom_id)
+    batch_id, batch_line, custom_id, batch_fence)
+  where i.batch_id is null or exists (  -- lines are taken in by the batch's holder alone
+    select from public.batches b where b.tenant_id = %(tenant)s and b.id = i.batch_id and b.fence = i.batch_fence
+  )
 ),
 kept as (  -- a key that is taken, by another transaction too, keeps its job out
   insert into public.idempotency_keys as k (tenant_id, key, request_hash, job_id, expires_at)

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from aico.core.jobs import JobStatus
+from aico.store.batches import BatchStatus
 from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("webhooks")
@@ -19,7 +20,11 @@ _SECRET_BYTES = 32  # Standard Webhooks asks for 24 to 64
 
 TEST_EVENT = "webhook.test"  # no filter keeps it out: it is asked for
 DISABLED_EVENT = "webhook.disabled"
-EVENTS = (*(f"job.{status.value}" for status in JobStatus if status.final), DISABLED_EVENT)
+EVENTS = (
+    *(f"job.{status.value}" for status in JobStatus if status.final),
+    *(f"batch.{status.value}" for status in BatchStatus if status.final),
+    DISABLED_EVENT,
+)
 
 MAX_ENDPOINTS = 20  # of a tenant
 MAX_OLD_SECRETS = 3  # of an endpoint, that sign beside the present one

@@ -3,9 +3,12 @@
 Their own rule is to send again after 408, 409, 429 and every 5xx, at most twice; `x-should-retry` overrules it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+
+from pydantic import ValidationError
 
 from aico.core.errors import AicoError, Unavailable
 from aico.core.jobs import JobError
@@ -69,3 +72,20 @@ def failure_of(error: AicoError) -> Failure:
 def failure_of_job(error: JobError) -> Failure:
     status = _JOB_STATUSES.get(error.code, HTTPStatus.BAD_GATEWAY)
     return Failure(status, error.message, error.code, headers={"x-should-retry": "false"})
+
+
+def failure_of_faults(error: ValidationError) -> Failure:
+    """The first fault of a body that is no such request."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    path, message = path_of(fault["loc"]), message_of(fault)
+    shown = f"{path}: {message}" if path else message
+    return Failure(HTTPStatus.BAD_REQUEST, shown, "invalid_input", path or None)
+
+
+def path_of(location: tuple[Any, ...]) -> str:
+    """Where a fault is, as callers write it."""
+    return ".".join(str(part) for part in location if part not in {"body", "query", "path"})
+
+
+def message_of(fault: Mapping[str, Any]) -> str:
+    return str(fault["msg"]).removeprefix("Value error, ")

@@ -18,6 +18,7 @@ from uuid import UUID
 from celery import Celery
 
 from aico.core.jobs import JobClass, Stage
+from aico.store.jobs import NewJob, Submitted
 
 DONE_CHANNEL = "aico:done"  # ids of jobs that reached a final state, separated by commas
 CANCELLED_CHANNEL = "aico:cancelled"  # of those among them that were cancelled: whoever works on one may stop
@@ -31,6 +32,7 @@ class Queue(StrEnum):
     RECORD = "record"
     NOTIFY = "notify"
     LANE = "lane"
+    LINES = "lines"  # of callers' batches; `batch` is the class of jobs that can wait
 
 
 class TaskName(StrEnum):
@@ -39,6 +41,7 @@ class TaskName(StrEnum):
     RECORD = "aico.record"
     NOTIFY = "aico.notify"
     LANE = "aico.lane"
+    BATCH = "aico.batch"
 
 
 JOBS_IN_A_MESSAGE = {TaskName.EMBED: 8, TaskName.RECORD: 100}  # elsewhere one: a job is a thread's work
@@ -51,7 +54,7 @@ class Bell:
     queue: Queue
     task: TaskName
     tenant: UUID
-    id: UUID  # of a job, a webhook delivery or a provider's batch
+    id: UUID  # of a job, a webhook delivery, a batch or a provider's batch
 
 
 def to_embed(tenant: UUID, job: UUID) -> Bell:
@@ -77,9 +80,22 @@ def to_lane(tenant: UUID, batch: UUID | None) -> Bell:
     return Bell(Queue.LANE, TaskName.LANE, tenant, batch or FORM_BATCHES)
 
 
+def to_batch(tenant: UUID, batch: UUID) -> Bell:
+    return Bell(Queue.LINES, TaskName.BATCH, tenant, batch)
+
+
 def to_work(tenant: UUID, job: UUID, stage: Stage, job_class: JobClass) -> Bell:
     """For whoever takes a job on from where it stands."""
     return to_embed(tenant, job) if stage is Stage.EMBED else to_route(tenant, job, job_class)
+
+
+def bells_for(tenant: UUID, job: NewJob, stored: Submitted) -> list[Bell]:
+    """What is to be rung when a job has been stored."""
+    if stored.answer is not None:
+        return [to_record(tenant, job.id), *(to_notify(tenant, delivery) for delivery in stored.deliveries)]
+    if not stored.admitted:
+        return []  # the feeder rings when its turn comes
+    return [to_work(tenant, job.id, job.stage, job.job_class)]
 
 
 def by_tenant(messages: Iterable[tuple[str, ...]]) -> dict[UUID, list[UUID]]:

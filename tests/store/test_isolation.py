@@ -73,7 +73,7 @@ def filled(database: Database, make_tenant: Callable[[], Tenant], admin: Connect
 
 
 def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
-    user, experiment, endpoint = uuid4(), uuid4(), uuid4()
+    user, experiment, endpoint, file, batch = (uuid4() for _ in range(5))
     attempt = (
         "(id, tenant_id, at, job_id, kind, outcome, provider, model, latency_ms)"
         " values (gen_random_uuid(), %(t)s, now(), %(j)s, 'call', 'ok', 'p', 'm', 1)"
@@ -81,7 +81,13 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
     for statement in (
         "insert into auth.users (id) values (%(u)s)",
         "insert into members (tenant_id, user_id, role) values (%(t)s, %(u)s, 'owner')",
-        "insert into batches (id, tenant_id, status) values (gen_random_uuid(), %(t)s, 'in_progress')",
+        "insert into files (tenant_id, id, filename, purpose, expires_at) values (%(t)s, %(f)s, 'a', 'batch', now())",
+        "insert into file_chunks (tenant_id, file_id, position, data) values (%(t)s, %(f)s, 0, 'x')",
+        (
+            "insert into batches (id, tenant_id, status, endpoint, completion_window, deadline, output_ttl_seconds,"
+            " input_file_id) values (%(b)s, %(t)s, 'in_progress', '/v1/x', '24h', now(), 1, %(f)s)"
+        ),
+        "insert into batch_faults (tenant_id, batch_id, line, custom_id, error) values (%(t)s, %(b)s, 1, 'c', '{}')",
         f"insert into ledger_outbox {attempt}",
         f"insert into ledger_attempts {attempt}",
         "insert into rollups values (%(t)s, 'day', now(), 'call', 'provider', 'model')",
@@ -103,7 +109,8 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
         "insert into quotas (tenant_id, period, unit, quota) values (%(t)s, 'day', 'tokens', 1)",
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
-        admin.execute(statement, {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint})
+        values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}
+        admin.execute(statement, values)
 
 
 def test_the_service_logs_in_as_a_role_that_owns_and_bypasses_nothing(admin: Connection) -> None:
