@@ -118,7 +118,10 @@ def stop_lines(held: HeldBatch, status: JobStatus, error: JobError, limit: int) 
 
 
 def postpone(held: HeldBatch, pause_seconds: float) -> Statement[UUID]:
-    """Let go until the next step: after the pause, or longer where nothing has changed for long, up to 15 s."""
+    """Let go until the next step: after the pause, or longer where nothing has changed for long, up to 15 s.
+
+    At once where it has been cancelled meanwhile.
+    """
     params = {**_fenced(held), "pause": pause_seconds, "status": held.status.value}
     return Statement(_SQL["postpone"], params, _id)
 

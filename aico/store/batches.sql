@@ -132,10 +132,11 @@ returning j.id
 
 -- name: postpone
 update public.batches b
-set lease_until = null, step_at = now() + least(interval '15 seconds',
-  greatest(make_interval(secs => %(pause)s), (now() - b.moved_at) / 4))
+set lease_until = null, step_at = case
+  when b.status = %(status)s then now() + least(interval '15 seconds',
+    greatest(make_interval(secs => %(pause)s), (now() - b.moved_at) / 4))
+  else now() end
 where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.finished_at is null
-  and (b.status = %(status)s)
 returning b.id
 
 -- name: release

@@ -18,7 +18,7 @@ from aico.core.errors import Unavailable
 from aico.core.settings import Settings, get_settings
 from aico.store.blocking import Database
 from aico.workers.heartbeat import Activity, own_key
-from aico.workers.queue import DONE_CHANNEL, Bell, pushes
+from aico.workers.queue import CANCELLED_CHANNEL, DONE_CHANNEL, Bell, pushes
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -32,20 +32,21 @@ class Runtime:
     database: Database
     redis: redis.Redis
 
-    def tell(self, *, bells: Iterable[Bell] = (), ended: Sequence[UUID] = ()) -> None:
-        """Ring bells and wake who waits for ended jobs, in one trip.
+    def tell(self, *, bells: Iterable[Bell] = (), ended: Sequence[UUID] = (), cancelled: Sequence[UUID] = ()) -> None:
+        """Ring bells, wake who waits for ended jobs, stop who works on cancelled ones, in one trip.
 
         When Redis is away both are dropped: the sweeper rings again, and waiting API processes poll.
         """
         messages = pushes(bells)
-        if not messages and not ended:
+        if not messages and not ended and not cancelled:
             return
         try:
             with self.redis.pipeline(transaction=False) as pipe:
                 for queue, payloads in messages.items():
                     pipe.lpush(queue, *payloads)
-                if ended:
-                    pipe.publish(DONE_CHANNEL, ",".join(map(str, ended)))
+                for channel, jobs in ((CANCELLED_CHANNEL, cancelled), (DONE_CHANNEL, ended)):
+                    if jobs:
+                        pipe.publish(channel, ",".join(map(str, jobs)))
                 pipe.execute()
         except redis.RedisError as error:
             log.warning("redis_unreachable", error=type(error).__name__)

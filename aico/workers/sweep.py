@@ -1,6 +1,6 @@
 """Puts right what a crash left: lost bells, expired leases, overdue jobs, unbooked events.
 
-Rings for webhooks and provider batches that are due. Runs beside the workers, with the feeder in the same process.
+Rings for webhooks, batches and provider batches that are due. Runs beside the workers, with the feeder in its process.
 """
 
 import threading
@@ -12,10 +12,10 @@ import structlog
 
 from aico.core.errors import Unavailable
 from aico.core.jobs import JobClass
-from aico.store import backlog, cache, lanes, ledger, webhooks
+from aico.store import backlog, batches, cache, files, lanes, ledger, webhooks
 from aico.store.scope import Scope
 from aico.workers.feed import Feeder
-from aico.workers.queue import Queue, to_lane, to_notify, to_record, to_work
+from aico.workers.queue import Queue, to_batch, to_lane, to_notify, to_record, to_work
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
 
 log = structlog.get_logger()
@@ -25,6 +25,7 @@ QUIET_SECONDS = 3.0  # a bell this old is lost if its queue is empty
 SILENT_SECONDS = 60.0  # and this old, even if it is not
 MAX_LOSSES = 5  # workers that may die over a job before it is given up
 BATCH = 500
+FILES = 20  # each may have hundreds of chunks
 HOUSEKEEPING_TICKS = 60
 LANE_LATE_SECONDS = 60.0  # of the time that a direct call has, at least 120
 EPOCH_KEY = "aico:epoch"  # gone when Redis lost its data, and every bell with it
@@ -56,6 +57,7 @@ class Sweeper:
         self._book_late()
         self._ring_for_deliveries()
         self._ring_for_lanes()
+        self._ring_for_batches()
         self._recall_from_lanes()
 
     def _keep_house(self) -> None:
@@ -67,9 +69,12 @@ class Sweeper:
             ("jobs", backlog.purge(kept_days=kept, limit=BATCH)),
             ("deliveries", webhooks.purge(older_than_days=kept, limit=BATCH)),
             ("lane_batches", lanes.purge(kept_days=kept, limit=BATCH)),
+            ("batches", batches.purge(kept_days=kept, limit=BATCH)),
         ):
             while database.run(Scope.system(), statement) == [BATCH]:
                 log.info("old_rows_purged", what=what, count=BATCH)
+        while database.run(Scope.system(), files.purge(limit=FILES)) == [FILES]:
+            log.info("old_rows_purged", what="files", count=FILES)
 
     def _end_overdue(self) -> None:
         ended = self._runtime.database.run(Scope.system(), backlog.end_overdue(max_losses=MAX_LOSSES, limit=BATCH))
@@ -119,6 +124,12 @@ class Sweeper:
             return  # what waits there is due anyway
         due = self._runtime.database.run(Scope.system(), lanes.due(limit=BATCH))
         self._runtime.tell(bells=[to_lane(one.tenant, one.batch) for one in due])
+
+    def _ring_for_batches(self) -> None:
+        if self._runtime.redis.llen(Queue.LINES.value):
+            return
+        due = self._runtime.database.run(Scope.system(), batches.due(limit=BATCH))
+        self._runtime.tell(bells=[to_batch(one.tenant, one.batch) for one in due])
 
     def _recall_from_lanes(self) -> None:
         recall = lanes.recall(late_seconds=LANE_LATE_SECONDS, limit=BATCH)

@@ -30,6 +30,7 @@ PARTS = {
     "record": "worker record",
     "notify": "worker notify",
     "lane": "worker lane",
+    "batch": "worker batch",
     "sweep": "aico.cli.main sweep",
 }
 

@@ -1,6 +1,7 @@
 """Files over HTTP: stored in chunks, seen when they are whole, and by nobody else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import httpx2
@@ -18,7 +19,9 @@ from aico.store.scope import Scope
 LINE = b'{"custom_id": "a"}\n'
 
 
-def upload(api: httpx2.Client, content: bytes = LINE, name: str = "in.jsonl", **fields: str) -> httpx2.Response:
+def upload(
+    api: httpx2.Client, content: bytes = LINE, name: str = "in.jsonl", fields: Mapping[str, str] = MappingProxyType({})
+) -> httpx2.Response:
     return api.post("/v1/files", files={"file": (name, content)}, data={"purpose": "batch", **fields})
 
 
@@ -97,7 +100,7 @@ def test_a_list_is_read_page_by_page_either_way(api: httpx2.Client) -> None:
 def test_an_upload_that_says_nonsense_is_refused_and_stores_nothing(
     api: httpx2.Client, fields: dict[str, str], param: str
 ) -> None:
-    assert_refused(upload(api, **fields), 400, param)
+    assert_refused(upload(api, fields=fields), 400, param)
     assert api.get("/v1/files").json()["data"] == []
 
 

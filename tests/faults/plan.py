@@ -110,6 +110,7 @@ def faults(noted: Noted) -> Iterable[Fault]:
     yield Fault("route killed", partial(kill, "route"), repeats=True)
     yield Fault("record killed", partial(kill, "record"))
     yield Fault("lane killed", partial(kill, "lane"))
+    yield Fault("batch killed", partial(kill, "batch"))
     yield Fault("sweep and feeder killed", partial(kill, "sweep"))
     yield Fault("api killed", partial(kill, "api"))
     yield Fault("valkey killed, its file kept", partial(kill, "valkey"))

@@ -30,6 +30,7 @@ COMMANDS = {
     "record": "worker record",
     "notify": "worker notify",
     "lane": "worker lane",
+    "batch": "worker batch",
     "sweep": "sweep",
     "flower": "flower",
     "embed-gpu-0": "worker embed",

@@ -28,11 +28,11 @@ router = APIRouter(prefix=PATH, tags=["files and batches"])
 BatchId = Annotated[str, Path(description="The batch's id, `batch_…`.")]
 Key = Annotated[str | None, Header(alias=HEADER, description="The same key and request stand for the same batch.")]
 _DAY_SECONDS = 24 * 3600
-_ERRORS = documented_errors(400, 401, 403, 503)
-_ONE_ERRORS = documented_errors(401, 403, 404, 503)
+_ERRORS = documented_errors(400, 401, 403, 422, 503)
+_ONE_ERRORS = documented_errors(401, 403, 404, 422, 503)
 
 
-@router.post("", responses={**_ERRORS, **documented_errors(422)})
+@router.post("", responses=_ERRORS)
 async def create_batch(
     asked: BatchRequest, request: Request, response: Response, held: Held, principal: Writer, key: Key = None
 ) -> BatchView:

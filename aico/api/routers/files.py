@@ -26,8 +26,8 @@ router = APIRouter(prefix=PATH, tags=["files and batches"])
 
 FileId = Annotated[str, Path(description="The file's id, `file-…`.")]
 _MOST = 10_000
-_ERRORS = documented_errors(400, 401, 403, 503)
-_ONE_ERRORS = documented_errors(401, 403, 404, 503)
+_ERRORS = documented_errors(400, 401, 403, 422, 503)
+_ONE_ERRORS = documented_errors(401, 403, 404, 422, 503)
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,
