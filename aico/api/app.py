@@ -11,9 +11,11 @@ from fastapi.responses import HTMLResponse
 from aico import __version__
 from aico.api import problems
 from aico.api.body_limit import BodyLimit
-from aico.api.routers import costs, dead_letters, health, jobs, metrics, providers, quote, webhooks
+from aico.api.routers import costs, dead_letters, feedback, health, jobs, metrics, providers, quote, webhooks
 from aico.api.services import Services, running
 from aico.core.settings import Settings, get_settings
+
+_MCP_HEADERS = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")  # where `/mcp` is mounted
 
 DESCRIPTION = """
 Every prompt is a durable job, answered from the cache or by the cheapest model that is good enough.
@@ -45,10 +47,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Tenant-Id"],
-            expose_headers=["Idempotency-Replayed", "Location", "Retry-After"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Tenant-Id", *_MCP_HEADERS],
+            expose_headers=["Idempotency-Replayed", "Location", "Retry-After", "WWW-Authenticate"],
         )
-    for part in (jobs, quote, dead_letters, webhooks, costs, providers, health, metrics):
+    for part in (jobs, quote, dead_letters, webhooks, feedback, costs, providers, health, metrics):
         app.router.routes.extend(part.router.routes)  # include_router would match each request twice
 
     landing = files(__package__).joinpath("landing.html").read_text()
