@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from api.conftest import (  # noqa: F401 - fixtures
     broker,
     connect,
     own_redis_url,
+    rows,
     serving,
     workers,
 )
@@ -26,10 +27,13 @@ from fastapi import FastAPI
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
+from pydantic import SecretStr
 
 from aico.api.app import create_app
 from aico.cli.mcp_mount import mount_mcp
 from aico.core.settings import Settings
+from aico.mcp_server.api import Access
+from aico.mcp_server.server import make_server
 
 Open = Callable[..., AbstractAsyncContextManager[Client]]
 
@@ -51,7 +55,7 @@ def service(base_settings: Settings) -> Iterator[str]:  # noqa: F811 - the fixtu
 
 
 @asynccontextmanager
-async def over_http(url: str, headers: dict[str, str], **options: Any) -> Any:
+async def over_http(url: str, headers: dict[str, str], **options: Any) -> AsyncIterator[Client]:
     async with (
         httpx2.AsyncClient(headers=headers, timeout=30) as http,
         Client(streamable_http_client(f"{url}/mcp", http_client=http), **options) as client,
@@ -63,6 +67,16 @@ def over_stdio(url: str, key: str, **options: Any) -> Client:
     environment = {"COST_OPTIMIZER_API_URL": url, "AICO_API_KEY": key, "PYTHONPATH": ":".join(sys.path)}
     command = StdioServerParameters(command=sys.executable, args=["-m", "aico.cli.main", "mcp"], env=environment)
     return Client(command, **options)
+
+
+@asynccontextmanager
+async def inside(url: str, key: str, *, patience_seconds: float = 30, **options: Any) -> AsyncIterator[Client]:
+    """A client of a server in the test's own process, which calls the API at this address."""
+    async with (
+        httpx2.AsyncClient(base_url=url, timeout=30) as api,
+        Client(make_server(Access(api, SecretStr(key), patience_seconds)), **options) as client,
+    ):
+        yield client
 
 
 @pytest.fixture
