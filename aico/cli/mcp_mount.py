@@ -49,7 +49,7 @@ def mount_mcp(app: FastAPI, settings: Settings) -> FastAPI:
     app.router.lifespan_context = lifespan
     gate = Gate(sessions.asgi_app, _challenge(settings))
     for path in (PATH, f"{PATH}/"):  # not a mount, which would redirect the first to the second
-        app.router.routes.append(Route(path, gate, include_in_schema=False))
+        app.router.routes.append(Route(path, gate, methods=["POST"], include_in_schema=False))
     if settings.mcp_authorization_server is not None:
         app.router.routes.append(Route(METADATA_PATH, _metadata(settings), include_in_schema=False))
     return app
