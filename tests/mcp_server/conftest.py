@@ -136,8 +136,9 @@ def answered(workers: Workers, tenant: Tenant, postgres: Any) -> Iterator[None]:
 
 def structured(result: CallToolResult) -> dict[str, Any]:
     assert not result.is_error, result.content
-    assert result.structured_content is not None
-    return result.structured_content
+    content: dict[str, Any] | None = result.structured_content
+    assert content is not None
+    return content
 
 
 def refusal(result: CallToolResult) -> str:

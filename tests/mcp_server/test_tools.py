@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
+import anyio
 import httpx2
 import psycopg
 import pytest
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_question_is_answered_and_the_answer_says_how_it_came_about(door: Open, answered: None) -> None:
     heard: list[tuple[float, str | None]] = []
 
-    async def hear(progress: float, _: float | None, message: str | None) -> None:
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
         heard.append((progress, message))
 
     async with door() as client:
@@ -143,6 +144,21 @@ async def test_a_call_that_cannot_succeed_says_what_to_correct(
     async with http() as client:
         assert reason in refusal(await client.call_tool(tool, arguments))
     assert rows.jobs(tenant.id) == 0
+
+
+async def test_work_goes_on_when_whoever_asked_breaks_off(
+    door: Open, tenant: Tenant, admin: psycopg.Connection[Any]
+) -> None:
+    with anyio.CancelScope() as asking:
+
+        async def stop(progress: float, total: float | None, message: str | None) -> None:
+            asking.cancel()
+
+        async with door() as client:
+            await client.call_tool("ask", {"prompt": "A long story."}, progress_callback=stop)
+    assert asking.cancelled_caught
+    statuses = admin.execute("select status from public.jobs where tenant_id = %s", (tenant.id,)).fetchall()
+    assert statuses == [("queued",)]
 
 
 async def test_another_tenants_job_is_unknown(
