@@ -14,6 +14,7 @@ STATE_DIR = Path(".aico")
 STACK_FILE = STATE_DIR / "stack.env"
 
 Address = Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$")]
+McpAddress = Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+/mcp$")]
 
 
 class Settings(BaseSettings):
@@ -33,7 +34,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
     state_dir: Path = STATE_DIR
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    mcp_urls: Annotated[tuple[Address, ...], NoDecode] = ()  # of /mcp, beside those of this machine
+    mcp_urls: Annotated[tuple[McpAddress, ...], NoDecode] = ()  # beside those of this machine
     mcp_authorization_server: Address | None = None  # issues tokens that this API takes
     flower_conf: Path | None = None  # Flower's own settings file
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

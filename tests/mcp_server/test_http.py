@@ -220,7 +220,14 @@ def test_what_is_no_message_is_refused_as_the_callers_fault(mcp: httpx2.Client, 
 
 
 @pytest.mark.parametrize(
-    "url", ["aico.example", "ftp://aico.example/mcp", "https://", "https://me:pw@aico.example/mcp"]
+    "url",
+    [
+        "aico.example",
+        "ftp://aico.example/mcp",
+        "https:///mcp",
+        "https://me:pw@aico.example/mcp",
+        "https://aico.example",
+    ],
 )
 def test_an_address_that_is_none_stops_the_start(url: str) -> None:
     with pytest.raises(InvalidInput, match="MCP_URLS"):
