@@ -13,7 +13,7 @@ from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
 
 SITE = "https://dashboard.example"
-NATIVE = {"/v1/jobs", "/v1/jobs/{job_id}", "/v1/chat", "/costs/summary", "/providers"}
+NATIVE = {"/v1/jobs", "/v1/jobs/{job_id}", "/v1/chat", "/v1/feedback", "/costs/summary", "/providers"}
 
 
 @pytest.fixture(scope="module")
