@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     # Routing
     baseline_model: str = "gpt-5.4"
     max_prompt_chars: Annotated[int, Field(ge=1)] = 200_000
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 8_000_000
     attempt_timeout_seconds: Annotated[float, Field(gt=0)] = 60
     job_timeout_seconds: Annotated[float, Field(gt=0)] = 600
     retry_base_seconds: Annotated[float, Field(ge=0)] = 0.5
