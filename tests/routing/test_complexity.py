@@ -11,7 +11,7 @@ from aico.core.chat import ChatRequest, Message, Role
 from aico.core.errors import InvalidInput, NoProvider
 from aico.routing.catalogue import Catalogue
 from aico.routing.features import Features, TaskType, extract_features
-from aico.routing.models import Model
+from aico.routing.models import Capability, Model
 from aico.routing.prices import PriceBook
 from aico.routing.strategies.complexity import ComplexityStrategy, assess, needed_quality
 from aico.routing.strategies.protocol import PricedModel, RoutingPolicy, fits, price_models
@@ -54,7 +54,7 @@ any_features = st.builds(
     constraints=counts,
     questions=counts,
     task=st.sampled_from(TaskType),
-    wants_json=st.just(False),
+    needs=st.just(frozenset()),
 )
 COUNTED = [field.name for field in fields(Features) if field.name in {
     "turns", "question_chars", "code_marks", "math_marks", "reasoning_words", "constraints", "questions"
@@ -177,5 +177,5 @@ def test_tasks(text: str, task: TaskType) -> None:
 
 def test_wishes_are_features() -> None:
     asked = features(max_tokens=77, response_format="json_object")
-    assert (asked.output_tokens, asked.wants_json) == (77, True)
+    assert (asked.output_tokens, asked.needs) == (77, frozenset({Capability.JSON}))
     assert asked.task is TaskType.QUESTION
