@@ -33,6 +33,7 @@ _FINISH = {
     "MAX_TOKENS": FinishReason.LENGTH,
     "MALFORMED_FUNCTION_CALL": FinishReason.TOOL_CALLS,
     "UNEXPECTED_TOOL_CALL": FinishReason.TOOL_CALLS,
+    "FUNCTION_CALL": FinishReason.TOOL_CALLS,  # not Google, but servers that speak its format
 }
 
 
