@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,26 @@ import httpx2
 import openai
 import pytest
 
+from aico.core.chat import (
+    ChatRequest,
+    FinishReason,
+    ImagePart,
+    JsonSchema,
+    Message,
+    Role,
+    Tool,
+    ToolCall,
+    ToolChoice,
+)
+from aico.core.settings import Settings
 from aico.embedded.local_model.app import create_app
 from aico.embedded.local_model.engine import Engine
 from aico.embedded.local_model.launcher import LocalModelServer
 from aico.embedded.local_model.simulated import SimulatedEngine
 from aico.embedded.ports import free_port
+from aico.routing.catalogue import Catalogue
+from aico.routing.providers.profiles import PROFILE_BY_NAME
+from aico.routing.providers.provider import Provider
 
 MODEL = "simulated-small"
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
@@ -106,10 +122,47 @@ def test_pictures_and_an_empty_assistant_are_taken(client: openai.OpenAI) -> Non
     )
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_everything_that_a_request_can_say_is_taken(server: LocalModelServer, stream: bool) -> None:
+    """By the way that the product calls it, with the capabilities that the catalogue claims for it."""
+    provider = Provider(replace(PROFILE_BY_NAME["simulated"], base_url=server.url), None, max_connections=1)
+    model = Catalogue.from_settings(Settings.model_construct(simulated_model_url=server.url)).find(MODEL)
+    request = ChatRequest(
+        messages=(
+            Message(role=Role.SYSTEM, content="Be brief."),
+            Message(role=Role.USER, name="ada", content=(ImagePart(url="https://example.com/a.png"),)),
+            Message(role=Role.ASSISTANT, tool_calls=(ToolCall(id="c", name="clock", arguments="{}"),)),
+            Message(role=Role.TOOL, tool_call_id="c", content="noon"),
+            Message(role=Role.USER, content="call clock"),
+        ),
+        temperature=1,
+        presence_penalty=1,
+        logit_bias={"1": 2},
+        n=2,
+        logprobs=True,
+        tools=(Tool(name="clock"),),
+        tool_choice=ToolChoice(mode="one", name="clock"),
+        parallel_tool_calls=False,
+        reasoning_effort="low",
+        verbosity="low",
+        response_format="json_schema",
+        json_schema=JsonSchema(schema_={"type": "object"}),
+        hints={"user": "ada", "prompt_cache_key": "k"},
+    )
+    deltas: list[str] = []
+    try:
+        completion = provider.send_message(request, model, timeout=20, on_delta=deltas.append if stream else None)
+    finally:
+        provider.close()
+    assert [call.name for call in completion.tool_calls] == ["clock"]
+    assert [choice.finish_reason for choice in (completion, *completion.more)] == [FinishReason.TOOL_CALLS] * 2
+    assert deltas == []
+
+
 @pytest.mark.parametrize(
     ("change", "param"),
     [
-        ({"n": 9}, "n"),
+        ({"n": 129}, "n"),
         ({"tool_choice": {"type": "function", "function": {"name": "x"}}, "tools": [WEATHER]}, None),
         ({"response_format": {"type": "json_schema"}}, "response_format"),
         ({"messages": [{"role": "assistant", "tool_calls": []}]}, "messages.0.content"),
@@ -139,6 +192,7 @@ class PlainEngine(SimulatedEngine):
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]},
             "messages",
         ),
+        ({"messages": [{"role": "tool", "tool_call_id": "c", "content": "noon"}]}, "messages"),
     ],
 )
 def test_a_plain_model_refuses_what_it_cannot_honour(change: dict[str, Any], param: str, tmp_path: Path) -> None:

@@ -109,21 +109,27 @@ def test_an_effort_that_has_no_name_here_is_left_out(
     assert "output_config" not in sent(request, make_model(capabilities=frozenset(Capability)))
 
 
-def test_empty_text_makes_no_block(make_model: Callable[..., Model]) -> None:
-    call = ToolCall(id="c", name="look", arguments="{}")
+def test_empty_text_makes_no_block_and_ids_of_others_are_taken(make_model: Callable[..., Model]) -> None:
+    call = ToolCall(id="functions.look:0", name="look", arguments="{}")
     picture = ImagePart(url="data:image/webp;charset=x;base64,aGk=")
     request = ChatRequest(
         messages=(
             Message(role=Role.ASSISTANT, tool_calls=(call,)),
-            Message(role=Role.TOOL, tool_call_id="c", content=(TextPart(text=""), picture)),
+            Message(role=Role.TOOL, tool_call_id="functions.look:0", content=(TextPart(text=""), picture)),
         )
     )
-    source = {"type": "base64", "media_type": "image/webp", "data": "aGk="}
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "aGk="}}
     assert sent(request, make_model())["messages"] == [
-        {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "look", "input": {}}]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "functions_look_0", "name": "look", "input": {}}]},
         {
             "role": "user",
-            "content": [{"type": "tool_result", "tool_use_id": "c", "content": [{"type": "image", "source": source}]}],
+            "content": [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "functions_look_0",
+                    "content": [image],
+                }
+            ],
         },
     ]
 

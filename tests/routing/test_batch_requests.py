@@ -116,6 +116,20 @@ def test_gemini_create(lines: list[LaneLine], model: Model) -> None:
     )
 
 
+def test_a_line_is_what_a_direct_call_would_be_but_for_the_tier(tool_talk: ChatRequest, model: Model) -> None:
+    request = tool_talk.model_copy(update={"hints": {"prompt_cache_key": "k", "service_tier": "flex"}})
+    (upload, _), _ = play(
+        OPENAI.create("our-key", model, [LaneLine("line-1", request)]),
+        {"id": "file-abc"},
+        {"id": "batch_abc", "status": "validating"},
+    )
+    line = next(part for part in upload.body.splitlines() if part.startswith(b"{"))
+    body = json.loads(line)["body"]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
+    assert (body["n"], body["prompt_cache_key"]) == (2, "k")
+    assert "service_tier" not in body
+
+
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_batch_that_nobody_would_take_is_not_sent(
     wire: BatchWire, lines: list[LaneLine], model: Model, monkeypatch: pytest.MonkeyPatch

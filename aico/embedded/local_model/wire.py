@@ -53,6 +53,10 @@ class WireMessage(BaseModel):
             raise PydanticCustomError("missing", "Field required")
         return content
 
+    @property
+    def beyond_text(self) -> bool:
+        return self.role == "tool" or bool(self.tool_calls) or bool(self.to_message().images)
+
     def to_message(self) -> Message:
         return Message(
             role=Role.SYSTEM if self.role == "developer" else Role(self.role),
@@ -120,7 +124,7 @@ class ChatCompletionRequest(BaseModel):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     stop: StopString | Annotated[list[StopString], Field(max_length=4)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    n: Annotated[int, Field(ge=1, le=8)] | None = None
+    n: Annotated[int, Field(ge=1, le=128)] | None = None
     tools: list[WireTool] | None = None
     tool_choice: Literal["auto", "none", "required"] | WireToolChoice | None = None
     response_format: ResponseFormat | None = None
@@ -152,7 +156,7 @@ class ChatCompletionRequest(BaseModel):
             "n": self.choices > 1,
             "tools": bool(self.tools),
             "response_format": self.response_format is not None and self.response_format.type != "text",
-            "messages": any(message.to_message().images or message.tool_calls for message in self.messages),
+            "messages": any(message.beyond_text for message in self.messages),
         }
         for field, wanted in asked.items():
             if wanted:

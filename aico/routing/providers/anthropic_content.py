@@ -1,5 +1,6 @@
 """A conversation and its tools in the words of Anthropic's messages."""
 
+import re
 from itertools import groupby
 from typing import Any
 
@@ -9,6 +10,8 @@ from aico.routing.providers.images import inline_image
 from aico.routing.providers.wire import json_object, present
 
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
+
+_NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")  # which other providers' ids may have
 
 
 def messages_json(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
@@ -63,12 +66,16 @@ def _use(call: ToolCall) -> dict[str, Any]:
     """Models may write arguments that are no JSON object, and here nothing else can be said."""
     arguments = json_object(call.arguments)
     spoken = arguments if arguments is not None else {"arguments": call.arguments}
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": spoken}
+    return {"type": "tool_use", "id": _id(call.id), "name": call.name, "input": spoken}
 
 
 def _result(message: Message) -> dict[str, Any]:
     content = message.content if isinstance(message.content, str) else _blocks(message)
-    return {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": content}
+    return {"type": "tool_result", "tool_use_id": _id(message.tool_call_id or ""), "content": content}
+
+
+def _id(call: str) -> str:
+    return _NOT_IN_AN_ID.sub("_", call)
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
