@@ -1,217 +1,168 @@
-"""A file of prompts in, a file of answers out. Stopped half-way, the same command goes on where it was.
+"""Batches from the command line: a file of prompts in, a file of answers out; and what became of earlier ones."""
 
-Beside the output, a journal, `<output>.jobs`, remembers which line became which job, so that a line that was already
-submitted is waited for and not paid for twice. A crash may come between the two; so each line is submitted under an
-Idempotency-Key, a hash of the journal's own random id, of the line's id and of what is asked. The key changes with any
-of them: with the line, with the command's deadline and class where the line has none, and when the journal is deleted.
-The API remembers keys for a day.
-"""
-
-import hashlib
-import json
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, TextIO
-from uuid import uuid4
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 
-from aico.cli.client import Client, Json, Refused
-from aico.cli.options import Deadline, Window, due
-from aico.cli.show import err
-from aico.core.canonical import canonical_json
+from aico.cli.batch_run import Run, read_ids, read_results
+from aico.cli.client import Client, Json
+from aico.cli.options import AsJson, Deadline, Window
+from aico.cli.prompt_lines import read_lines
+from aico.cli.show import err, out
 from aico.core.errors import InvalidInput
 from aico.core.jobs import JobClass
 from aico.core.settings import get_settings
 
-EXIT_SOME_FAILED = 1
-_NOTES = {"id", "relation"}  # fields of a line that are the file's own
-_DUE = {"deadline", "completion_window"}  # one excludes the other
-_OF_THE_RUN = {401, 403}  # refusals that meet every line alike
+EXIT_SOME_FAILED, EXIT_INTERRUPTED = 1, 130
+DEFAULT_WINDOW = "24h"
+MOST_SECONDS = 999_999  # that a window can be written in
 
+app = typer.Typer(name="batches", help="Look at batches, and cancel them.", no_args_is_help=True)
 
-_NONE: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    id: str
-    request: Json
-
-
-def read_lines(path: Path) -> list[Line]:
-    """Raises InvalidInput with the number of the first line that is no request, before anything is sent."""
-    lines = []
-    seen: set[str] = set()
-    with path.open(encoding="utf-8", errors="strict") as file:
-        for number, text in _numbered(path, file):
-            line = _line(path, number, text)
-            if line.id in seen:
-                raise InvalidInput(f"{path}:{number}: the id {line.id!r} stands there twice")
-            seen.add(line.id)
-            lines.append(line)
-    if not lines:
-        raise InvalidInput(f"{path} holds no requests")
-    return lines
-
-
-def _numbered(path: Path, file: TextIO) -> Iterator[tuple[int, str]]:
-    try:
-        for number, text in enumerate(file, 1):
-            if text.strip():
-                yield number, text
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is not UTF-8") from error
-
-
-def _line(path: Path, number: int, text: str) -> Line:
-    try:
-        fields = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{path}:{number}: not JSON: {error.msg} at column {error.colno}") from error
-    if not isinstance(fields, dict) or not ({"prompt", "messages"} & fields.keys()):
-        raise InvalidInput(f"{path}:{number}: each line is an object with `prompt` or `messages`")
-    request = {name: value for name, value in fields.items() if name not in _NOTES}
-    try:
-        canonical_json(request)
-    except ValueError as error:
-        raise InvalidInput(f"{path}:{number}: NaN, infinity and half of a surrogate pair cannot be sent") from error
-    return Line(str(fields.get("id", number)), request)
-
-
-class Run:
-    """One pass over the lines that the output does not hold yet. `defaults` are fields for lines without them."""
-
-    def __init__(self, client: Client, output: Path, concurrency: int, defaults: Mapping[str, Any] = _NONE) -> None:
-        self._client = client
-        self._output = output
-        self._journal = output.with_name(output.name + ".jobs")
-        self._concurrency = concurrency
-        self._defaults = defaults
-
-    def todo(self, lines: list[Line]) -> list[Line]:
-        done = _read_ids(self._output)
-        return [line for line in lines if line.id not in done]
-
-    def results(self, lines: list[Line]) -> Iterator[Json]:
-        """Each line's result as it comes, already written to the output. At most `concurrency` are under way."""
-        jobs = {entry["id"]: entry["job"] for entry in _read(self._journal) if "job" in entry}
-        run = self._id()
-        waiting = iter(lines)
-        running: set[Future[Json]] = set()
-        with (
-            ThreadPoolExecutor(self._concurrency) as pool,
-            self._output.open("a", encoding="utf-8") as output,
-            self._journal.open("a", encoding="utf-8") as journal,
-        ):
-            while True:
-                for line in waiting:
-                    running.add(pool.submit(self._one, run, line, jobs.get(line.id), journal))
-                    if len(running) >= self._concurrency:
-                        break
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    result = future.result()
-                    output.write(json.dumps(result, ensure_ascii=False) + "\n")
-                    output.flush()
-                    yield result
-
-    def _id(self) -> str:
-        """The journal's random id, on the disk before the first line is submitted under it."""
-        for entry in _read(self._journal):
-            if "run" in entry:
-                return str(entry["run"])
-        run = str(uuid4())
-        with self._journal.open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps({"run": run}) + "\n")
-            journal.flush()
-            os.fsync(journal.fileno())
-        return run
-
-    def _one(self, run: str, line: Line, job_id: str | None, journal: TextIO) -> Json:
-        try:
-            if job_id is None:
-                request = with_defaults(line.request, self._defaults)
-                key = hashlib.sha256(canonical_json([run, line.id, request])).hexdigest()
-                job_id = str(self._client.submit(request, idempotency_key=key)["id"])
-                journal.write(json.dumps({"id": line.id, "job": job_id}) + "\n")
-                journal.flush()
-            return {"id": line.id, **_result(self._client.wait(job_id))}
-        except Refused as error:
-            if error.http_status in _OF_THE_RUN or (error.param in self._defaults and error.param not in line.request):
-                raise  # no fault of the line, which is to be tried again
-            return {"id": line.id, "status": "refused", "error": {"message": error.detail}}
-
-
-def with_defaults(request: Json, defaults: Mapping[str, Any]) -> Json:
-    """The request's own fields win, and its own deadline over either kind of default."""
-    overruled = _DUE if _DUE & request.keys() else set()
-    return {**{name: value for name, value in defaults.items() if name not in overruled}, **request}
-
-
-def _result(job: Mapping[str, Any]) -> Json:
-    fields = ("status", "answer", "routing", "error", "created_at", "finished_at")
-    return {"job": job["id"], **{name: job[name] for name in fields if name in job}}
-
-
-def _read(path: Path) -> Iterator[Json]:
-    """Whole lines only: the last may have been cut off by a crash."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as file:
-        for text in file:
-            if text.endswith("\n"):
-                yield json.loads(text)
-
-
-def _read_ids(path: Path) -> set[str]:
-    return {entry["id"] for entry in _read(path)}
-
-
-def repair(path: Path) -> None:
-    """Cut off a last line that a crash left unfinished, so that the next one starts on its own."""
-    if not path.exists():
-        return
-    data = path.read_bytes()
-    if data and not data.endswith(b"\n"):
-        path.write_bytes(data[: data.rfind(b"\n") + 1])
+BatchId = Annotated[str, typer.Argument(help="The batch's id, batch_….")]
 
 
 def batch(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON lines with `prompt` or `messages`.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="JSON lines with `prompt` or `messages`, or in OpenAI's batch format."
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the answers go, one JSON line each.")],
-    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Jobs under way at once.")] = 16,
     deadline: Deadline = None,
     completion_window: Window = None,
     job_class: Annotated[JobClass | None, typer.Option("--class", help="Who waits for the answers.")] = None,
 ) -> None:
-    """Answer a file of prompts. Deadline and class are for lines that do not say their own.
+    """Answer a file of prompts. Stopped, it goes on when the same command is given again.
 
-    Exit code 0: all answered; 1: some were not; 2: the file or the command is not right.
+    The deadline is the whole batch's, a day if none is given; the class is for lines that do not say their own. Exit
+    code 0: all answered; 1: some were not; 2: the file or the command is not right; 130: interrupted.
     """
-    defaults: Json = due(deadline, completion_window) | ({} if job_class is None else {"class": job_class.value})
-    lines = read_lines(file)
-    repair(output)
-    repair(output.with_name(output.name + ".jobs"))
+    window = _window(deadline, completion_window)
+    defaults: Json = {} if job_class is None else {"class": job_class.value}
+    ids = {line.id for line in read_lines(file)}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Client.from_settings(get_settings()) as client, Progress(*columns, console=err) as progress:
-        run = Run(client, output, concurrency, defaults)
-        todo = run.todo(lines)
-        task = progress.add_task("answering", total=len(lines), completed=len(lines) - len(todo))
-        for _ in run.results(todo):
-            progress.advance(task)
-    ids = {line.id for line in lines}
-    found = (result for result in _read(output) if result["id"] in ids)
+        run = Run(client, file, output, window, defaults)
+        try:
+            run.answer(Bar(progress, output, ids).show)
+        except KeyboardInterrupt:
+            _interrupted(run)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    _tell(output, ids)
+
+
+class Bar:
+    """How many of the file's lines have a result: those in the output, and those of the batch under way."""
+
+    def __init__(self, progress: Progress, output: Path, ids: set[str]) -> None:
+        self._progress = progress
+        self._output = output
+        self._ids = ids
+        self._batch: str | None = None
+        self._before = 0
+        self._task = progress.add_task("answering", total=len(ids), completed=self._written())
+
+    def show(self, batch: Json) -> None:
+        if batch["id"] != self._batch:
+            self._batch, self._before = batch["id"], self._written()
+        counts = batch["request_counts"]
+        done = self._before + counts["completed"] + counts["failed"]
+        self._progress.update(self._task, completed=done, description=batch["status"].replace("_", " "))
+
+    def _written(self) -> int:
+        return len(self._ids & set(read_ids(self._output)))
+
+
+def _window(deadline: datetime | None, completion_window: str | None) -> str:
+    """A deadline as a time from now. Raises InvalidInput where both are given, or it has passed."""
+    if deadline is None:
+        return completion_window or DEFAULT_WINDOW
+    if completion_window is not None:
+        raise InvalidInput("give either --deadline or --completion-window")
+    seconds = int((deadline - datetime.now(UTC)).total_seconds())
+    if seconds < 1:
+        raise InvalidInput("the deadline has passed")
+    return f"{seconds}s" if seconds <= MOST_SECONDS else f"{seconds // 3600}h"
+
+
+def _interrupted(run: Run) -> None:
+    if run.batch is None:
+        err.print("Stopped before the batch was made. The same command begins it.")
+    else:
+        err.print(f"Stopped waiting. The batch {run.batch} goes on; the same command goes on with it.")
+        err.print(f"To end it: aico batches cancel {run.batch}")
+
+
+def _tell(output: Path, ids: set[str]) -> None:
+    found = (result for result in read_results(output) if result["id"] in ids)
     missing = Counter(result["status"] for result in found if "answer" not in result)
     if missing:
         kinds = ", ".join(f"{count} {status}" for status, count in sorted(missing.items()))
-        err.print(f"{missing.total()} of {len(lines)} were not answered ({kinds}); see {output}", style="red")
+        err.print(f"{missing.total()} of {len(ids)} were not answered ({kinds}); see {output}", style="red")
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+@app.command("ls")
+def list_batches(
+    limit: Annotated[int, typer.Option(min=1, max=100, help="The newest so many.")] = 20, as_json: AsJson = False
+) -> None:
+    """List batches, newest first."""
+    with Client.from_settings(get_settings()) as client:
+        page = client.request("GET", "/v1/batches", params={"limit": limit})
+    if as_json:
+        out.print_json(data=page)
+        return
+    table = Table(Column("id", no_wrap=True), "status", "created", "total", "completed", "failed")
+    for one in page["data"]:
+        counts = one["request_counts"]
+        figures = (str(counts[name]) for name in ("total", "completed", "failed"))
+        table.add_row(one["id"], one["status"], _clock(one["created_at"]), *figures)
+    out.print(table)
+
+
+@app.command("show")
+def show_batch(batch_id: BatchId, as_json: AsJson = False) -> None:
+    """Everything about a batch."""
+    with Client.from_settings(get_settings()) as client:
+        _print(client.request("GET", f"/v1/batches/{batch_id}"), as_json=as_json)
+
+
+@app.command("cancel")
+def cancel_batch(batch_id: BatchId, as_json: AsJson = False) -> None:
+    """End what is open of a batch. What has been answered is kept."""
+    with Client.from_settings(get_settings()) as client:
+        _print(client.request("POST", f"/v1/batches/{batch_id}/cancel"), as_json=as_json)
+
+
+def _print(state: Json, *, as_json: bool) -> None:
+    if as_json:
+        out.print_json(data=state)
+        return
+    table = Table.grid(Column(style="bold", no_wrap=True), Column(overflow="fold"), padding=(0, 2))
+    for name, value in state.items():
+        if value is None or name in {"object", "errors"}:
+            continue
+        shown = _clock(value) if name.endswith("_at") else _words(value)
+        table.add_row(name.replace("_", " "), escape(shown))
+    for fault in (state.get("errors") or {}).get("data", []):
+        where = f"line {fault['line']}: " if fault["line"] else ""
+        table.add_row("error", escape(f"{where}{fault['message']}"))
+    out.print(table)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items() if not isinstance(part, dict))
+    return str(value)
+
+
+def _clock(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%SZ}"

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
@@ -106,6 +107,39 @@ class Client:
                 return
             left -= asked
 
+    def upload(self, path: Path) -> Json:
+        """A file of a batch's requests, streamed from the disk."""
+
+        def send() -> httpx2.Response:
+            with path.open("rb") as file:
+                return self._http.post("/v1/files", files={"file": (path.name, file)}, data={"purpose": "batch"})
+
+        return self._patiently(send)
+
+    def create_batch(self, request: Mapping[str, Any], *, idempotency_key: str) -> Json:
+        """One batch however often it has to be sent."""
+        headers = {HEADER: _quoted(idempotency_key)}
+        return self.request("POST", "/v1/batches", json=dict(request), headers=headers)
+
+    def download(self, file_id: str | None, path: Path) -> None:
+        """The content of a file, streamed to the disk; nothing where there is no file."""
+        if file_id is None:
+            path.write_bytes(b"")
+            return
+
+        def fetch() -> httpx2.Response:
+            with self._http.stream("GET", f"/v1/files/{file_id}/content") as response, path.open("wb") as file:
+                if not response.is_success:
+                    response.read()
+                    return response
+                for data in response.iter_bytes():
+                    file.write(data)
+            return response
+
+        response = self._answered(fetch)
+        if not response.is_success:
+            _read(response)
+
     def costs(self, days: int) -> Json:
         return self._patiently(lambda: self._http.get("/costs/summary", params={"days": days}))
 
@@ -132,7 +166,11 @@ class Client:
             left -= len(page["data"])
 
     def _patiently(self, call: Callable[[], httpx2.Response]) -> Json:
-        """Ride out restarts of the service; raises Refused for any other refusal and Unavailable when time is up."""
+        """Raises Refused where the API says no."""
+        return _read(self._answered(call))
+
+    def _answered(self, call: Callable[[], httpx2.Response]) -> httpx2.Response:
+        """Ride out restarts of the service; raises Unavailable when time is up."""
         give_up = time.monotonic() + self._patience
         pause = 0.1
         while True:
@@ -141,7 +179,7 @@ class Client:
             except httpx2.TransportError:
                 response = None
             if response is not None and response.status_code not in _AGAIN:
-                return _read(response)
+                return response
             if time.monotonic() + pause > give_up:
                 raise Unavailable(f"no API answers at {self._http.base_url}; start one with `aico up`")
             time.sleep(pause)
@@ -153,7 +191,8 @@ def _read(response: httpx2.Response) -> Json:
         return dict(response.json()) if response.content else {}
     try:
         problem = response.json()
-        detail, param = problem["detail"], problem.get("param")
+        problem = problem.get("error", problem)  # OpenAI's routes have OpenAI's errors
+        detail, param = problem.get("detail") or problem["message"], problem.get("param")
     except (ValueError, KeyError, TypeError):
         detail, param = f"the API answered {response.status_code}", None
     raise Refused(response.status_code, str(detail), param)

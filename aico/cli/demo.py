@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from aico.cli.batch import Line, read_lines
 from aico.cli.client import Client, Json
+from aico.cli.prompt_lines import Line, read_lines
 from aico.cli.show import cents, out
 
 CALLERS = 4  # a small model on a small machine answers few at once
@@ -35,7 +35,7 @@ class Answered:
 
 def send(client: Client, file: Path) -> list[Answered]:
     """Every prompt of the file, a few at a time and in order, so that repeats come after what they repeat."""
-    lines = read_lines(file)
+    lines = list(read_lines(file))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     lock = threading.Lock()
     with Progress(*columns, console=out) as progress, ThreadPoolExecutor(CALLERS) as pool:

@@ -31,6 +31,7 @@ app = typer.Typer(
 for command in (jobs.submit, jobs.watch, batch.batch, jobs.report, queues.queues, mcp.mcp, doctor.doctor):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
+app.add_typer(batch.app, name="batches")
 app.add_typer(tenancy.app, name="keys")
 app.add_typer(tenancy.tenants_app, name="tenants")
 app.add_typer(webhooks.app, name="webhooks")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cli.conftest import Aico, FakeApi
 
-from aico.cli.batch import read_lines
+from aico.cli.prompt_lines import read_lines
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,9 @@ from aico.cli.batch import read_lines
         (b'{"prompt": "a", "temperature": NaN}\n', ":1: NaN, infinity and half of a surrogate pair cannot be sent"),
         (b'{"prompt": "a", "seed": -Infinity}\n', ":1: NaN, infinity"),
         (b'{"prompt": "\\ud800"}\n', ":1: NaN, infinity and half of a surrogate pair"),
+        (b'{"messages": [], "prompt": "a"}\n', ":1: give either `messages`, or `prompt`"),
+        (b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions"}\n', ":1: a batch's line has"),
+        (b'{"custom_id": "a", "method": "POST", "url": "/v1/x", "body": {}}\n', ":1: only lines for /v1/chat"),
         (b"", "holds no requests"),
         (b"\n \n", "holds no requests"),
         (b'{"prompt": "\xff"}\n', "is not UTF-8"),
