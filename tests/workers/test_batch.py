@@ -1,9 +1,7 @@
 """A batch from its file of requests to its files of results: the real worker and database."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from builders import ending_of
@@ -12,11 +10,9 @@ from workers.batching import Line, Scene, jsonl, line, scene
 
 from aico.core.ids import new_id
 from aico.core.jobs import JobClass, JobStatus
-from aico.store import batch_steps, batches, claims, jobs, webhooks
+from aico.store import batch_steps, batches, claims, jobs
 from aico.store.batches import NewBatch
-from aico.store.files import delete, purge
 from aico.store.scope import Scope
-from aico.workers.sweep import Sweeper
 
 __all__ = ["scene"]
 
@@ -171,121 +167,6 @@ def test_a_crash_while_results_are_written_writes_each_once(scene: Scene) -> Non
     assert names == ["early", "3", "4", "5", "6", "7"]
 
 
-def test_cancelling_mid_way_keeps_what_was_answered(scene: Scene) -> None:
-    batch = scene.taken_in([line(str(number)) for number in range(6)])
-    lines = scene.jobs(batch)
-    scene.answer(lines[4])
-    (held,) = scene.run(claims.claim(scene.tenant.id, lines[2].id, 30))
-    assert scene.run(batches.cancel(scene.tenant.id, batch))
-    ended = scene.finish(batch)
-    assert ended.status.value == "cancelled"
-    assert (ended.total, ended.completed, ended.failed) == (6, 1, 5)
-    assert [result["custom_id"] for result in scene.content(ended.output_file_id)] == ["4"]
-    errors = scene.content(ended.error_file_id)
-    assert [result["custom_id"] for result in errors] == ["0", "1", "2", "3", "5"]
-    assert {(result["response"], result["error"]["code"]) for result in errors} == {(None, "batch_cancelled")}
-    assert scene.run(claims.finish(scene.tenant.id, [ending_of(held)], 3600)) == []  # it comes too late
-    assert scene.run(batches.cancel(scene.tenant.id, batch)) == []
-
-
-def test_cancelling_before_the_file_was_read_leaves_no_line_out(scene: Scene) -> None:
-    batch = scene.batch([line(str(number)) for number in range(7)])
-    scene.step(batch)
-    assert scene.run(batches.cancel(scene.tenant.id, batch))
-    ended = scene.finish(batch)
-    assert (ended.status.value, ended.total, ended.failed) == ("cancelled", 7, 7)
-    assert scene.jobs(batch) == []
-    assert {result["error"]["code"] for result in scene.content(ended.error_file_id)} == {"batch_cancelled"}
-
-
-def test_a_batch_that_is_cancelled_while_it_is_read_stops_there(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    batch = scene.batch([line(str(number)) for number in range(9)])
-    scene.step(batch)
-    whole = scene.work._intake._store
-
-    def cancelling(*arguments: Any) -> bool | None:
-        scene.run(batches.cancel(scene.tenant.id, batch))
-        return whole(*arguments)
-
-    monkeypatch.setattr(scene.work._intake, "_store", cancelling)
-    scene.step(batch)
-    assert len(scene.jobs(batch)) == 3
-    ended = scene.finish(batch)
-    assert (ended.status.value, ended.failed) == ("cancelled", 9)
-    assert len(scene.content(ended.error_file_id)) == 9
-
-
-def test_cancelling_before_the_file_was_checked_leaves_nothing(scene: Scene) -> None:
-    batch = scene.batch([line("a")])
-    assert scene.run(batches.cancel(scene.tenant.id, batch))
-    ended = scene.finish(batch)
-    assert (ended.status.value, ended.total, ended.output_file_id, ended.error_file_id) == ("cancelled", 0, None, None)
-
-
-def test_a_batch_whose_time_is_up_expires_and_keeps_what_was_answered(scene: Scene) -> None:
-    batch = scene.taken_in([line(str(number)) for number in range(5)])
-    scene.answer(scene.jobs(batch)[0])
-    _let_time_pass(scene, batch)
-    ended = scene.finish(batch)
-    assert (ended.status.value, ended.completed, ended.failed) == ("expired", 1, 4)
-    assert [result["custom_id"] for result in scene.content(ended.output_file_id)] == ["0"]
-    assert {result["error"]["code"] for result in scene.content(ended.error_file_id)} == {"batch_expired"}
-
-
-def test_lines_that_the_sweeper_ended_first_expired_with_their_batch(scene: Scene) -> None:
-    batch = scene.taken_in([line(str(number)) for number in range(2)])
-    _let_time_pass(scene, batch)
-    Sweeper(scene.runtime)._end_overdue()
-    assert {job.status for job in scene.jobs(batch)} == {JobStatus.EXPIRED}
-    ended = scene.finish(batch)
-    assert ended.status.value == "expired"
-    assert {result["error"]["code"] for result in scene.content(ended.error_file_id)} == {"batch_expired"}
-
-
-def _let_time_pass(scene: Scene, batch: UUID) -> None:
-    before = datetime.now(UTC) - timedelta(seconds=1)
-    scene.sql("update jobs set deadline = %(d)s where batch_id = %(b)s", b=batch, d=before)
-    scene.sql("update batches set deadline = %(d)s where id = %(b)s", b=batch, d=before)
-
-
-def test_whoever_asked_for_them_hears_of_the_ends_of_batches_and_not_of_lines(scene: Scene) -> None:
-    tenant, secret = scene.tenant.id, webhooks.make_secret()
-    all_events, some, none = new_id(), new_id(), new_id()
-    for endpoint, events in ((all_events, []), (some, ["batch.completed"]), (none, ["batch.failed"])):
-        scene.run(webhooks.add(tenant, endpoint, "https://hooks.example.com", secret, events))
-    batch = scene.taken_in([line("a")])
-    scene.answer(scene.jobs(batch)[0])
-    scene.finish(batch)
-    rows = scene.sql("select endpoint_id, event, payload from webhook_deliveries where tenant_id = %(t)s", t=tenant)
-    assert {row["endpoint_id"] for row in rows} == {all_events, some}
-    assert {row["event"] for row in rows} == {"batch.completed"}
-    payload = rows[0]["payload"]
-    assert payload["id"].startswith("evt_")
-    assert isinstance(payload["created_at"], int)
-    assert (payload["object"], payload["type"]) == ("event", "batch.completed")
-    assert payload["data"] == {"id": f"batch_{batch.hex}"}
-    assert len({row["payload"]["id"] for row in rows}) == 1
-    scene.step(scene.batch(b""))
-    failed = scene.sql(
-        "select endpoint_id from webhook_deliveries where tenant_id = %(t)s and event = 'batch.failed'", t=tenant
-    )
-    assert {row["endpoint_id"] for row in failed} == {all_events, none}
-    assert scene.runtime.redis.llen("notify") == 4
-
-
-def test_the_sweeper_rings_for_what_is_due_and_for_nothing_that_is_held(scene: Scene) -> None:
-    batch = scene.batch([line("a")])
-    due = {one.batch for one in scene.runtime.database.run(Scope.system(), batches.due(limit=1000))}
-    assert batch in due
-    scene.claim(batch)
-    due = {one.batch for one in scene.runtime.database.run(Scope.system(), batches.due(limit=1000))}
-    assert batch not in due
-    scene.sql("update batches set lease_until = null where id = %(b)s", b=batch)
-    scene.runtime.redis.delete("lines")
-    Sweeper(scene.runtime)._ring_for_batches()
-    assert scene.runtime.redis.llen("lines") > 0
-
-
 def test_a_batch_of_another_tenants_file_cannot_be_made(scene: Scene, make_tenant: Callable[[], Tenant]) -> None:
     file = scene.file(jsonl([line("a")]))
     other = make_tenant().id
@@ -300,37 +181,6 @@ def test_a_batch_of_another_tenants_file_cannot_be_made(scene: Scene, make_tenan
         metadata={},
     )
     assert scene.runtime.database.run(Scope.tenant(other), batches.create(other, new)) == []
-
-
-def test_what_a_batch_still_needs_is_neither_deleted_nor_purged(scene: Scene) -> None:
-    batch = scene.taken_in([line("a")])
-    scene.answer(scene.jobs(batch)[0])
-    scene.step(batch)  # the files of results are begun
-    file = scene.see(batch).input_file_id
-    scene.sql("update files set expires_at = now() - interval '1 s' where tenant_id = %(t)s", t=scene.tenant.id)
-    assert scene.run(delete(scene.tenant.id, file)) == []
-    scene.sql("update jobs set created_at = now() - interval '9 d', finished_at = now() - interval '9 d'")
-    database = scene.runtime.database
-    database.run(Scope.system(), purge(limit=1000))
-    Sweeper(scene.runtime)._keep_house()
-    assert len(scene.jobs(batch)) == 1
-    assert scene.finish(batch).output_file_id is not None
-    database.run(Scope.system(), purge(limit=1000))
-    assert scene.sql("select id from files where tenant_id = %(t)s", t=scene.tenant.id) == []
-
-
-def test_old_batches_go_after_their_jobs(scene: Scene) -> None:
-    batch = scene.taken_in([line("a"), line("b", colour="red")])
-    scene.answer(scene.jobs(batch)[0])
-    scene.finish(batch)
-    scene.sql("update batches set finished_at = now() - interval '40 d' where id = %(b)s", b=batch)
-    purge_batches = batches.purge(kept_days=30, limit=100)
-    scene.runtime.database.run(Scope.system(), purge_batches)
-    assert scene.see(batch).id == batch
-    scene.sql("delete from jobs where batch_id = %(b)s", b=batch)
-    scene.runtime.database.run(Scope.system(), purge_batches)
-    assert scene.sql("select line from batch_faults where batch_id = %(b)s", b=batch) == []
-    assert scene.run(batches.get(scene.tenant.id, batch)) == []
 
 
 def test_a_line_is_read_back_as_a_job_of_its_batch(scene: Scene) -> None:
