@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect
 
 from aico.api.auth import Principal
 from aico.api.file_schemas import ExpiresAfter
@@ -26,11 +27,14 @@ _DAY_SECONDS = 24 * 3600
 
 @asynccontextmanager
 async def form_of(request: Request) -> AsyncIterator[FormData]:
-    """Raises InvalidInput for another kind of body, and starlette's HTTPException for one that is malformed."""
+    """Raises InvalidInput for what is no whole form, and starlette's HTTPException for one that is malformed."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MULTIPART:
         raise InvalidInput(f"declare the body as Content-Type: {MULTIPART}")
-    async with request.form(max_files=1, max_fields=len(_FIELDS)) as form:
-        yield form
+    try:
+        async with request.form(max_files=1, max_fields=len(_FIELDS)) as form:
+            yield form
+    except ClientDisconnect as error:
+        raise InvalidInput("the upload broke off") from error
 
 
 async def store(form: FormData, held: Services, principal: Principal) -> File:

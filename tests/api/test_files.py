@@ -126,6 +126,10 @@ def test_a_file_may_be_larger_than_a_body_and_not_larger_than_a_file(
     assert_refused(upload(client, b"x" * 4097), 413, "file", "larger than 4096 bytes")
     assert_refused(upload(client, b"x" * 200_000), 413, None)
     assert client.post("/v1/batches", content=b" " * 2000).status_code == 413
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    unsized = (head if number == 0 else b"x" * 1000 for number in range(200))  # its end is never read
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert_refused(client.post("/v1/files", content=unsized, headers=form), 413, None)
     assert len(client.get("/v1/files").json()["data"]) == 1
 
 

@@ -1,5 +1,13 @@
 """Who hears of batches, who rings for them, and how long they and their files are kept."""
 
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from openai import OpenAI
+from openai.types.webhooks import BatchCompletedWebhookEvent
+from pydantic import SecretStr
+from standardwebhooks import Webhook
 from workers.batching import Scene, line, scene
 
 from aico.core.ids import new_id
@@ -9,6 +17,17 @@ from aico.store.scope import Scope
 from aico.workers.sweep import Sweeper
 
 __all__ = ["scene"]
+
+
+def signed(payload: dict[str, Any], secret: SecretStr) -> tuple[str, dict[str, str]]:
+    """What a receiver gets: the body, and the headers of a delivery."""
+    body, now = json.dumps(payload), datetime.now(UTC)
+    signature = Webhook(secret.get_secret_value()).sign("msg_1", now, body)
+    return body, {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signature,
+    }
 
 
 def test_whoever_asked_for_them_hears_of_the_ends_of_batches_and_not_of_lines(scene: Scene) -> None:
@@ -28,6 +47,9 @@ def test_whoever_asked_for_them_hears_of_the_ends_of_batches_and_not_of_lines(sc
     assert (payload["object"], payload["type"]) == ("event", "batch.completed")
     assert payload["data"] == {"id": f"batch_{batch.hex}"}
     assert len({row["payload"]["id"] for row in rows}) == 1
+    event = OpenAI(api_key="none").webhooks.unwrap(*signed(payload, secret), secret=secret.get_secret_value())
+    assert isinstance(event, BatchCompletedWebhookEvent)
+    assert event.data.id == f"batch_{batch.hex}"
     scene.step(scene.batch(b""))
     failed = scene.sql(
         "select endpoint_id from webhook_deliveries where tenant_id = %(t)s and event = 'batch.failed'", t=tenant

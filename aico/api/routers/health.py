@@ -16,7 +16,7 @@ from aico.store.operations import QueueStats
 from aico.workers.heartbeat import Beat
 
 STALLED_SECONDS = 30  # a class whose oldest job has waited this long while nobody works on it
-NEEDED = ("embed", "route", "lane", "record", "notify", "sweep", "admit")
+NEEDED = ("embed", "route", "lane", "batch", "record", "notify", "sweep", "admit")
 
 router = APIRouter(tags=["health"])
 
