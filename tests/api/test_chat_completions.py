@@ -32,7 +32,7 @@ def able_service(base_settings: Settings, tmp_path_factory: pytest.TempPathFacto
     catalogue = tmp_path_factory.mktemp("able") / "models.toml"
     catalogue.write_text(
         '[[models]]\nid = "able"\nprovider = "local"\nprovider_model = "able"\nquality = 0.9\ncontext_window = 100000\n'
-        'max_output = 4000\ncapabilities = ["json", "vision", "tools", "sampling"]\n'
+        'max_output = 4000\ncapabilities = ["json", "schema", "vision", "tools", "choices", "logprobs", "sampling"]\n'
         '[[prices]]\nprovider = "local"\nmodel = "able"\nfrom = 2020-01-01\ninput = 1\noutput = 10\n'
     )
     with serving(base_settings.model_copy(update={"catalogue_file": catalogue})) as url:
@@ -268,6 +268,10 @@ def test_an_answer_that_is_late_is_not_lost(
         ({"stop": ["a", "b", "c", "d", "e"]}, 400, "stop"),
         ({"tool_choice": "required"}, 400, None),
         ({"stream_options": {"include_usage": True}}, 400, None),
+        ({"tools": [TOOL], "model": "smollm2-135m"}, 400, "tools"),
+        ({"n": 2, "model": "smollm2-135m"}, 400, "n"),
+        ({"logprobs": True, "model": "smollm2-135m"}, 400, "logprobs"),
+        ({"response_format": {"type": "json_schema"}}, 400, "response_format.json_schema.json_schema"),
         ({"frequency": 1}, 400, "frequency"),
         ({"functions": []}, 400, "functions"),
         ({"metadata": {"a": 1}}, 400, "metadata.a"),
