@@ -12,7 +12,18 @@ from aico import __version__
 from aico.api import problems
 from aico.api.body_limit import BodyLimit
 from aico.api.request_id import RequestId
-from aico.api.routers import costs, dead_letters, health, jobs, metrics, providers, quote, webhooks
+from aico.api.routers import (
+    chat_completions,
+    costs,
+    dead_letters,
+    events,
+    health,
+    jobs,
+    metrics,
+    providers,
+    quote,
+    webhooks,
+)
 from aico.api.services import Services, running
 from aico.core.settings import Settings, get_settings
 
@@ -50,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Tenant-Id"],
             expose_headers=["Idempotency-Replayed", "Location", "Retry-After"],
         )
-    for part in (jobs, quote, dead_letters, webhooks, costs, providers, health, metrics):
+    for part in (jobs, chat_completions, events, quote, dead_letters, webhooks, costs, providers, health, metrics):
         app.router.routes.extend(part.router.routes)  # include_router would match each request twice
 
     landing = files(__package__).joinpath("landing.html").read_text()

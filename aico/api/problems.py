@@ -36,7 +36,9 @@ _DESCRIPTIONS = {
     409: "What is there does not allow it",
     413: "Prompt or body too large",
     422: "Well-formed, but not a request that can be answered",
+    502: "No model answered, and trying again has not helped",
     503: "A dependency does not answer; try again",
+    504: "No answer in time; the job may go on",
 }
 
 

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 
 from aico.api.auth import Authenticator, Principal
 from aico.api.submitter import Submitter
+from aico.api.subscription import Subscription
 from aico.api.tokens import TokenVerifier
 from aico.api.waiters import Waiters
 from aico.core.errors import Forbidden
@@ -21,6 +22,7 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.prices import PriceBook
 from aico.store.aio import AsyncDatabase
 from aico.workers.admission import Admission
+from aico.workers.queue import DONE_CHANNEL
 
 POOL_SIZE = 8
 
@@ -33,6 +35,7 @@ class Services:
     authenticator: Authenticator
     submitter: Submitter
     waiters: Waiters
+    subscription: Subscription
     admission: Admission
     catalogue: Catalogue
     prices: PriceBook
@@ -49,9 +52,11 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         url, decode_responses=True, socket_timeout=None, socket_connect_timeout=3, health_check_interval=10
     )
     catalogue = Catalogue.from_settings(settings)
-    waiters = Waiters(database, listener)
+    waiters = Waiters(database)
+    subscription = Subscription(listener, {DONE_CHANNEL: waiters.hear})
     await database.open()
     waiters.start()
+    subscription.start()
     try:
         yield Services(
             settings=settings,
@@ -60,11 +65,13 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             authenticator=Authenticator(database, TokenVerifier(settings), settings.api_key_cache_seconds),
             submitter=Submitter(database, broker),
             waiters=waiters,
+            subscription=subscription,
             admission=Admission(catalogue, settings),
             catalogue=catalogue,
             prices=PriceBook(catalogue),
         )
     finally:
+        await subscription.stop()
         await waiters.stop()
         await listener.aclose()
         await broker.aclose()

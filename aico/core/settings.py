@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     task_events: bool = False  # single tasks in Flower; their publishing cost twice what a task itself does
     api_key_cache_seconds: Annotated[float, Field(ge=0)] = 5
     webhook_allow_private: bool = False  # plain http, and addresses inside the operator's own network
+    sync_wait_seconds: Annotated[float, Field(gt=0)] = (
+        590  # for an answer that is waited for; clients give up after 600
+    )
     idempotency_ttl_seconds: Annotated[int, Field(ge=60)] = 24 * 3600
     job_retention_days: Annotated[int, Field(ge=1)] = 30  # ended jobs, and webhook deliveries
     metrics_token: SecretStr | None = None  # what `GET /metrics` asks for

@@ -23,6 +23,7 @@ class Chunks:
     """The chunks of one stream. All have the same id and time; the model is the one that answers, once it is known."""
 
     def __init__(self, job: UUID, created: datetime, model: str, *, with_usage: bool) -> None:
+        self.id = public_id(Prefix.COMPLETION, job)
         self._job = job
         self._created = created
         self._model = model

@@ -79,6 +79,20 @@ def assert_problem(response: httpx2.Response, status: int, code: str | None = No
     return body
 
 
+def assert_error(response: httpx2.Response, status: int, code: str | None = None) -> dict[str, Any]:
+    """OpenAI's shape: all four keys, and nothing beside them."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/json"
+    body: dict[str, Any] = response.json()
+    assert body.keys() == {"error"}
+    error: dict[str, Any] = body["error"]
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert error["message"]
+    assert error["type"]
+    assert code is None or error["code"] == code
+    return error
+
+
 @pytest.fixture(scope="session")
 def own_redis_url(redis_url: str) -> str:
     return f"{redis_url.rpartition('/')[0]}/{OWN_REDIS_DATABASE}"
