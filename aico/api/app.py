@@ -22,6 +22,7 @@ from aico.api.routers import (
     metrics,
     providers,
     quote,
+    responses,
     webhooks,
 )
 from aico.api.services import Services, running
@@ -61,7 +62,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Tenant-Id"],
             expose_headers=["Idempotency-Replayed", "Location", "Retry-After"],
         )
-    for part in (jobs, chat_completions, events, quote, dead_letters, webhooks, costs, providers, health, metrics):
+    for part in (
+        jobs,
+        chat_completions,
+        responses,
+        events,
+        quote,
+        dead_letters,
+        webhooks,
+        costs,
+        providers,
+        health,
+        metrics,
+    ):
         app.router.routes.extend(part.router.routes)  # include_router would match each request twice
 
     landing = files(__package__).joinpath("landing.html").read_text()

@@ -84,7 +84,7 @@ class ResponseEvents:
     def _closing(self, last: int) -> Events:
         """What follows the text, which ends at the number `last`."""
         for index, item in enumerate(output_items(self._job)):
-            steps = self._message_done(item) if item["type"] == "message" else _call_steps(item)
+            steps = _message_steps(item) if item["type"] == "message" else _call_steps(item)
             for kind, fields in steps:
                 last += 1
                 yield from self._event(last, kind, output_index=index, **fields)
@@ -114,13 +114,6 @@ class ResponseEvents:
         end = number(self._generation, _PART_ADDED + self._spoken.length)
         yield from self._event(end, f"response.{self._part}.delta", **self._where, **rest)
 
-    def _message_done(self, item: Json) -> Iterator[tuple[str, Json]]:
-        (part,) = item["content"]
-        whole = {name: part[name] for name in (_PARTS[part["type"]], "logprobs") if name in part}
-        yield f"response.{part['type']}.done", {"item_id": item["id"], "content_index": 0, **whole}
-        yield "response.content_part.done", {"item_id": item["id"], "content_index": 0, "part": part}
-        yield "response.output_item.done", {"item": item}
-
     @property
     def _where(self) -> Json:
         return {"item_id": public_id(Prefix.MESSAGE, self._job.id), "output_index": 0, "content_index": 0}
@@ -129,7 +122,7 @@ class ResponseEvents:
         """Raises Contradiction where the reader has part of an earlier text, which nobody can compare any more."""
         if generation > self._generation and self._read:
             raise Contradiction
-        self._generation = max(generation, self._generation)
+        self._generation = generation
 
     def _break_off(self, generation: int) -> Events:
         self.broken = True
@@ -146,6 +139,14 @@ class ResponseEvents:
         if at > self._after:
             self._last = at
             yield {"type": kind, "sequence_number": at, **fields}
+
+
+def _message_steps(item: Json) -> Iterator[tuple[str, Json]]:
+    (part,) = item["content"]
+    whole = {name: part[name] for name in (_PARTS[part["type"]], "logprobs") if name in part}
+    yield f"response.{part['type']}.done", {"item_id": item["id"], "content_index": 0, **whole}
+    yield "response.content_part.done", {"item_id": item["id"], "content_index": 0, "part": part}
+    yield "response.output_item.done", {"item": item}
 
 
 def _call_steps(item: Json) -> Iterator[tuple[str, Json]]:

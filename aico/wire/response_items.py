@@ -119,11 +119,12 @@ class FunctionOutputItem(Strict):
 
 
 def _kind(item: Any) -> str | None:
-    read = item.get if isinstance(item, dict) else lambda name: getattr(item, name, None)
-    kind, role = read("type"), read("role")
-    if kind in {None, "message"}:
+    if not isinstance(item, dict):
+        return None
+    kind, role = item.get("type"), item.get("role")
+    if kind is None or kind == "message":
         return {"assistant": "assistant", "user": "user", "system": "system", "developer": "system"}.get(str(role))
-    return kind if kind in {"function_call", "function_call_output"} else None
+    return kind if kind in ("function_call", "function_call_output") else None
 
 
 Item = Annotated[

@@ -1,6 +1,6 @@
 """`POST /v1/responses`: OpenAI's body, read into a submission."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -112,7 +112,10 @@ class Question(Strict):
 
 
 class ResponseRequest(Question):
-    """What OpenAI documents, less its own tools, stored prompts and conversations. `aico` holds this service's controls."""
+    """What OpenAI documents, less its own tools, stored prompts and conversations.
+
+    `aico` holds the controls of this service.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"model": "auto", "input": "What does a task queue do?", "background": True}]}
@@ -170,7 +173,7 @@ class ResponseRequest(Question):
         }
         return super().chat(earlier).model_copy(update=settings)
 
-    def _echo(self, first: int) -> Mapping[str, Any]:
+    def _echo(self, first: int) -> dict[str, Any]:
         """What the response shows again. `first` is the message at which its own input begins."""
         choice = self.tool_choice or "auto"
         return {
@@ -188,7 +191,8 @@ class ResponseRequest(Question):
 
 def _check(messages: Sequence[Message]) -> None:
     if len(messages) > MAX_MESSAGES:
-        raise InvalidInput(f"the whole conversation has {len(messages)} messages, of at most {MAX_MESSAGES}", param="input")
+        said = f"the whole conversation has {len(messages)} messages; at most {MAX_MESSAGES} are accepted"
+        raise InvalidInput(said, param="input")
     stray = unanswerable_result(list(messages))
     if stray is not None:
         call = messages[stray].tool_call_id
