@@ -67,6 +67,10 @@ class StreamingWorker:
         assert ending.answer is not None
         self.finish(replace(ending, answer=ending.answer.model_copy(update=changes)))
 
+    def abandon(self, held: Claim) -> None:
+        """As if the worker had died: its lease has run out."""
+        assert self.database.run(self._scope, claims.renew([held], -1)) == [held.key]
+
     def fail(self, held: Claim, code: str, message: str = "no model answered") -> None:
         error = JobError(code=code, message=message)
         self.finish(Ending(held.id, held.fence, JobStatus.FAILED, error=error))
@@ -84,7 +88,7 @@ class StreamingWorker:
 
 
 @contextmanager
-def working(work: Callable[[], None]) -> Iterator[None]:
+def working(work: Callable[[], object]) -> Iterator[None]:
     """`work` in a thread beside the test, whose failure is the test's."""
     failures: list[BaseException] = []
 
