@@ -119,9 +119,9 @@ class FunctionOutputItem(Strict):
 
 
 def _kind(item: Any) -> str | None:
-    if not isinstance(item, dict):
-        return None
-    kind, role = item.get("type"), item.get("role")
+    """Of an item as it was sent, or as it was read."""
+    sent = item if isinstance(item, dict) else vars(item) if isinstance(item, Strict) else {}
+    kind, role = sent.get("type"), sent.get("role")
     if kind is None or kind == "message":
         return {"assistant": "assistant", "user": "user", "system": "system", "developer": "system"}.get(str(role))
     return kind if kind in ("function_call", "function_call_output") else None

@@ -8,8 +8,8 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from aico.core.chat import FinishReason, ToolCall
+from aico.core.inputs import ControlFields
 from aico.core.jobs import Answer, CacheState, Job, JobClass, JobError, JobStatus, RoutingReport, Stage, Surface
-from aico.wire.controls import ControlFields
 from aico.wire.response_request import ResponseRequest
 
 CREATED = datetime(2026, 11, 1, 9, tzinfo=UTC)

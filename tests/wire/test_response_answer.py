@@ -60,7 +60,8 @@ def test_an_answer_is_a_message_with_its_usage_and_provenance() -> None:
     assert (shown.status, shown.output_text, shown.model) == ("completed", "Paris.", "smollm2-135m")
     assert shown.completed_at == CREATED.timestamp() + 3
     (message,) = shown.output
-    assert (message.type, message.id, message.status) == ("message", f"msg_{HEX}", "completed")
+    assert message.type == "message"
+    assert (message.id, message.status) == (f"msg_{HEX}", "completed")
     assert shown.usage is not None
     assert (shown.usage.input_tokens, shown.usage.output_tokens, shown.usage.total_tokens) == (5, 3, 8)
     assert shown.usage.input_tokens_details.cached_tokens == 2

@@ -8,8 +8,8 @@ from wire.responding import JOB, request
 
 from aico.core.chat import ImagePart, Message, Role, TextPart, ToolCall, ToolChoice
 from aico.core.errors import InvalidInput
+from aico.core.inputs import ControlFields
 from aico.core.jobs import JobClass, Surface
-from aico.wire.controls import ControlFields
 from aico.wire.response_items import input_items
 
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
