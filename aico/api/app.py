@@ -17,6 +17,7 @@ from aico.api.routers import (
     costs,
     dead_letters,
     events,
+    feedback,
     health,
     jobs,
     metrics,
@@ -27,6 +28,23 @@ from aico.api.routers import (
 )
 from aico.api.services import Services, running
 from aico.core.settings import Settings, get_settings
+
+_MCP_HEADERS = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")  # where `/mcp` is mounted
+
+PARTS = (
+    jobs,
+    chat_completions,
+    responses,
+    events,
+    quote,
+    dead_letters,
+    webhooks,
+    feedback,
+    costs,
+    providers,
+    health,
+    metrics,
+)  # in the order in which their routes are tried
 
 DESCRIPTION = """
 Every prompt is a durable job, answered from the cache or by the cheapest model that is good enough.
@@ -59,22 +77,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Tenant-Id"],
-            expose_headers=["Idempotency-Replayed", "Location", "Retry-After"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Tenant-Id", *_MCP_HEADERS],
+            expose_headers=["Idempotency-Replayed", "Location", "Retry-After", "WWW-Authenticate"],
         )
-    for part in (
-        jobs,
-        chat_completions,
-        responses,
-        events,
-        quote,
-        dead_letters,
-        webhooks,
-        costs,
-        providers,
-        health,
-        metrics,
-    ):
+    for part in PARTS:
         app.router.routes.extend(part.router.routes)  # include_router would match each request twice
 
     landing = files(__package__).joinpath("landing.html").read_text()

@@ -13,6 +13,9 @@ from aico.core.errors import InvalidInput
 STATE_DIR = Path(".aico")
 STACK_FILE = STATE_DIR / "stack.env"
 
+Address = Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$")]
+McpAddress = Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+/mcp$")]
+
 
 class Settings(BaseSettings):
     """Names are the environment variables' in lower case. Secrets never show in a repr or a log."""
@@ -31,6 +34,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
     state_dir: Path = STATE_DIR
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    mcp_urls: Annotated[tuple[McpAddress, ...], NoDecode] = ()  # beside those of this machine
+    mcp_authorization_server: Address | None = None  # issues tokens that this API takes
     flower_conf: Path | None = None  # Flower's own settings file
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -64,7 +69,7 @@ class Settings(BaseSettings):
     # Routing
     baseline_model: str = "gpt-5.4"
     max_prompt_chars: Annotated[int, Field(ge=1)] = 200_000
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 8_000_000
     attempt_timeout_seconds: Annotated[float, Field(gt=0)] = 60
     job_timeout_seconds: Annotated[float, Field(gt=0)] = 600
     retry_base_seconds: Annotated[float, Field(ge=0)] = 0.5
@@ -88,7 +93,7 @@ class Settings(BaseSettings):
     job_retention_days: Annotated[int, Field(ge=1)] = 30  # ended jobs, and webhook deliveries
     metrics_token: SecretStr | None = None  # what `GET /metrics` asks for
 
-    @field_validator("cors_origins", "openai_compatible_models", mode="before")
+    @field_validator("cors_origins", "mcp_urls", "openai_compatible_models", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):

@@ -24,6 +24,7 @@ from aico.workers.answers import Answers, Choice
 from aico.workers.leases import Leases
 from aico.workers.retries import next_pause
 
+_REFUSED = "request_refused"
 _UNKNOWN = "unknown"  # what a dead worker had called, where nobody can tell
 # Seconds that a job waits for its model's rate limit before the next model is asked.
 _PATIENCE = {JobClass.INTERACTIVE: 2.0, JobClass.STANDARD: 30.0, JobClass.BATCH: 600.0}
@@ -158,7 +159,7 @@ class Router:
                 uniform=random.random(),
             )
         if pause is None:
-            return _failed(claim, attempts, error.code, error.detail)
+            return _failed(claim, attempts, _REFUSED if error.refused else error.code, error.detail)
         return PutBack(claim, "no_answer", error.detail, pause_seconds=pause, counts=True, attempts=tuple(attempts))
 
 

@@ -20,6 +20,7 @@ import redis
 import uvicorn
 from builders import ending_of, unit_vector
 from conftest import Postgres, Tenant
+from fastapi import FastAPI
 
 from aico.api.app import create_app
 from aico.core.jobs import JobStatus
@@ -41,10 +42,10 @@ Connect = Callable[..., httpx2.Client]
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[str]:
+def serving(settings: Settings, make: Callable[[Settings], FastAPI] = create_app) -> Iterator[str]:
     """A server of its own for these settings; the address at which it answers."""
     server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), loop="uvloop", http="httptools", log_config=None, access_log=False)
+        uvicorn.Config(make(settings), loop="uvloop", http="httptools", log_config=None, access_log=False)
     )
     with socket.create_server((LOOPBACK, 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -13,7 +13,7 @@ from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
 
 SITE = "https://dashboard.example"
-NATIVE = {"/v1/jobs", "/v1/jobs/{job_id}", "/v1/chat", "/costs/summary", "/providers"}
+NATIVE = {"/v1/jobs", "/v1/jobs/{job_id}", "/v1/chat", "/v1/feedback", "/costs/summary", "/providers"}
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_a_configured_site_may_call(connect: Connect, with_site: str) -> None:
     assert preflight.headers["Access-Control-Allow-Origin"] == SITE
     refused = client.post("/v1/jobs", json={"prompt": "x"})
     assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, SITE)
-    too_large = client.post("/v1/jobs", content=b"x" * 1_000_001)
+    too_large = client.post("/v1/jobs", content=b"x" * 8_000_001)
     assert (too_large.status_code, too_large.headers["Access-Control-Allow-Origin"]) == (413, SITE)
 
 

@@ -33,7 +33,7 @@ router = APIRouter(tags=["OpenAI"])
 submitting = APIRouter(tags=["OpenAI"], route_class=SubmitRoute)  # joins `router` at the end of this module
 
 _SUBMIT_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 422, 502, 503, 504)
-_READ_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 502, 503, 504)
+_READ_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 422, 502, 503, 504)
 _CompletionId = Annotated[str, Path(max_length=100, description="The completion's id: `chatcmpl-…`.")]
 
 

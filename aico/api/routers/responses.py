@@ -36,8 +36,8 @@ router = APIRouter(tags=["OpenAI"])
 submitting = APIRouter(tags=["OpenAI"], route_class=SubmitRoute)  # joins `router` at the end of this module
 
 _SUBMIT_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 422, 502, 503, 504)
-_READ_ERRORS = documented_errors(400, 401, 403, 404, 503)
-_COUNT_ERRORS = documented_errors(400, 401, 403, 503)
+_READ_ERRORS = documented_errors(400, 401, 403, 404, 422, 503)
+_COUNT_ERRORS = documented_errors(400, 401, 403, 422, 503)
 _ResponseId = Annotated[str, Path(max_length=100, description="The response's id: `resp_…`.")]
 
 
