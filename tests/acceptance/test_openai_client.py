@@ -1,6 +1,11 @@
 """The whole product behind OpenAI's own client, with nothing changed but `base_url`. The model is simulated."""
 
 import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -8,6 +13,8 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from acceptance.conftest import Running
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
@@ -70,3 +77,22 @@ def test_refusals_are_the_clients_own_errors(asking: OpenAI, product: Running) -
         stranger.chat.completions.create(model="auto", messages=question("x"))
     assert unknown.value.code == "invalid_api_key"
     assert unknown.value.request_id is not None
+
+
+def test_the_examples_print_an_answer_and_what_it_cost(product: Running) -> None:
+    environment = {**os.environ, "COST_OPTIMIZER_API_URL": product.url, "AICO_API_KEY": product.key}
+    example = [sys.executable, str(EXAMPLES / "openai_client.py"), "Which port does SSH use?"]
+    done = subprocess.run(example, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    answer, price = done.stdout.splitlines()
+    assert answer
+    assert price.startswith("simulated/")
+    assert "cents instead of" in price
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_a_stream_can_be_read_with_curl(product: Running) -> None:
+    environment = {**os.environ, "COST_OPTIMIZER_API_URL": product.url, "AICO_API_KEY": product.key}
+    example = ["sh", str(EXAMPLES / "stream.sh")]
+    done = subprocess.run(example, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.startswith('data: {"id":"chatcmpl-')
+    assert done.stdout.endswith("data: [DONE]\n\n")

@@ -236,7 +236,7 @@ def test_a_stream_larger_than_allowed_is_cut_off(api: httpx2.Client) -> None:
 
     def chunks() -> Iterator[bytes]:
         yield b'{"prompt": "'
-        for _ in range(20):
+        for _ in range(120):
             yield b"x" * 100_000
 
     assert_problem(api.post("/v1/jobs", content=chunks(), headers=JSON), 413, "payload_too_large")

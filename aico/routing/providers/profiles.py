@@ -24,6 +24,9 @@ class Profile:
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     prices_id: str | None = None  # the provider's id in genai-prices; None where no public list exists
     max_tokens_field: str = "max_tokens"
+    # Knows or ignores OpenAI's fields that change how an answer is made and not what is asked: `verbosity` and the
+    # hints. Others refuse a call for a field that they do not know.
+    takes_hints: bool = False
     batches: bool = False  # the provider has a batch API in its own format
     batches_field: str | None = None  # the setting that says so, for servers that differ
 
@@ -57,6 +60,7 @@ PROFILES: tuple[Profile, ...] = (
         key_field="openai_api_key",
         prices_id="openai",
         max_tokens_field="max_completion_tokens",
+        takes_hints=True,
         batches=True,
     ),
     Profile(
@@ -94,6 +98,7 @@ PROFILES: tuple[Profile, ...] = (
         base_url="https://openrouter.ai/api/v1",
         key_field="openrouter_api_key",
         prices_id="openrouter",
+        takes_hints=True,
     ),
     Profile(
         name="openai_compatible",
@@ -103,7 +108,7 @@ PROFILES: tuple[Profile, ...] = (
         batches_field="openai_compatible_batches",
     ),
     Profile(name="local", wire="openai_chat", url_field="local_model_url"),
-    Profile(name="simulated", wire="openai_chat", url_field="simulated_model_url"),
+    Profile(name="simulated", wire="openai_chat", url_field="simulated_model_url", takes_hints=True),
 )
 
 PROFILE_BY_NAME: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in PROFILES})
