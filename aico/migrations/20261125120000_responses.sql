@@ -9,7 +9,8 @@ language sql volatile set search_path = '' as $$
 $$;
 
 -- As before, with one word for each endpoint and job: of a background response `response.…`, if the endpoint takes that
--- (or everything); otherwise `job.…`, if it takes that. OpenAI has no word for an expired response: it has failed.
+-- (or everything); otherwise `job.…`, if it takes that. OpenAI has no word for an expired response: it has failed; and a
+-- refusal in words is a whole answer to it.
 create or replace function private.announce(tenants uuid[], jobs uuid[], statuses text[])
 returns table (tenant_id uuid, job_id uuid, delivery_id uuid)
 language sql volatile set search_path = '' as $$
@@ -21,7 +22,8 @@ language sql volatile set search_path = '' as $$
   left join public.jobs j on j.tenant_id = d.tenant and j.id = d.job
   cross join lateral (
     select w.event from (
-      select 1 as rank, 'response.' || case d.status when 'expired' then 'failed' else d.status end as event
+      select 1 as rank, 'response.' || case when d.status = 'expired' then 'failed'
+        when (j.answer ->> 'refused')::boolean then 'completed' else d.status end as event
       where j.surface = 'response' and (j.echo ->> 'background')::boolean
       union all
       select 2, 'job.' || d.status

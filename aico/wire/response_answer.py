@@ -10,7 +10,6 @@ from aico.wire.response_items import function_call, output_text
 
 Json = dict[str, Any]
 
-_STATUSES = {JobStatus.EXPIRED: JobStatus.FAILED}  # theirs has no word for it; the error says so
 _REASONS = {FinishReason.LENGTH: "max_output_tokens", FinishReason.CONTENT_FILTER: "content_filter"}
 _INVALID = {"invalid_input", "request_refused", "payload_too_large", "model_not_found", "no_provider"}
 # Shown with every response, also where the request said nothing about it.
@@ -39,15 +38,15 @@ _ECHOED: Json = {
 def response(job: Job) -> Json:
     """A `response` as it stands. `aico` says how its answer came about, and why there is none."""
     answer, routing = job.answer, job.routing
-    status = _STATUSES.get(job.status, job.status)
+    status = status_of(job)
     report = {"job_id": str(job.id)} if routing is None else provenance(job.id, routing)
-    done = job.status is JobStatus.COMPLETED and job.finished_at is not None
+    ended = job.finished_at if status is JobStatus.COMPLETED else None
     return {
         "id": public_id(Prefix.RESPONSE, job.id),
         "object": "response",
         "created_at": int(job.created_at.timestamp()),
         "status": status.value,
-        "completed_at": int(job.finished_at.timestamp()) if done and job.finished_at else None,
+        "completed_at": None if ended is None else int(ended.timestamp()),
         "error": _error(job),
         "incomplete_details": _incomplete_details(job),
         "model": job.model if routing is None else routing.model,
@@ -60,12 +59,20 @@ def response(job: Job) -> Json:
     }
 
 
+def status_of(job: Job) -> JobStatus:
+    """In their terms, which have no word for what expired, and for which a refusal in words is a whole answer."""
+    if job.status is JobStatus.EXPIRED:
+        return JobStatus.FAILED
+    refused = job.answer is not None and job.answer.refused
+    return JobStatus.COMPLETED if refused else job.status
+
+
 def output_items(job: Job) -> list[Json]:
     """The message, unless the answer is calls alone, and then the calls."""
     answer = job.answer
     if answer is None:
         return []
-    status = "incomplete" if job.status is JobStatus.INCOMPLETE else "completed"
+    status = "incomplete" if status_of(job) is JobStatus.INCOMPLETE else "completed"
     calls = [
         {"id": f"{public_id(Prefix.FUNCTION_CALL, job.id)}_{place}", **function_call(call, status)}
         for place, call in enumerate(answer.tool_calls)
@@ -104,7 +111,7 @@ def _error(job: Job) -> Json | None:
 
 
 def _incomplete_details(job: Job) -> Json | None:
-    if job.status is not JobStatus.INCOMPLETE or job.answer is None:
+    if status_of(job) is not JobStatus.INCOMPLETE or job.answer is None:
         return None
     return {"reason": _REASONS.get(job.answer.finish_reason, "max_output_tokens")}
 

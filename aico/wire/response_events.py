@@ -3,6 +3,8 @@
 Numbers count characters of the answer's text, after five places for the events before it. An answer that begins anew
 says so in an `error` event, which has the place of its text's beginning; and what ends without an answer has a place
 behind all text. So no number depends on how the text came in pieces, and none was given to anything else before.
+
+That a model declined is known when it has ended: pieces are told as text, and what is left as a refusal.
 """
 
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from typing import Any
 
 from aico.core.jobs import Job, JobStatus
 from aico.wire.ids import Prefix, public_id
-from aico.wire.response_answer import content_of, message_head, output_items, response
+from aico.wire.response_answer import content_of, message_head, output_items, response, status_of
 from aico.wire.response_items import output_text
 from aico.wire.sequence import number, place
 from aico.wire.spoken import Contradiction, Spoken
@@ -91,7 +93,7 @@ class ResponseEvents:
         yield from self._finish(last + 1)
 
     def _finish(self, last: int) -> Events:
-        kind = _ENDINGS.get(self._job.status, "response.failed")
+        kind = _ENDINGS.get(status_of(self._job), "response.failed")
         yield from self._event(last, kind, response=response(self._job))
 
     def _open(self, kind: str) -> Events:

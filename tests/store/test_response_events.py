@@ -9,6 +9,7 @@ from builders import completed, new_job
 from conftest import Tenant
 from store.telling import Connection, add, end, rows
 
+from aico.core.chat import FinishReason
 from aico.core.jobs import CacheMode, JobError, JobStatus, Surface
 from aico.store import jobs
 from aico.store.blocking import Database
@@ -63,6 +64,15 @@ def test_an_endpoint_is_told_in_openais_words(
     assert (payload["object"], payload["type"], payload["data"]) == ("event", event, {"id": f"resp_{job.hex}"})
     assert payload["id"].startswith("evt_")
     assert isinstance(payload["created_at"], int)
+
+
+def test_a_refusal_is_a_whole_answer(database: Database, tenant: Tenant, admin: Connection) -> None:
+    endpoint = add(database, tenant)
+    declined = completed(respond(database, tenant).id, 0)
+    assert declined.answer is not None
+    answer = declined.answer.model_copy(update={"refused": True, "finish_reason": FinishReason.CONTENT_FILTER})
+    end(database, tenant, replace(declined, status=JobStatus.INCOMPLETE, answer=answer))
+    assert told(admin, tenant) == {endpoint: ["response.completed"]}
 
 
 def test_a_cancelled_response_is_told_too(database: Database, tenant: Tenant, admin: Connection) -> None:

@@ -89,8 +89,12 @@ def test_an_empty_answer_is_an_empty_message() -> None:
 
 
 def test_a_refusal_is_told_as_one() -> None:
-    (message,) = judged(response(answered(queued(), "I cannot.", refused=True))).output
+    declined = answered(queued(), "I cannot.", refused=True, finish_reason=FinishReason.CONTENT_FILTER)
+    shown = judged(response(declined))
+    assert (shown.status, shown.incomplete_details) == ("completed", None)  # a refusal in words is a whole answer
+    (message,) = shown.output
     assert message.type == "message"
+    assert message.status == "completed"
     (content,) = message.content
     assert content.type == "refusal"
     assert content.refusal == "I cannot."

@@ -60,12 +60,13 @@ def numbers(events: list[Event]) -> list[int]:
 
 
 SEVERAL = answered(queued(**BACKGROUND), "Let me look.", tool_calls=CALLS, finish_reason=FinishReason.TOOL_CALLS)
+REFUSAL = answered(queued(**BACKGROUND), "I cannot.", refused=True, finish_reason=FinishReason.CONTENT_FILTER)
 ENDINGS: dict[str, Callable[[], Job]] = {
     "text": lambda: answered(queued(**BACKGROUND)),
     "text in front of calls": lambda: SEVERAL,
     "calls": lambda: answered(queued(**BACKGROUND), "", tool_calls=CALLS, finish_reason=FinishReason.TOOL_CALLS),
     "nothing": lambda: answered(queued(**BACKGROUND), ""),
-    "refusal": lambda: answered(queued(**BACKGROUND), "I cannot.", refused=True),
+    "refusal": lambda: REFUSAL,
     "cut": lambda: answered(queued(**BACKGROUND), finish_reason=FinishReason.LENGTH),
     "begun anew": lambda: answered(queued(**BACKGROUND), fence=3),
     "from the cache": lambda: answered(queued(**BACKGROUND), fence=0),
@@ -128,6 +129,15 @@ def test_a_refusal_has_events_of_its_own() -> None:
         "response.completed",
     ]
     assert events[5]["delta"] == events[6]["refusal"] == "I cannot."
+
+
+def test_a_refusal_that_came_in_pieces_is_known_as_one_at_its_end() -> None:
+    events = live(REFUSAL, (0, 0, "I "))
+    assert [judged_event(event).type for event in events if "delta" in event] == ["response.output_text.delta"] * 2
+    assert "".join(event["delta"] for event in events if "delta" in event) == "I cannot."
+    assert events[-1] == stored(REFUSAL)[-1]
+    rest = stored(REFUSAL, numbers(events)[5])
+    assert (rest[0]["type"], rest[0]["delta"]) == ("response.refusal.delta", "cannot.")
 
 
 @pytest.mark.parametrize(
