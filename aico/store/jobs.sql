@@ -3,7 +3,7 @@ with incoming as (
   select i.*, now() - make_interval(secs => i.priority) as place,
     coalesce(i.deadline_given, now() + make_interval(secs => i.timeout)) as deadline
   from unnest(
-    %(ids)s::uuid[], %(key_ids)s::uuid[], %(classes)s::text[], %(cache_modes)s::text[], %(requests)s::jsonb[],
+    %(ids)s::uuid[], %(key_ids)s::uuid[], %(classes)s::text[], %(cache_modes)s::text[], %(requests)s::json[],
     %(namespaces)s::bytea[], %(fingerprints)s::bytea[], %(metadata)s::jsonb[], %(timeouts)s::real[],
     %(deadlines)s::timestamptz[], %(priorities)s::integer[], %(max_retries)s::smallint[], %(stages)s::text[],
     %(reads)s::boolean[], %(keys)s::text[], %(hashes)s::bytea[], %(key_ttls)s::real[], %(surfaces)s::text[],

@@ -17,6 +17,14 @@ from aico.wire.tools import FunctionDefinition, JsonObjectFormat, SchemaDefiniti
 
 _Short = Annotated[Text, Field(max_length=512)]
 _LOGPROBS = "message.output_text.logprobs"
+# How fields of a question are called here.
+FIELDS = {
+    "max_tokens": "max_output_tokens",
+    "messages": "input",
+    "response_format": "text.format",
+    "logprobs": "include",
+    "reasoning_effort": "reasoning.effort",
+}
 # What is shown again as it was given; the rest of the request has its place in the job.
 _SHOWN = {
     *("background", "instructions", "max_output_tokens", "previous_response_id", "prompt_cache_key"),

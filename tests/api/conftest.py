@@ -133,7 +133,7 @@ def able_service(base_settings: Settings, tmp_path_factory: pytest.TempPathFacto
     catalogue = tmp_path_factory.mktemp("able") / "models.toml"
     catalogue.write_text(
         '[[models]]\nid = "able"\nprovider = "local"\nprovider_model = "able"\nquality = 0.9\ncontext_window = 100000\n'
-        'max_output = 4000\ncapabilities = ["json", "vision", "tools", "sampling"]\n'
+        'max_output = 4000\ncapabilities = ["json", "schema", "vision", "tools", "choices", "logprobs", "sampling"]\n'
         '[[prices]]\nprovider = "local"\nmodel = "able"\nfrom = 2020-01-01\ninput = 1\noutput = 10\n'
     )
     with serving(base_settings.model_copy(update={"catalogue_file": catalogue})) as url:

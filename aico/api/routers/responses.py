@@ -28,7 +28,7 @@ from aico.wire.ids import Prefix, public_id, row_id
 from aico.wire.response_answer import response
 from aico.wire.response_chain import earlier_messages
 from aico.wire.response_items import input_items
-from aico.wire.response_request import ResponseRequest
+from aico.wire.response_request import FIELDS, ResponseRequest
 
 PATH = "/v1/responses"
 
@@ -48,7 +48,11 @@ async def create_response(
     """Answer, now or in the `background`. `x-aico-…` headers, or `aico`, say what OpenAI has no field for."""
     earlier = await _earlier(held, principal, request.previous_response_id)
     submission = request.submission(control_fields(http.headers.items(), request.aico), earlier)
-    job = admitted(held, principal, submission, parsed(key))
+    try:
+        job = admitted(held, principal, submission, parsed(key))
+    except InvalidInput as error:
+        error.param = FIELDS.get(error.param or "", error.param)
+        raise
     if request.stream:
         return _streamed(held, principal, await submitted(held, principal, job))
     if request.background:
