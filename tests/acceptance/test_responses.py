@@ -1,6 +1,7 @@
 """The whole product behind OpenAI's own client for Responses. The model is simulated."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -13,8 +14,9 @@ PATIENCE_SECONDS = 30
 
 
 @pytest.fixture
-def asking(product: Running) -> OpenAI:
-    return OpenAI(base_url=f"{product.url}/v1", api_key=product.key)
+def asking(product: Running) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{product.url}/v1", api_key=product.key) as client:
+        yield client
 
 
 def polled(asking: OpenAI, response: str) -> Any:
