@@ -169,6 +169,11 @@ def cancel(tenant: UUID, job: UUID) -> Statement[Cancellation]:
     )
 
 
+def delete(tenant: UUID, job: UUID) -> Statement[UUID]:
+    """Remove an ended job. No row: it has not ended, or there is none."""
+    return Statement(_SQL["delete"], {"tenant": tenant, "id": job}, lambda row: row["id"])
+
+
 def get(tenant: UUID, job: UUID) -> Statement[Job]:
     return Statement(_SQL["get"], {"tenant": tenant, "id": job}, job_of)
 

@@ -1,7 +1,6 @@
 """Chat completions as OpenAI's own client meets them. Tests play the worker."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -24,19 +23,6 @@ TOOL: Any = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
-
-
-@pytest.fixture(scope="session")
-def able_service(base_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """With a catalogue whose only other model can do everything."""
-    catalogue = tmp_path_factory.mktemp("able") / "models.toml"
-    catalogue.write_text(
-        '[[models]]\nid = "able"\nprovider = "local"\nprovider_model = "able"\nquality = 0.9\ncontext_window = 100000\n'
-        'max_output = 4000\ncapabilities = ["json", "schema", "vision", "tools", "choices", "logprobs", "sampling"]\n'
-        '[[prices]]\nprovider = "local"\nmodel = "able"\nfrom = 2020-01-01\ninput = 1\noutput = 10\n'
-    )
-    with serving(base_settings.model_copy(update={"catalogue_file": catalogue})) as url:
-        yield url
 
 
 @pytest.fixture
