@@ -117,11 +117,13 @@ def test_an_answer_in_other_words_ends_the_stream_and_is_kept(scene: Scene) -> N
 
 
 def test_a_reader_whose_api_died_reads_on_where_it_was(scene: Scene) -> None:
-    reader = Reader(scene)
-    with pytest.raises(httpx2.TransportError):
-        reader.begin()
-    assert 0 < len(reader.said) < len("".join(WORDS))
-    reader.go_on()
+    headers = {"Authorization": f"Bearer {scene.product.key}"}
+    with httpx2.Client(base_url=scene.product.url, headers=headers, timeout=30) as http:
+        reader = Reader(scene, http)
+        with pytest.raises(httpx2.TransportError):
+            reader.begin()
+        assert 0 < len(reader.said) < len("".join(WORDS))
+        reader.go_on()
     assert reader.said == "".join(WORDS)
     assert scene.provider.calls == 1
 
@@ -129,10 +131,9 @@ def test_a_reader_whose_api_died_reads_on_where_it_was(scene: Scene) -> None:
 class Reader:
     """Reads events as they are, and remembers the last one's number."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, http: httpx2.Client) -> None:
         self._product = scene.product
-        headers = {"Authorization": f"Bearer {scene.product.key}"}
-        self._http = httpx2.Client(base_url=scene.product.url, headers=headers, timeout=30)
+        self._http = http
         self._completion = ""
         self._last = "0"
         self.said = ""
