@@ -25,6 +25,7 @@ from aico.api.routers import (
     metrics,
     providers,
     quote,
+    responses,
     webhooks,
 )
 from aico.api.services import Services, running
@@ -35,6 +36,7 @@ _MCP_HEADERS = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")  # where `/mcp
 PARTS = (
     jobs,
     chat_completions,
+    responses,
     events,
     quote,
     files,

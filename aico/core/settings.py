@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     openrouter_api_key: SecretStr | None = None
     cerebras_api_key: SecretStr | None = None
     openai_api_key: SecretStr | None = None
+    openai_gateway_url: str | None = None  # instead of the provider's own address, up to and including the version
+    anthropic_gateway_url: str | None = None
+    google_gateway_url: str | None = None
     openai_compatible_url: str | None = None  # any OpenAI-compatible server, up to and including /v1
     openai_compatible_api_key: SecretStr | None = None
     openai_compatible_models: Annotated[tuple[str, ...], NoDecode] = ()

@@ -26,6 +26,10 @@ Cache = Annotated[
         " identical request; refresh: answer anew and keep it; off."
     ),
 ]
+QualityFloor = Annotated[float | None, Field(ge=0, le=1, description="No model of a lower rank answers.")]
+MaxCost = Annotated[
+    float | None, Field(gt=0, le=10**9, description="US cents: no model is called that is expected to cost more.")
+]
 Labels = Annotated[dict[str, str] | None, Field(description="Labels to find the job by later; at most 16.")]
 Window = Annotated[
     str,

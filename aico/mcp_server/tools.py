@@ -60,6 +60,8 @@ class Tools:
         temperature: args.Temperature = None,
         response_format: args.Format = "text",
         cache: args.Cache = None,
+        quality_floor: args.QualityFloor = None,
+        max_cost_cents: args.MaxCost = None,
         metadata: args.Labels = None,
     ) -> Answered:
         """Have a prompt answered from the cache or by the cheapest model that is good enough, and say what it cost.
@@ -75,6 +77,8 @@ class Tools:
             temperature=temperature,
             response_format=response_format,
             cache=cache,
+            quality_floor=quality_floor,
+            max_cost_cents=max_cost_cents,
             metadata=metadata,
         )
         job = await jobs.submit(api, request)
@@ -91,6 +95,8 @@ class Tools:
         temperature: args.Temperature = None,
         response_format: args.Format = "text",
         cache: args.Cache = None,
+        quality_floor: args.QualityFloor = None,
+        max_cost_cents: args.MaxCost = None,
         metadata: args.Labels = None,
         job_class: JobClass = JobClass.STANDARD,
         completion_window: args.Window = "",
@@ -107,6 +113,8 @@ class Tools:
             temperature=temperature,
             response_format=response_format,
             cache=cache,
+            quality_floor=quality_floor,
+            max_cost_cents=max_cost_cents,
             metadata=metadata,
             completion_window=completion_window,
         )

@@ -20,9 +20,11 @@ _SECRET_BYTES = 32  # Standard Webhooks asks for 24 to 64
 
 TEST_EVENT = "webhook.test"  # no filter keeps it out: it is asked for
 DISABLED_EVENT = "webhook.disabled"
+RESPONSE_EVENTS = tuple(f"response.{ending}" for ending in ("completed", "failed", "incomplete", "cancelled"))
 EVENTS = (
     *(f"job.{status.value}" for status in JobStatus if status.final),
     *(f"batch.{status.value}" for status in BatchStatus if status.final),
+    *RESPONSE_EVENTS,
     DISABLED_EVENT,
 )
 

@@ -1,7 +1,7 @@
 """Which of OpenAI's routes a batch may be for: how a line's body is read, and how its answer is written."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -11,20 +11,34 @@ from aico.core.jobs import Job, JobClass
 from aico.core.submission import Submission
 from aico.wire.chat_answer import completion
 from aico.wire.chat_request import ChatCompletionRequest
+from aico.wire.response_answer import response
+from aico.wire.response_request import FIELDS, ResponseRequest
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchEndpoint:
-    """`read` raises ValidationError or InvalidInput; `render` takes a job that has an answer."""
+    """`read` raises ValidationError or InvalidInput; `render` takes a job that has an answer.
+
+    `fields` are the endpoint's own names of our fields, where they differ.
+    """
 
     read: Callable[[Json], Submission]
     render: Callable[[Job], Json]
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def _read_completion(body: Json) -> Submission:
     request = ChatCompletionRequest.model_validate(body)
+    controls = request.aico or ControlFields()
+    return _of_a_batch(request.submission(controls), controls)
+
+
+def _read_response(body: Json) -> Submission:
+    request = ResponseRequest.model_validate(body)
+    if request.previous_response_id is not None:
+        raise InvalidInput("the lines of a batch cannot go on from another response", param="previous_response_id")
     controls = request.aico or ControlFields()
     return _of_a_batch(request.submission(controls), controls)
 
@@ -44,5 +58,8 @@ def _of_a_batch(submission: Submission, controls: ControlFields) -> Submission:
 
 
 ENDPOINTS: Mapping[str, BatchEndpoint] = MappingProxyType(
-    {"/v1/chat/completions": BatchEndpoint(_read_completion, _completion)}
+    {
+        "/v1/chat/completions": BatchEndpoint(_read_completion, _completion),
+        "/v1/responses": BatchEndpoint(_read_response, response, FIELDS),
+    }
 )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from aico.core.inputs import Text
 from aico.core.jobs import Job, JobError
 from aico.wire.batch_endpoints import ENDPOINTS
-from aico.wire.errors import failure_of_job
+from aico.wire.errors import ended_without_answer
 from aico.wire.ids import Prefix, public_id
 
 MAX_LINES = 50_000
@@ -79,9 +79,9 @@ def answered(job: Job, endpoint: str) -> Json:
     return _line(job, {"status_code": 200, "body": ENDPOINTS[endpoint].render(job)})
 
 
-def failed(job: Job, error: JobError) -> Json:
+def failed(job: Job) -> Json:
     """The line of a job that has none."""
-    failure = failure_of_job(error)
+    failure = ended_without_answer(job)
     return _line(job, {"status_code": failure.status, "body": {**failure.body, "aico": {"job_id": str(job.id)}}})
 
 

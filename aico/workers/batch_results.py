@@ -25,7 +25,6 @@ STOPPED = {
     BatchStatus.EXPIRED: JobError(code="batch_expired", message="its batch expired"),
 }
 _STOPPED_CODES = {error.code for error in STOPPED.values()}
-_UNKNOWN = JobError(code="internal_error", message="it ended without an answer")
 
 
 @dataclass(slots=True)
@@ -77,12 +76,11 @@ def _without_answer(outcome: Job | NotedFault, held: HeldBatch) -> dict[str, Any
     if isinstance(outcome, NotedFault):
         line_id = uuid5(held.id, str(outcome.line)).hex
         return batch_lines.refused(line_id, outcome.custom_id, outcome.status, outcome.error)
-    error = outcome.error or _UNKNOWN
-    if error.code in _STOPPED_CODES:
-        return batch_lines.stopped(outcome, error)
+    if outcome.error is not None and outcome.error.code in _STOPPED_CODES:
+        return batch_lines.stopped(outcome, outcome.error)
     if outcome.status is JobStatus.EXPIRED and outcome.deadline >= held.deadline:  # the sweeper was faster
         return batch_lines.stopped(outcome, STOPPED[BatchStatus.EXPIRED])
-    return batch_lines.failed(outcome, error)
+    return batch_lines.failed(outcome)
 
 
 def _bytes(line: dict[str, Any]) -> bytes:

@@ -117,12 +117,14 @@ class Intake:
             return NotedFault(raw.number, "", 400, Failure(400, fault.message, fault.code, fault.param).body)
         if why_not is not None:
             return NotedFault(raw.number, line.custom_id, None, STOPPED[why_not].model_dump())
+        endpoint = ENDPOINTS[held.endpoint]
         try:
-            submission = ENDPOINTS[held.endpoint].read(line.body)
+            submission = endpoint.read(line.body)
             job = self._admission.admit(submission, held.api_key_id, None, held.cache_mode)
         except ValidationError as error:
             return _refused(raw, line, failure_of_faults(error))
         except AicoError as error:
+            error.param = endpoint.fields.get(error.param or "", error.param)
             return _refused(raw, line, failure_of(error))
         due = held.deadline if job.deadline is None else min(job.deadline, held.deadline)
         return replace(job, deadline=due, batch=BatchLine(held.id, raw.number, line.custom_id, held.fence))

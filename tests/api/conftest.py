@@ -127,6 +127,19 @@ def service(base_settings: Settings) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def able_service(base_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """With a catalogue whose only other model can do everything."""
+    catalogue = tmp_path_factory.mktemp("able") / "models.toml"
+    catalogue.write_text(
+        '[[models]]\nid = "able"\nprovider = "local"\nprovider_model = "able"\nquality = 0.9\ncontext_window = 100000\n'
+        'max_output = 4000\ncapabilities = ["json", "schema", "vision", "tools", "choices", "logprobs", "sampling"]\n'
+        '[[prices]]\nprovider = "local"\nmodel = "able"\nfrom = 2020-01-01\ninput = 1\noutput = 10\n'
+    )
+    with serving(base_settings.model_copy(update={"catalogue_file": catalogue})) as url:
+        yield url
+
+
 @pytest.fixture
 def connect() -> Iterator[Connect]:
     """A client of a server, with or without a credential."""

@@ -68,7 +68,7 @@ def test_other_windows_than_a_day_are_taken(api: httpx2.Client, file: str, windo
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"endpoint": "/v1/responses"}, "endpoint"),
+        ({"endpoint": "/v1/completions"}, "endpoint"),
         ({"endpoint": "/v1/embeddings"}, "endpoint"),
         ({"completion_window": "soon"}, "completion_window"),
         ({"completion_window": "8d"}, "completion_window"),
@@ -163,3 +163,13 @@ def test_what_is_no_batch_is_not_found(api: httpx2.Client, name: str) -> None:
 
 def test_a_batch_needs_a_key_that_may_write(connect: Connect, service: str, file: str) -> None:
     assert create(connect(service), file).status_code == 401
+
+
+def test_a_response_that_is_a_line_of_a_batch_is_kept_with_it(
+    api: httpx2.Client, file: str, admin: psycopg.Connection[Any]
+) -> None:
+    batch = create(api, file, endpoint="/v1/responses").json()["id"]
+    made = api.post("/v1/responses", json={"model": "auto", "input": "Hi", "background": True}).json()["id"]
+    admin.execute("update jobs set batch_id = %s, batch_line = 1 where id = %s", (batch[6:], made[5:]))
+    assert_refused(api.delete(f"/v1/responses/{made}"), 409, "response_id")
+    assert api.get(f"/v1/responses/{made}").json()["status"] == "queued"

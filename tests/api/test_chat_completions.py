@@ -1,7 +1,6 @@
 """Chat completions as OpenAI's own client meets them. Tests play the worker."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -24,19 +23,6 @@ TOOL: Any = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
-
-
-@pytest.fixture(scope="session")
-def able_service(base_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """With a catalogue whose only other model can do everything."""
-    catalogue = tmp_path_factory.mktemp("able") / "models.toml"
-    catalogue.write_text(
-        '[[models]]\nid = "able"\nprovider = "local"\nprovider_model = "able"\nquality = 0.9\ncontext_window = 100000\n'
-        'max_output = 4000\ncapabilities = ["json", "vision", "tools", "sampling"]\n'
-        '[[prices]]\nprovider = "local"\nmodel = "able"\nfrom = 2020-01-01\ninput = 1\noutput = 10\n'
-    )
-    with serving(base_settings.model_copy(update={"catalogue_file": catalogue})) as url:
-        yield url
 
 
 @pytest.fixture
@@ -268,6 +254,10 @@ def test_an_answer_that_is_late_is_not_lost(
         ({"stop": ["a", "b", "c", "d", "e"]}, 400, "stop"),
         ({"tool_choice": "required"}, 400, None),
         ({"stream_options": {"include_usage": True}}, 400, None),
+        ({"tools": [TOOL], "model": "smollm2-135m"}, 400, "tools"),
+        ({"n": 2, "model": "smollm2-135m"}, 400, "n"),
+        ({"logprobs": True, "model": "smollm2-135m"}, 400, "logprobs"),
+        ({"response_format": {"type": "json_schema"}}, 400, "response_format.json_schema.json_schema"),
         ({"frequency": 1}, 400, "frequency"),
         ({"functions": []}, 400, "functions"),
         ({"metadata": {"a": 1}}, 400, "metadata.a"),

@@ -124,6 +124,8 @@ async def test_what_is_asked_arrives_as_it_is(http: Open, admin: psycopg.Connect
         ("ask", {"prompt": "x", "model": "gpt-0"}, "gpt-0"),
         ("ask", {"prompt": "x", "cache": "sometimes"}, "cache"),
         ("ask", {"prompt": "x" * 200_001}, "(payload_too_large)"),
+        ("ask", {"prompt": "x", "quality_floor": 0.99}, "quality"),
+        ("ask", {"prompt": "x", "max_cost_cents": 1e-12}, "(budget_exceeded)"),
         ("submit", {"prompt": "x", "completion_window": "soon"}, "completion_window"),
         ("get_job", {"job_id": "42"}, "job_id"),
         ("get_job", {"job_id": str(uuid4())}, "there is no job"),

@@ -62,7 +62,7 @@ def test_streamed_answer(server: Any, provider: Provider, model: Model) -> None:
     )
     deltas: list[str] = []
     completion = provider.send_message(REQUEST, model, timeout=5, on_delta=deltas.append)
-    assert deltas == ["Hel", "lo"]
+    assert "".join(deltas) == "Hello"  # in as many pieces as the network made of it
     assert (completion.text, completion.finish_reason) == ("Hello", FinishReason.LENGTH)
     assert (completion.usage.input_total, completion.usage.output) == (3, 2)
 

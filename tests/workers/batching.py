@@ -61,11 +61,18 @@ class Scene:
         assert self.run(files.complete(self.tenant.id, file, len(content), 3600))
         return file
 
-    def batch(self, content: bytes | Sequence[Line], *, seconds: float = 86_400, chunk: int = CHUNK_BYTES) -> UUID:
+    def batch(
+        self,
+        content: bytes | Sequence[Line],
+        *,
+        seconds: float = 86_400,
+        chunk: int = CHUNK_BYTES,
+        endpoint: str = ENDPOINT,
+    ) -> UUID:
         new = NewBatch(
             id=new_id(),
             api_key_id=None,
-            endpoint=ENDPOINT,
+            endpoint=endpoint,
             window="24h",
             window_seconds=seconds,
             output_ttl_seconds=3600,

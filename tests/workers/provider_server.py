@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,6 +82,7 @@ def serving() -> Iterator[Server]:
             self.wfile.write(b"data: [DONE]\n\n")
 
         def event(self, data: dict[str, Any]) -> None:
+            time.sleep(0.02)  # so that the network does not make one piece of two
             self.wfile.write(b"data: " + json.dumps(data).encode() + b"\n\n")
             self.wfile.flush()
 

@@ -16,8 +16,10 @@ from aico.core.settings import Settings
 from aico.core.usage import Usage
 from aico.routing.catalogue import Catalogue
 from aico.routing.strategies.complexity import ComplexityStrategy
+from aico.store.claims import JobPolicy
 from aico.workers.answers import Answers, keeps
 
+PLAIN = JobPolicy(baseline_model=None, fallback=True, quality_floor=None, max_cost_cents=None)
 CALL = ToolCall(id="call_1", name="clock", arguments="{}")
 USAGE = Usage(input_uncached=10, cache_read=20, cache_write=5, output=40, reasoning=30)
 
@@ -28,7 +30,7 @@ class Asked:
     fence: int = 1
     cache_mode: CacheMode = CacheMode.EXACT
     api_key_id: UUID | None = None
-    baseline_model: str | None = None
+    policy: JobPolicy = PLAIN
     attempts: int = 0
     spent_cents: Decimal = Decimal(0)
 
@@ -41,7 +43,7 @@ def completion(**changes: Any) -> Completion:
 def test_everything_that_a_model_said_is_in_the_answer() -> None:
     settings = Settings.model_construct(openai_api_key=SecretStr("k"))
     answers = Answers(settings, ComplexityStrategy(), Catalogue.from_settings(settings))
-    choice = answers.choose(ChatRequest(messages=(Message(role=Role.USER, content="What time is it?"),)))
+    choice = answers.choose(ChatRequest(messages=(Message(role=Role.USER, content="What time is it?"),)), PLAIN)
     model = choice.decision.candidates[0]
     attempt = Attempt(
         id=new_id(),

@@ -187,3 +187,22 @@ def test_a_line_is_read_back_as_a_job_of_its_batch(scene: Scene) -> None:
     batch = scene.taken_in([line("a")])
     (job,) = scene.run(jobs.page(scene.tenant.id, after=None, status=None, limit=5))
     assert (job.batch_id, job.batch_line, job.custom_id) == (batch, 1, "a")
+
+
+def test_a_batch_of_responses_is_answered_in_their_format(scene: Scene) -> None:
+    bodies: list[Line] = [
+        {"model": "auto", "input": "Hi", "aico": {"cache": "off"}},
+        {"model": "auto", "input": "Hi", "previous_response_id": f"resp_{'0' * 32}"},
+        {"model": "auto", "input": "x" * 200_001},
+    ]
+    lines = [{**line(str(n)), "url": "/v1/responses", "body": body} for n, body in enumerate(bodies)]
+    batch = scene.taken_in(lines, endpoint="/v1/responses")
+    (job,) = scene.jobs(batch)
+    scene.answer(job, "Hello.")
+    ended = scene.finish(batch)
+    (result,) = scene.content(ended.output_file_id)
+    body = result["response"]["body"]
+    assert (body["object"], body["id"], body["status"]) == ("response", f"resp_{job.id.hex}", "completed")
+    assert body["output"][0]["content"][0]["text"] == "Hello."
+    errors = [result["response"]["body"]["error"]["param"] for result in scene.content(ended.error_file_id)]
+    assert errors == ["previous_response_id", "input"]

@@ -19,6 +19,7 @@ class Profile:
     base_url: str = ""  # up to and including the API version, without a final slash
     key_field: str | None = None  # the setting that holds the API key
     url_field: str | None = None  # the setting that holds the address, for servers whose address is not fixed
+    gateway_field: str | None = None  # the setting that moves a provider to another address, such as a gateway's
     auth_header: str = "Authorization"
     auth_prefix: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -44,7 +45,8 @@ class Profile:
 
     def located(self, settings: Settings) -> "Profile":
         """The same profile at the address that the settings give, where they give one."""
-        address = getattr(settings, self.url_field) if self.url_field else None
+        field = self.url_field or self.gateway_field
+        address = getattr(settings, field) if field else None
         return replace(self, base_url=address.rstrip("/")) if address else self
 
     def api_key(self, settings: Settings) -> SecretStr | None:
@@ -58,6 +60,7 @@ PROFILES: tuple[Profile, ...] = (
         wire="openai_chat",
         base_url="https://api.openai.com/v1",
         key_field="openai_api_key",
+        gateway_field="openai_gateway_url",
         prices_id="openai",
         max_tokens_field="max_completion_tokens",
         takes_hints=True,
@@ -68,6 +71,7 @@ PROFILES: tuple[Profile, ...] = (
         wire="anthropic_messages",
         base_url="https://api.anthropic.com/v1",
         key_field="anthropic_api_key",
+        gateway_field="anthropic_gateway_url",
         auth_header="x-api-key",
         auth_prefix="",
         headers=MappingProxyType({"anthropic-version": "2023-06-01"}),
@@ -79,6 +83,7 @@ PROFILES: tuple[Profile, ...] = (
         wire="gemini_generate",
         base_url="https://generativelanguage.googleapis.com/v1beta",
         key_field="google_api_key",
+        gateway_field="google_gateway_url",
         auth_header="x-goog-api-key",
         auth_prefix="",
         prices_id="google",

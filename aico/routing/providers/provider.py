@@ -118,10 +118,9 @@ class Provider:
         decoder = EventDecoder()
         try:
             for chunk in chunks:
-                for data in decoder.feed(chunk):
-                    delta = answer.add(self._wire.parse_event(data))
-                    if delta:
-                        on_delta(delta)
+                said = "".join(answer.add(self._wire.parse_event(data)) for data in decoder.feed(chunk))
+                if said:  # what arrived together is told together
+                    on_delta(said)
         except UnicodeDecodeError as error:
             raise WireError("unreadable answer: not UTF-8", code="unreadable") from error
         return answer.completion(self._wire.normalise_usage)
