@@ -76,6 +76,16 @@ def test_a_batch_that_is_cancelled_mid_way_keeps_its_results(client: OpenAI) -> 
     assert (batch.request_counts.completed, batch.request_counts.failed) == (len(output), len(errors))
 
 
+def test_responses_are_answered_in_a_batch_too(client: OpenAI) -> None:
+    body = {"model": "auto", "input": "What is a batch?"}
+    asked = {"custom_id": "r", "method": "POST", "url": "/v1/responses", "body": body}
+    file = client.files.create(file=("r.jsonl", json.dumps(asked).encode()), purpose="batch")
+    made = client.batches.create(input_file_id=file.id, endpoint="/v1/responses", completion_window="24h")
+    batch = until(client, made, "completed")
+    (result,) = content(client, batch.output_file_id)
+    assert "simulated" in result["response"]["body"]["output"][0]["content"][0]["text"]
+
+
 def test_a_file_that_is_no_batch_fails_with_its_faults(client: OpenAI) -> None:
     same = line("same", "Hello.")
     batch = until(client, begin(client, [same, same]), "failed")
