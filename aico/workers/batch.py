@@ -13,8 +13,10 @@ from aico.workers.batch_results import Results
 from aico.workers.batch_work import BatchWork
 from aico.workers.intake import Intake
 from aico.workers.queue import TaskName
-from aico.workers.renewal import LEASE_SECONDS, renewing
+from aico.workers.renewal import renewing
 from aico.workers.runtime import Runtime, get_runtime, patiently
+
+LEASE_SECONDS = 15.0
 
 
 def work_of(runtime: Runtime) -> BatchWork:
@@ -33,7 +35,7 @@ def batch(tenant_id: str, batch_id: str) -> None:
     runtime, tenant = get_runtime(), UUID(tenant_id)
     claim = batch_steps.claim(tenant, UUID(batch_id), LEASE_SECONDS)
     for held in patiently(lambda: runtime.database.run(Scope.tenant(tenant), claim)):
-        with renewing(runtime, tenant, partial(batch_steps.renew, held)):
+        with renewing(runtime, tenant, LEASE_SECONDS, partial(batch_steps.renew, held)):
             work().step(held)
 
 

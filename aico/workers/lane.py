@@ -13,8 +13,10 @@ from aico.workers.answers import Answers
 from aico.workers.app import app
 from aico.workers.lane_steps import LaneSteps
 from aico.workers.queue import FORM_BATCHES, TaskName
-from aico.workers.renewal import LEASE_SECONDS, renewing
+from aico.workers.renewal import renewing
 from aico.workers.runtime import get_runtime, patiently
+
+LEASE_SECONDS = 60.0
 
 
 @cache
@@ -35,7 +37,7 @@ def lane(tenant_id: str, batch_id: str) -> None:
         return
     claim = lanes.claim(tenant, batch, LEASE_SECONDS)
     for held in patiently(lambda: runtime.database.run(Scope.tenant(tenant), claim)):
-        with renewing(runtime, tenant, partial(lanes.renew, held)):
+        with renewing(runtime, tenant, LEASE_SECONDS, partial(lanes.renew, held)):
             steps().step(held)
 
 

@@ -15,15 +15,18 @@ from aico.workers.runtime import Runtime
 
 log = structlog.get_logger()
 
-LEASE_SECONDS = 60.0
-RENEWALS = 3  # in that time
+RENEWALS = 3  # in the time that the lease has
 
 
 @contextmanager
-def renewing(runtime: Runtime, tenant: UUID, renew: Callable[[float], Statement[Any]]) -> Iterator[None]:
+def renewing(
+    runtime: Runtime, tenant: UUID, seconds: float, renew: Callable[[float], Statement[Any]]
+) -> Iterator[None]:
     """`renew` makes the statement that holds the lease for so many seconds more."""
     done = threading.Event()
-    thread = threading.Thread(target=_renew, args=(runtime, tenant, renew, done), name="renewal", daemon=True)
+    statement = renew(seconds)
+    arguments = (runtime, tenant, statement, seconds / RENEWALS, done)
+    thread = threading.Thread(target=_renew, args=arguments, name="renewal", daemon=True)
     thread.start()
     try:
         yield
@@ -32,9 +35,9 @@ def renewing(runtime: Runtime, tenant: UUID, renew: Callable[[float], Statement[
         thread.join()
 
 
-def _renew(runtime: Runtime, tenant: UUID, renew: Callable[[float], Statement[Any]], done: threading.Event) -> None:
-    while not done.wait(LEASE_SECONDS / RENEWALS):
+def _renew(runtime: Runtime, tenant: UUID, statement: Statement[Any], pause: float, done: threading.Event) -> None:
+    while not done.wait(pause):
         try:
-            runtime.database.run(Scope.tenant(tenant, durable=False), renew(LEASE_SECONDS))
+            runtime.database.run(Scope.tenant(tenant, durable=False), statement)
         except Unavailable:
             log.warning("lease_not_renewed", tenant=str(tenant))

@@ -18,6 +18,7 @@ from conftest import Postgres
 from workers.patient_worker import BEGAN, ENDED, INTERRUPTING, RELEASED, WOUND_DOWN
 
 from aico.core.jobs import JobClass
+from aico.workers import process
 from aico.workers.app import WORKERS
 from aico.workers.health import alive
 from aico.workers.heartbeat import Activity
@@ -184,7 +185,13 @@ def test_a_redis_that_is_away_makes_nobody_deaf(deaf_runtime: Runtime) -> None:
     assert not any(dog.is_deaf(now) for now in (0, 100))
 
 
-def test_a_micro_batch_beside_the_pool_is_waited_for() -> None:
+@pytest.fixture
+def staying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shutdown forces its process to leave after a while, which is here the tests' own."""
+    monkeypatch.setattr(process, "_leave_unfinished", lambda: None)
+
+
+def test_a_micro_batch_beside_the_pool_is_waited_for(staying: None) -> None:
     activity, order = Activity(slots=1), []
     shutdown = Shutdown(activity, lambda: order.append("wound down"), PATIENCE_SECONDS)
     shutdown.prepare()
@@ -199,7 +206,7 @@ def test_a_micro_batch_beside_the_pool_is_waited_for() -> None:
     assert order == ["ended", "wound down"]
 
 
-def test_a_failing_wind_down_does_not_keep_the_process() -> None:
+def test_a_failing_wind_down_does_not_keep_the_process(staying: None) -> None:
     def fail() -> None:
         raise RuntimeError("no")
 
