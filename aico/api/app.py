@@ -5,14 +5,25 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import HTMLResponse
 
 from aico import __version__
-from aico.api import problems
+from aico.api import description, problems
 from aico.api.body_limit import BodyLimit
+from aico.api.cors import Cors
 from aico.api.request_id import RequestId
-from aico.api.routers import costs, dead_letters, health, jobs, metrics, providers, quote, webhooks
+from aico.api.routers import (
+    costs,
+    dead_letters,
+    embeddings,
+    health,
+    jobs,
+    metrics,
+    models,
+    providers,
+    quote,
+    webhooks,
+)
 from aico.api.services import Services, running
 from aico.core.settings import Settings, get_settings
 
@@ -40,17 +51,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_body_size=None,  # BodyLimit instead: its refusals are problems like all others, and carry CORS headers
     )
     problems.install(app)
+    description.install(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestId)
     if settings.cors_origins:  # the outermost, so that a browser may read every refusal
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Tenant-Id"],
-            expose_headers=["Idempotency-Replayed", "Location", "Retry-After"],
-        )
-    for part in (jobs, quote, dead_letters, webhooks, costs, providers, health, metrics):
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    for part in (jobs, quote, embeddings, models, dead_letters, webhooks, costs, providers, health, metrics):
         app.router.routes.extend(part.router.routes)  # include_router would match each request twice
 
     landing = files(__package__).joinpath("landing.html").read_text()

@@ -36,6 +36,7 @@ _DESCRIPTIONS = {
     409: "What is there does not allow it",
     413: "Prompt or body too large",
     422: "Well-formed, but not a request that can be answered",
+    429: "The tenant has used up what it is granted a minute",
     503: "A dependency does not answer; try again",
 }
 
@@ -92,7 +93,7 @@ def problem(body: Problem, headers: dict[str, str] | None = None) -> Response:
 def from_error(path: str, error: AicoError) -> Response:
     if speaks_openai(path):
         return failed(failure_of(error))
-    headers = {}
+    headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, Unavailable):

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
 from aico.api.idempotency import idempotency_key
+from aico.api.rate_limit import expected_tokens
 from aico.api.schemas import JobRequest, WaitQuery
 from aico.api.services import may_write, services
 
@@ -33,7 +34,11 @@ class SubmitRoute(APIRoute):
             job = await job_request(request)
             held = await services(request)
             key = idempotency_key(request.headers, job, held.settings.idempotency_ttl_seconds)
-            return await endpoint(job, held, principal, key, *wait)
+            tokens = expected_tokens(job.chat()) if held.limiter.counts_tokens else 0
+            limits = await held.limiter.take(principal, tokens)
+            response = await endpoint(job, held, principal, key, *wait)
+            response.headers.update(limits)
+            return response
 
         return handle
 

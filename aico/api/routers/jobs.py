@@ -38,7 +38,7 @@ Key = Annotated[
 After = Annotated[UUID | None, Query(description="The `next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 
-_SUBMIT_PROBLEMS = documented(400, 401, 403, 404, 413, 422, 503)
+_SUBMIT_PROBLEMS = documented(400, 401, 402, 403, 404, 413, 422, 429, 503)
 _READ_PROBLEMS = documented(401, 403, 404, 422, 503)
 _CHANGE_PROBLEMS = documented(401, 403, 404, 409, 422, 503)
 _LIST_PROBLEMS = documented(401, 403, 422, 503)
