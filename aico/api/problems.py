@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from aico.api.schemas import Problem
 from aico.core.errors import AicoError, Unavailable
@@ -138,6 +139,13 @@ def _message(fault: dict[str, Any]) -> str:
     return str(fault["msg"]).removeprefix("Value error, ")
 
 
+def _methods(request: Request) -> set[str]:
+    """All that may be done there. The framework names those of the first route that it meets."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    there = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in there for method in route.methods or ()}
+
+
 def install(app: FastAPI) -> None:
     @app.exception_handler(AicoError)
     async def on_error(request: Request, error: AicoError) -> Response:
@@ -152,7 +160,10 @@ def install(app: FastAPI) -> None:
         title = HTTPStatus(error.status_code).phrase
         code = title.lower().replace(" ", "_")
         body = Problem(title=title, status=error.status_code, detail=str(error.detail), code=code)
-        return refused(request.url.path, body, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return refused(request.url.path, body, headers)
 
     @app.exception_handler(Exception)
     async def on_surprise(request: Request, error: Exception) -> Response:

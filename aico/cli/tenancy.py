@@ -23,9 +23,7 @@ from aico.store.blocking import Database
 from aico.store.scope import Scope
 
 app = typer.Typer(help="API keys of a tenant.", no_args_is_help=True)
-tenants_app = typer.Typer(
-    help="Shares of the work and policies, straight in the database.", no_args_is_help=True
-)
+tenants_app = typer.Typer(help="Shares of the work and policies, straight in the database.", no_args_is_help=True)
 
 LEAST_WEIGHT, MOST_WEIGHT = 0.001, 1000.0
 GENERAL = "none"  # no cap of its own

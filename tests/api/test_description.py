@@ -10,6 +10,7 @@ from api.conftest import PROBLEM, Connect, serving
 from builders import completed
 from pydantic import SecretStr
 
+from aico.api.problems import speaks_openai
 from aico.core.ids import new_id
 from aico.core.inputs import ControlFields
 from aico.core.settings import Settings
@@ -92,6 +93,25 @@ def test_a_submit_shows_examples_and_the_lot_of_refusals(document: dict[str, Any
 def test_the_examples_are_accepted(document: dict[str, Any], api: httpx2.Client) -> None:
     examples = document["components"]["schemas"]["JobRequest"]["examples"]
     assert [api.post("/v1/jobs", json=example).status_code for example in examples] == [202] * len(examples)
+
+
+def test_a_method_that_is_not_there_names_all_that_are(connect: Connect, service: str) -> None:
+    client = connect(service)
+    for path, allowed in (("/v1/jobs", "GET, POST"), (f"/v1/webhooks/{new_id()}", "DELETE, GET, PATCH")):
+        refused = client.put(path)
+        assert (refused.status_code, refused.headers["Allow"]) == (405, allowed)
+    openais = client.put("/v1/embeddings")
+    assert (openais.headers["Allow"], openais.json()["error"]["code"]) == ("POST", "method_not_allowed")
+
+
+def test_openais_routes_describe_errors_in_their_shape(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for operation in operations.values() if speaks_openai(path) else ():
+            refusals = {status: one for status, one in operation["responses"].items() if status >= "400"}
+            assert {"401", "403", "503"} <= refusals.keys(), path
+            assert "422" not in refusals, path
+            shapes = {one["content"]["application/json"]["schema"]["$ref"] for one in refusals.values()}
+            assert shapes == {"#/components/schemas/ErrorBody"}, path
 
 
 def test_a_browser_elsewhere_may_not_call(connect: Connect, service: str) -> None:

@@ -14,6 +14,7 @@ from api.conftest import Connect, serving
 from api.embedding import embed_worker
 from conftest import Tenant
 
+from aico.api.vectors import ASKS_OF_A_REQUEST
 from aico.core.embedding import BUNDLED_MODEL, DIMENSIONS
 from aico.core.settings import Settings
 from aico.embedding_service.factory import load_embedder
@@ -129,13 +130,13 @@ def test_without_a_worker_callers_are_told_to_come_back(
 ) -> None:
     """Nothing is left for long but messages that the next worker throws away."""
     broker.delete(Queue.EMBED.value)
-    ask = {"model": "auto", "input": ["nobody is there"] * 20}
+    ask = {"model": "auto", "input": ["nobody is there"] * 200}
     refused = connect(service, tenant.key).post("/v1/embeddings", json=ask)
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "1"
     assert refused.json()["error"]["code"] == "unavailable"
     assert all(broker.ttl(key) != -1 for key in broker.keys("aico:vectors:*"))  # -1: kept for ever
-    assert broker.llen(Queue.EMBED.value) == 2
+    assert broker.llen(Queue.EMBED.value) == ASKS_OF_A_REQUEST
     broker.delete(Queue.EMBED.value)
 
 
@@ -145,6 +146,16 @@ def test_an_ask_that_was_given_up_is_passed_over(client: openai.OpenAI, own_sett
         for queue, messages in pushes([to_vectors(tenant.id, uuid4())]).items():
             broker.lpush(queue, *messages)
     assert len(client.embeddings.create(model="auto", input="still there?").data) == 1
+
+
+def test_a_listener_that_lost_its_connection_hears_again(client: openai.OpenAI, own_settings: Settings) -> None:
+    client.embeddings.create(model="auto", input="before")
+    with redis.Redis.from_url(own_settings.redis_url.get_secret_value(), decode_responses=True) as admin:
+        listening = [one for one in admin.client_list() if one["cmd"] == "blpop" and one["db"] == OWN_REDIS_DATABASE]
+        assert listening
+        for one in listening:
+            admin.client_kill_filter(_id=one["id"])
+    assert len(client.embeddings.create(model="auto", input="after").data) == 1
 
 
 def test_without_redis_it_is_a_503(connect: Connect, base_settings: Settings, tenant: Tenant) -> None:

@@ -16,6 +16,7 @@ from aico.api.services import Held, Reader, Services, Writer
 from aico.api.submit_route import SubmitRoute
 from aico.api.submitter import KeyTaken
 from aico.core.errors import Conflict, KeyReused, NotFound, Unavailable
+from aico.core.inputs import Text
 from aico.core.jobs import NO_CONTROLS, JobClass, JobStatus
 from aico.store import jobs
 from aico.store.jobs import IdempotencyKey, NewJob, Submitted
@@ -70,7 +71,7 @@ async def list_jobs(
     after: After = None,
     status: JobStatus | None = None,
     job_class: Annotated[JobClass | None, Query(alias="class")] = None,
-    tag: Annotated[str | None, Query(max_length=64, description="Only jobs that have this tag.")] = None,
+    tag: Annotated[Text | None, Query(max_length=64, description="Only jobs that have this tag.")] = None,
 ) -> JobPage:
     """List jobs, newest first."""
     statement = jobs.page(principal.tenant, after=after, status=status, job_class=job_class, tag=tag, limit=limit + 1)

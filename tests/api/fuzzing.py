@@ -1,0 +1,121 @@
+"""A tenant whose jobs are answered, and who has something of every kind to be asked for."""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import redis
+from api.conftest import wait_until
+from builders import ending_of
+from conftest import Tenant
+from schemathesis import Case
+
+from aico.core.jobs import JobClass, JobError, JobStatus
+from aico.core.settings import Settings
+from aico.store import claims
+from aico.store.blocking import Database
+from aico.store.claims import Claim, Ending
+from aico.store.scope import Scope
+from aico.workers.queue import DONE_CHANNEL
+
+AnyCase = Case[Any]
+
+LONGEST_WAIT = 0.05  # seconds that a caller waits for a job that does not end
+_REFUSED = JobError(code="all_candidates_failed", message="nobody answers")
+
+
+@contextmanager
+def answering(settings: Settings, database: Database) -> Iterator[None]:
+    """A route worker that knows all answers at once; every fourth job fails."""
+    stop, numbers = threading.Event(), count()
+
+    def end(tenant: UUID, job: UUID) -> None:
+        scope = Scope.tenant(tenant)
+        for claim in database.run(scope, claims.claim(tenant, job, 30)):
+            ending = _failed(claim) if next(numbers) % 4 == 0 else ending_of(claim)
+            database.run(scope, claims.finish(tenant, [ending], 3600))
+
+    def work() -> None:
+        with redis.Redis.from_url(settings.redis_url.get_secret_value()) as broker:
+            while not stop.is_set():
+                message = broker.brpop([job_class.value for job_class in JobClass], timeout=0.2)
+                if message is not None:
+                    tenant, job = json.loads(base64.b64decode(json.loads(message[1])["body"]))[0]
+                    end(UUID(tenant), UUID(job))
+                    broker.publish(DONE_CHANNEL, job)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _failed(claim: Claim) -> Ending:
+    return Ending(claim.id, claim.fence, JobStatus.FAILED, error=_REFUSED)
+
+
+@dataclass(frozen=True)
+class World:
+    """A server, a credential, and the ids that its paths may name, by the name of the parameter."""
+
+    address: str
+    tenant: Tenant
+    known: Mapping[str, Sequence[str]]
+
+    @property
+    def call(self) -> dict[str, Any]:
+        """What each call takes beside its case."""
+        return {
+            "base_url": self.address,
+            "headers": {"Authorization": f"Bearer {self.tenant.key}"},
+            "timeout": 20,
+            "allow_redirects": False,
+        }
+
+    def steer(self, case: AnyCase) -> None:
+        """Half of the ids that are some become ids of what is there, and nobody waits for long."""
+        for name, ids in self.known.items():
+            number = _number(case.path_parameters.get(name))
+            if number is not None and number % 2:
+                case.path_parameters[name] = ids[number // 2 % len(ids)]
+        if any(parameter.name == "wait" for parameter in case.operation.query):
+            wait = case.query.get("wait", 1)
+            if isinstance(wait, int | float) and 0 <= wait <= 60:
+                case.query["wait"] = min(wait, LONGEST_WAIT)
+
+
+def _number(value: object) -> int | None:
+    try:
+        return UUID(str(value)).int
+    except ValueError:
+        return None
+
+
+def populated(address: str, tenant: Tenant) -> World:
+    """One job of each outcome, an endpoint with two deliveries, and what the models are called."""
+    with httpx2.Client(base_url=address, headers={"Authorization": f"Bearer {tenant.key}"}, timeout=20) as client:
+        hook = client.post("/v1/webhooks", json={"url": "https://hooks.example.com/aico"}).raise_for_status().json()
+        deliveries = [client.post(f"/v1/webhooks/{hook['id']}/test").raise_for_status().json() for _ in range(2)]
+        jobs = [client.post("/v1/jobs", json={"prompt": f"question {n}"}).raise_for_status().json() for n in range(5)]
+        late = client.post("/v1/jobs", json={"prompt": "later", "deadline": "2026-01-01T00:00:00Z"})
+        assert late.status_code == 400
+        wait_until(lambda: not client.get("/v1/jobs", params={"status": "queued"}).json()["data"])
+    return World(
+        address,
+        tenant,
+        {
+            "job_id": [job["id"] for job in jobs],
+            "webhook_id": [hook["id"]],
+            "delivery_id": [delivery["id"] for delivery in deliveries],
+        },
+    )
