@@ -13,6 +13,9 @@ endif
 LOCKS := requirements/runtime.txt requirements/models.txt requirements/local-model.txt
 RUN_STAMP := $(VENV)/.run
 TEST_STAMP := $(VENV)/.test$(if $(filter torch,$(EXTRAS)),-torch)
+# Other people's servers, which the tests call: nothing of them is in the product's own environment.
+STRANGERS := $(VENV)/third-party
+STRANGERS_STAMPS := $(STRANGERS)/.python $(STRANGERS)/.node
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test faults check bench doctor clean
@@ -26,7 +29,7 @@ demo: $(RUN_STAMP) ## Start everything, send the example prompts, show what they
 up: $(RUN_STAMP) ## Run everything in the foreground until Ctrl-C
 	@exec $(BIN)/aico up $(ARGS)
 
-test: check ## Run the checks and the whole suite (ARGS goes to pytest)
+test: check $(STRANGERS_STAMPS) ## Run the checks and the whole suite (ARGS goes to pytest)
 	@mkdir -p .aico
 	$(BIN)/python -m pytest --basetemp=.aico/pytest $(ARGS)
 
@@ -66,3 +69,18 @@ $(TEST_STAMP): $(RUN_STAMP) requirements/dev.txt requirements/torch.txt
 	$(if $(filter torch,$(EXTRAS)),$(PIP) install --quiet $(TORCH))
 	$(PIP) install --quiet --requirement requirements/dev.txt $(if $(filter torch,$(EXTRAS)),--requirement requirements/torch.txt)
 	@touch $@
+
+$(STRANGERS)/.python: requirements/third-party.txt | $(VENV)/bin/python
+	@echo "Installing the third-party servers of the tests"
+	@mkdir -p $(STRANGERS)
+	$(BIN)/python -m venv --clear $(STRANGERS)/python
+	$(STRANGERS)/python/bin/python -m pip --disable-pip-version-check --no-cache-dir install --quiet --requirement $<
+	@touch $@
+
+# Without npm there is no stamp: it is asked for again next time, and the tests that need it are skipped.
+$(STRANGERS)/.node: requirements/third-party/package.json requirements/third-party/package-lock.json
+	@mkdir -p $(STRANGERS)/node
+	cp $^ $(STRANGERS)/node
+	@if command -v npm >/dev/null; then \
+	  npm ci --prefix $(STRANGERS)/node --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
+	else echo "npm is missing: the tests that need node's packages are skipped"; fi

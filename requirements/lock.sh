@@ -1,13 +1,19 @@
 #!/bin/sh
-# Rewrites the lock files from pyproject.toml; needs `uv`. Torch and the CUDA packages that its Linux wheel names are
+# Rewrites the lock files from pyproject.toml; needs `uv` and `npm`. Torch and the CUDA packages that its Linux wheel names are
 # left out: which build of torch fits is the machine's business (see the README), everything else is pinned.
 set -eu
 cd "$(dirname "$0")/.."
-compile() {
+lock() {
     uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-        --no-emit-index-url --no-emit-find-links "$@" pyproject.toml
+        --no-emit-index-url --no-emit-find-links "$@"
+}
+compile() {
+    lock "$@" pyproject.toml
 }
 compile --extra embedded --output-file requirements/runtime.txt
 compile --extra embedded --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 compile --extra torch --constraint requirements/dev.txt |
     grep -vE '^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)(\[[^]]*\])?==' | grep -vxFf requirements/dev.txt >requirements/torch.txt
+# Servers of others that the tests call, each in an environment of its own.
+echo 'mockllm==0.0.8' | lock --constraint requirements/dev.txt --output-file requirements/third-party.txt -
+npm install --prefix requirements/third-party --package-lock-only --omit-lockfile-registry-resolved

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from aico.core.canonical import cache_key
 from aico.core.chat import ChatRequest, FinishReason, Message, Role
 from aico.core.ids import new_id
-from aico.core.jobs import Answer, CacheMode, CacheState, JobClass, JobStatus, RoutingReport
+from aico.core.jobs import NO_CONTROLS, Answer, CacheMode, CacheState, Controls, JobClass, JobStatus, RoutingReport
 from aico.store.claims import Claim, Ending
 from aico.store.jobs import IdempotencyKey, NewJob
 
@@ -25,6 +25,8 @@ def new_job(
     timeout_seconds: float = 600,
     priority: int = 0,
     key: IdempotencyKey | None = None,
+    controls: Controls = NO_CONTROLS,
+    streams: bool = False,
 ) -> NewJob:
     request = chat(prompt)
     return NewJob(
@@ -38,6 +40,8 @@ def new_job(
         timeout_seconds=timeout_seconds,
         priority_seconds=priority,
         idempotency=key,
+        controls=controls,
+        streams=streams,
     )
 
 

@@ -13,19 +13,40 @@ from aico.api.body_limit import BodyLimit
 from aico.api.cors import Cors
 from aico.api.request_id import RequestId
 from aico.api.routers import (
+    chat_completions,
     costs,
     dead_letters,
     embeddings,
+    events,
+    feedback,
     health,
     jobs,
     metrics,
     models,
     providers,
     quote,
+    responses,
     webhooks,
 )
 from aico.api.services import Services, running
 from aico.core.settings import Settings, get_settings
+
+PARTS = (
+    jobs,
+    chat_completions,
+    responses,
+    embeddings,
+    models,
+    events,
+    quote,
+    dead_letters,
+    webhooks,
+    feedback,
+    costs,
+    providers,
+    health,
+    metrics,
+)  # in the order in which their routes are tried
 
 DESCRIPTION = """
 Every prompt is a durable job, answered from the cache or by the cheapest model that is good enough.
@@ -56,7 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestId)
     if settings.cors_origins:  # the outermost, so that a browser may read every refusal
         app.add_middleware(Cors, origins=settings.cors_origins)
-    for part in (jobs, quote, embeddings, models, dead_letters, webhooks, costs, providers, health, metrics):
+    for part in PARTS:
         app.router.routes.extend(part.router.routes)  # include_router would match each request twice
 
     landing = files(__package__).joinpath("landing.html").read_text()

@@ -18,11 +18,20 @@ _STAINLESS = (
 ALLOWED = (
     *("Authorization", "Content-Type", IDEMPOTENCY_HEADER, "X-Tenant-Id", REQUEST_ID_HEADER),
     *("OpenAI-Organization", "OpenAI-Project", "OpenAI-Beta"),
+    *("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Last-Event-ID"),
     *(f"X-Stainless-{name}" for name in _STAINLESS.split()),
     *CONTROL_HEADERS,
 )
 EXPOSED = (
-    *(REPLAYED_HEADER, "Location", "Retry-After", "x-should-retry", REQUEST_ID_HEADER, "openai-processing-ms"),
+    *(
+        REPLAYED_HEADER,
+        "Location",
+        "Retry-After",
+        "WWW-Authenticate",
+        "x-should-retry",
+        REQUEST_ID_HEADER,
+        "openai-processing-ms",
+    ),
     *(JOB_HEADER, *ROUTING_HEADERS),
     *LIMIT_FIELDS,
 )

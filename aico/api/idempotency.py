@@ -3,9 +3,9 @@
 import hashlib
 import re
 
+from pydantic import BaseModel
 from starlette.datastructures import Headers
 
-from aico.api.schemas import JobRequest
 from aico.core.canonical import canonical_json
 from aico.core.errors import InvalidInput
 from aico.store.jobs import IdempotencyKey
@@ -17,7 +17,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')  # a string as structured field
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
-def idempotency_key(headers: Headers, request: JobRequest, ttl_seconds: float) -> IdempotencyKey | None:
+def idempotency_key(headers: Headers, request: BaseModel, ttl_seconds: float) -> IdempotencyKey | None:
     """The caller's key, quoted or not, with a hash of the request. Raises InvalidInput for one that is no key."""
     given = headers.getlist(HEADER)
     if not given:

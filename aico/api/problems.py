@@ -38,7 +38,9 @@ _DESCRIPTIONS = {
     413: "Prompt or body too large",
     422: "Well-formed, but not a request that can be answered",
     429: "The tenant has used up what it is granted a minute",
+    502: "No model answered, and trying again has not helped",
     503: "A dependency does not answer; try again",
+    504: "No answer in time; the job may go on",
 }
 
 
@@ -142,8 +144,9 @@ def _message(fault: dict[str, Any]) -> str:
 def _methods(request: Request) -> set[str]:
     """All that may be done there. The framework names those of the first route that it meets."""
     routes = (route for route in request.app.routes if isinstance(route, Route))
-    there = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
-    return {method for route in there for method in route.methods or ()}
+    there = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    exact = [route for route in there if route.path == request.url.path]  # before those that take it for an id
+    return {method for route in exact or there for method in route.methods or ()}
 
 
 def install(app: FastAPI) -> None:

@@ -5,16 +5,16 @@ It keeps tenants out of each other's way and is no accounting: while Redis is aw
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
 import redis.asyncio
 import structlog
+from pydantic import BaseModel
 from redis.exceptions import RedisError
 
 from aico.api.auth import Principal
-from aico.core.chat import ChatRequest
 from aico.core.errors import RateLimited
 from aico.core.settings import Settings
 from aico.routing.tokens import rough_count
@@ -24,6 +24,7 @@ from aico.workers.gcra import SCRIPT, Taking, Verdict, keys_and_arguments
 log = structlog.get_logger()
 
 _ASK_AGAIN_SECONDS = 2.0  # while Redis is away, requests do not each wait for it to time out
+_LONGEST_ANSWER = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _ROUNDING = 1e-3  # of a unit: arrival times are kept to the microsecond
 
 
@@ -93,9 +94,20 @@ def estimated_tokens(texts: Iterable[str]) -> int:
     return sum(map(rough_count, texts))
 
 
-def expected_tokens(chat: ChatRequest) -> int:
-    """Of a conversation: its text, and the longest answer that it allows, where it says so."""
-    return estimated_tokens(message.text for message in chat.messages) + (chat.max_tokens or 0) * chat.n
+def expected_tokens(body: BaseModel) -> int:
+    """Of a request: all text in its body, less pictures, and the longest answer that it allows, where it says so."""
+    sent = body.model_dump(mode="json", exclude_unset=True)
+    longest = max((sent.get(name) or 0 for name in _LONGEST_ANSWER), default=0)
+    return estimated_tokens(_texts(sent)) + longest * (sent.get("n") or 1)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        if not value.startswith("data:"):
+            yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def _refusal(standings: Iterable[Standing], wait: float) -> RateLimited:

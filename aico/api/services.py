@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from aico.api.auth import Authenticator, Principal
 from aico.api.rate_limit import RateLimiter
 from aico.api.submitter import Submitter
+from aico.api.subscription import Subscription
 from aico.api.tokens import TokenVerifier
 from aico.api.vectors import LISTEN_SECONDS, VectorClient
 from aico.api.waiters import Waiters
@@ -23,6 +24,7 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.prices import PriceBook
 from aico.store.aio import AsyncDatabase
 from aico.workers.admission import Admission
+from aico.workers.queue import DONE_CHANNEL
 
 POOL_SIZE = 8
 
@@ -35,6 +37,7 @@ class Services:
     authenticator: Authenticator
     submitter: Submitter
     waiters: Waiters
+    subscription: Subscription
     admission: Admission
     catalogue: Catalogue
     prices: PriceBook
@@ -54,10 +57,12 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     )
     answers = redis.asyncio.Redis.from_url(url, socket_timeout=LISTEN_SECONDS + 5, socket_connect_timeout=3)
     catalogue = Catalogue.from_settings(settings)
-    waiters = Waiters(database, listener)
+    waiters = Waiters(database)
+    subscription = Subscription(listener, {DONE_CHANNEL: waiters.hear})
     vectors = VectorClient(broker, answers)
     await database.open()
     waiters.start()
+    subscription.start()
     vectors.start()
     try:
         yield Services(
@@ -67,6 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             authenticator=Authenticator(database, TokenVerifier(settings), settings.api_key_cache_seconds),
             submitter=Submitter(database, broker),
             waiters=waiters,
+            subscription=subscription,
             admission=Admission(catalogue, settings),
             catalogue=catalogue,
             prices=PriceBook(catalogue),
@@ -76,6 +82,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     finally:
         await vectors.stop()
         await answers.aclose()
+        await subscription.stop()
         await waiters.stop()
         await listener.aclose()
         await broker.aclose()

@@ -6,50 +6,65 @@ Parsing the body straight into the model and asking for the dependencies by hand
 from collections.abc import Callable, Coroutine
 from email.message import Message
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from aico.api.idempotency import idempotency_key
 from aico.api.rate_limit import expected_tokens
-from aico.api.schemas import JobRequest, WaitQuery
+from aico.api.schemas import WaitQuery
 from aico.api.services import may_write, services
+from aico.store.jobs import IdempotencyKey
 
 JSON = "application/json"
 
+M = TypeVar("M", bound=BaseModel)
+
 
 class SubmitRoute(APIRoute):
-    """For endpoints that take a JobRequest, the services, a writer, an idempotency key, and perhaps a time to wait."""
+    """For endpoints that take these, by name, and nothing else.
+
+    `request`, a model of the body; `held`, the services; `principal`, a writer; `key`, an idempotency key; perhaps
+    `wait`, a time to wait; perhaps `http`, the request as it came.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint: Callable[..., Coroutine[Any, Any, Response]] = self.endpoint
-        waits = "wait" in signature(endpoint).parameters
+        names = signature(endpoint).parameters
+        body: type[BaseModel] = get_type_hints(endpoint)["request"]
 
-        async def handle(request: Request) -> Response:
-            principal = await may_write(request)
-            wait = (wait_seconds(request),) if waits else ()
-            job = await job_request(request)
-            held = await services(request)
-            key = idempotency_key(request.headers, job, held.settings.idempotency_ttl_seconds)
-            tokens = expected_tokens(job.chat()) if held.limiter.counts_tokens else 0
+        async def handle(http: Request) -> Response:
+            principal = await may_write(http)
+            rest: dict[str, Any] = {"wait": wait_seconds(http)} if "wait" in names else {}
+            if "http" in names:
+                rest["http"] = http
+            request = await read_body(http, body)
+            held = await services(http)
+            key = idempotency_key(http.headers, request, held.settings.idempotency_ttl_seconds)
+            tokens = expected_tokens(request) if held.limiter.counts_tokens else 0
             limits = await held.limiter.take(principal, tokens)
-            response = await endpoint(job, held, principal, key, *wait)
+            response = await endpoint(request=request, held=held, principal=principal, key=key, **rest)
             response.headers.update(limits)
             return response
 
         return handle
 
 
-async def job_request(request: Request) -> JobRequest:
+def parsed(key: "str | IdempotencyKey | None") -> IdempotencyKey | None:
+    """SubmitRoute has parsed the header; the endpoints' signatures are what the OpenAPI document shows."""
+    return key if isinstance(key, IdempotencyKey) else None
+
+
+async def read_body(http: Request, model: type[M]) -> M:
     """Raises RequestValidationError, as the framework does."""
-    if not _is_json(request.headers.get("content-type", "")):
+    if not _is_json(http.headers.get("content-type", "")):
         fault = {"type": "content_type", "loc": ("body",), "msg": f"declare the body as Content-Type: {JSON}"}
         raise RequestValidationError([fault])
     try:
-        return JobRequest.model_validate_json(await request.body())
+        return model.model_validate_json(await http.body())
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False, include_input=False)) from error
 

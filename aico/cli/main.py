@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from aico import __version__
-from aico.cli import batch, doctor, job_admin, jobs, queues, services, tenancy, webhooks
+from aico.cli import batch, doctor, job_admin, jobs, mcp, queues, services, tenancy, webhooks
 from aico.cli.client import Client
 from aico.cli.demo import relations, send, summary
 from aico.cli.show import err, out
@@ -28,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (jobs.submit, jobs.watch, batch.batch, jobs.report, queues.queues, doctor.doctor):
+for command in (jobs.submit, jobs.watch, batch.batch, jobs.report, queues.queues, mcp.mcp, doctor.doctor):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(tenancy.app, name="keys")

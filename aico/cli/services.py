@@ -12,6 +12,7 @@ import uvicorn
 
 from aico.api.app import create_app
 from aico.cli.client import Client
+from aico.cli.mcp_mount import mount_mcp
 from aico.cli.show import err
 from aico.core.errors import InvalidInput
 from aico.core.logs import configure_logging
@@ -26,11 +27,11 @@ EXIT_UNHEALTHY = 1
 
 
 def serve() -> None:
-    """Run the API."""
+    """Run the API, with the MCP server at `/mcp`."""
     settings = get_settings()
     configure_logging(settings.log_level)
     uvicorn.run(
-        create_app(settings),
+        mount_mcp(create_app(settings), settings),
         host=settings.host,
         port=settings.port,
         loop="uvloop",

@@ -39,7 +39,7 @@ class ImagePart(Value):
     detail: Literal["auto", "low", "high"] | None = None
 
 
-Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+Part = TextPart | ImagePart  # told apart by their fields: `type` is left out where defaults are
 
 
 class ToolCall(Value):

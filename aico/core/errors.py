@@ -3,6 +3,7 @@
 AicoError
 ├── InvalidInput            400  the request can never succeed as it is
 │   ├── UnknownModel        404
+│   ├── UnknownPrevious     400  the response that a conversation is to go on from
 │   └── PayloadTooLarge     413
 ├── Unauthorized            401
 ├── BudgetExceeded          402  no model answers within what the caller wants to spend
@@ -50,6 +51,11 @@ class UnknownModel(InvalidInput):
     status = HTTPStatus.NOT_FOUND
     code = "model_not_found"
     title = "Unknown model"
+
+
+class UnknownPrevious(InvalidInput):
+    code = "previous_response_not_found"
+    title = "Unknown previous response"
 
 
 class PayloadTooLarge(InvalidInput):

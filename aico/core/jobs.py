@@ -148,7 +148,7 @@ class Job(BaseModel):
     tags: tuple[str, ...] = ()
     controls: Controls = NO_CONTROLS
     surface: Surface = Surface.JOB
-    echo: dict[str, Any] = {}  # what that door shows again and no other part reads
+    echo: dict[str, Any] = {}  # what that door shows again; of the rest only webhooks look at it: at `background`
     streams: bool = False  # pieces of its answer are published as they come
     fence: int = 0  # how often it was taken on
     batch_id: UUID | None = None

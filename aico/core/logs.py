@@ -42,3 +42,4 @@ def configure_logging(level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs each URL, and an endpoint's may hold a token
+    logging.getLogger("sse_starlette").setLevel(logging.INFO)  # below that it logs each event, and so answers

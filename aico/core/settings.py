@@ -14,6 +14,9 @@ from aico.core.errors import InvalidInput
 STATE_DIR = Path(".aico")
 STACK_FILE = STATE_DIR / "stack.env"
 
+Address = Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$")]
+McpAddress = Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+/mcp$")]
+
 
 class Settings(BaseSettings):
     """Names are the environment variables' in lower case. Secrets never show in a repr or a log."""
@@ -32,6 +35,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
     state_dir: Path = STATE_DIR
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    mcp_urls: Annotated[tuple[McpAddress, ...], NoDecode] = ()  # beside those of this machine
+    mcp_authorization_server: Address | None = None  # issues tokens that this API takes
     flower_conf: Path | None = None  # Flower's own settings file
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -47,6 +52,9 @@ class Settings(BaseSettings):
     openrouter_api_key: SecretStr | None = None
     cerebras_api_key: SecretStr | None = None
     openai_api_key: SecretStr | None = None
+    openai_gateway_url: str | None = None  # instead of the provider's own address, up to and including the version
+    anthropic_gateway_url: str | None = None
+    google_gateway_url: str | None = None
     openai_compatible_url: str | None = None  # any OpenAI-compatible server, up to and including /v1
     openai_compatible_api_key: SecretStr | None = None
     openai_compatible_models: Annotated[tuple[str, ...], NoDecode] = ()
@@ -65,7 +73,7 @@ class Settings(BaseSettings):
     # Routing
     baseline_model: str = "gpt-5.4"
     max_prompt_chars: Annotated[int, Field(ge=1)] = 200_000
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 8_000_000
     attempt_timeout_seconds: Annotated[float, Field(gt=0)] = 60
     job_timeout_seconds: Annotated[float, Field(gt=0)] = 600
     retry_base_seconds: Annotated[float, Field(ge=0)] = 0.5
@@ -86,11 +94,14 @@ class Settings(BaseSettings):
     task_events: bool = False  # single tasks in Flower; their publishing cost twice what a task itself does
     api_key_cache_seconds: Annotated[float, Field(ge=0)] = 5
     webhook_allow_private: bool = False  # plain http, and addresses inside the operator's own network
+    sync_wait_seconds: Annotated[float, Field(gt=0)] = (
+        590  # for an answer that is waited for; clients give up after 600
+    )
     idempotency_ttl_seconds: Annotated[int, Field(ge=60)] = 24 * 3600
     job_retention_days: Annotated[int, Field(ge=1)] = 30  # ended jobs, and webhook deliveries
     metrics_token: SecretStr | None = None  # what `GET /metrics` asks for
 
-    @field_validator("cors_origins", "openai_compatible_models", mode="before")
+    @field_validator("cors_origins", "mcp_urls", "openai_compatible_models", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):

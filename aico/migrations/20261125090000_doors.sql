@@ -12,13 +12,15 @@ alter table public.jobs
   add column tags text[] not null default '{}',
   add column batch_line integer,                    -- from 1
   add column custom_id text;                        -- the caller's name of that line
+-- As it was written: models fill in a schema in the order of its fields, which jsonb does not keep.
+alter table public.jobs alter column request type json using request::json;
 drop index public.jobs_batch;
 create unique index jobs_batch on public.jobs (tenant_id, batch_id, batch_line) where batch_id is not null;
 
 -- Whether the last turn is a user's text and nothing else: only such turns are compared by meaning.
-create function private.in_plain_words(request jsonb) returns boolean
+create function private.in_plain_words(request json) returns boolean
 language sql immutable set search_path = '' as $$
-  select request #>> '{messages,-1,role}' = 'user' and jsonb_typeof(request #> '{messages,-1,content}') = 'string'
+  select request #>> '{messages,-1,role}' = 'user' and json_typeof(request #> '{messages,-1,content}') = 'string'
 $$;
 
 -- Who holds this key, and the policy of its tenant as far as a request has to know it.

@@ -18,7 +18,11 @@ from aico.routing.providers.profiles import PROFILE_BY_NAME, PROFILES, Profile
 _UNDESCRIBED_QUALITY = 0.5
 _UNDESCRIBED_CONTEXT = 32_768
 _UNDESCRIBED_OUTPUT = 4_096
-_UNDESCRIBED_CAPABILITIES = frozenset({Capability.JSON, Capability.SAMPLING})
+# What such servers offer as a rule and refuse aloud where they do not. Pictures, several choices and log probabilities
+# are passed over in silence by some of them, so those have to be claimed in the file.
+_UNDESCRIBED_CAPABILITIES = frozenset(
+    {Capability.JSON, Capability.SCHEMA, Capability.TOOLS, Capability.SAMPLING, Capability.PENALTIES}
+)
 
 
 @dataclass(frozen=True)

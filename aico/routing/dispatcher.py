@@ -23,6 +23,7 @@ from aico.routing.providers.failures import FailureKind, ProviderError
 from aico.routing.providers.transport import SLICE_SECONDS, CallStopped
 
 OnDelta = Callable[[str], None]
+_REFUSALS = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _LONGEST_PACING_SLEEP = 1.0  # seconds; for longer the thread is worth more to another job
 
 
@@ -41,6 +42,11 @@ class AllCandidatesFailed(AicoError):
     def retryable(self) -> bool:
         """Whether the same candidates may answer later: the last one to be asked may."""
         return bool(self.attempts) and self.attempts[-1].outcome is AttemptOutcome.RETRYABLE
+
+    @property
+    def refused(self) -> bool:
+        """Whether the request itself was what the last to be asked did not accept."""
+        return bool(self.attempts) and self.attempts[-1].http_status in _REFUSALS
 
 
 class Cancelled(Exception):

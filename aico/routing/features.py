@@ -1,10 +1,13 @@
 """What can be read off a request before any model is asked. Pure text statistics: no model, no network."""
 
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from aico.core.chat import ChatRequest, Role
+from aico.routing.models import Capability
 from aico.routing.tokens import estimate_input_tokens
 
 _LOOKED_AT_CHARS = 20_000  # of the last turn; beyond that the length alone says enough
@@ -58,7 +61,8 @@ _CHOICES_NEEDED = 3
 @dataclass(frozen=True, kw_only=True)
 class Features:
     input_tokens: int  # of the whole conversation, estimated
-    output_tokens: int  # what the answer may take, for fitting and pricing
+    output_tokens: int  # what one answer may take
+    choices: int = 1  # answers asked for
     turns: int  # messages of user and assistant
     question_chars: int  # of the last turn; ranks difficulty better than its tokens do
     code_marks: int
@@ -67,15 +71,21 @@ class Features:
     constraints: int
     questions: int
     task: TaskType
-    wants_json: bool
+    needs: frozenset[Capability]  # without which no model can serve the request
+
+    @property
+    def all_output_tokens(self) -> int:
+        """What is expected to be billed: every choice is an answer."""
+        return self.choices * self.output_tokens
 
 
 def extract_features(request: ChatRequest) -> Features:
     text = request.last_user_turn[:_LOOKED_AT_CHARS]
     code, mathematics = len(_CODE.findall(text)), len(_MATH.findall(text))
     return Features(
-        input_tokens=estimate_input_tokens(request.messages),
+        input_tokens=estimate_input_tokens(request.messages, _declared(request)),
         output_tokens=request.max_tokens or _DEFAULT_OUTPUT_TOKENS,
+        choices=request.n,
         turns=sum(message.role is not Role.SYSTEM for message in request.messages),
         question_chars=len(request.last_user_turn),
         code_marks=code,
@@ -84,8 +94,28 @@ def extract_features(request: ChatRequest) -> Features:
         constraints=len(_CONSTRAINT.findall(text)),
         questions=text.count("?"),
         task=_task(text, code, mathematics),
-        wants_json=request.response_format == "json_object",
+        needs=needs(request),
     )
+
+
+def needs(request: ChatRequest) -> frozenset[Capability]:
+    """What a model must be able to do for this request. Cheap: looks at no text."""
+    asked = {
+        Capability.JSON: request.response_format == "json_object",
+        Capability.SCHEMA: request.response_format == "json_schema",
+        Capability.TOOLS: bool(request.tools) or any(message.tool_calls for message in request.messages),
+        Capability.VISION: any(message.images for message in request.messages),
+        Capability.CHOICES: request.n > 1,
+        Capability.LOGPROBS: request.logprobs,
+    }
+    return frozenset(capability for capability, needed in asked.items() if needed)
+
+
+def _declared(request: ChatRequest) -> Iterator[str]:
+    for tool in request.tools:
+        yield json.dumps(tool.model_dump(mode="json", exclude_none=True))
+    if request.json_schema is not None:
+        yield json.dumps(request.json_schema.model_dump(mode="json", exclude_none=True))
 
 
 def _task(text: str, code: int, mathematics: int) -> TaskType:

@@ -63,7 +63,7 @@ class Estimate:
         return self.prices.baseline_cost_cents(model_id, self._usage(), self.at)
 
     def _usage(self, *, batch: bool = False) -> Usage:
-        return Usage(input_uncached=self.features.input_tokens, output=self.features.output_tokens, batch=batch)
+        return Usage(input_uncached=self.features.input_tokens, output=self.features.all_output_tokens, batch=batch)
 
     def _cents(self, model: Model, usage: Usage) -> Decimal | None:
         price = self.prices.cost_cents(model.provider, model.id, usage, self.at)

@@ -11,10 +11,17 @@ Dollars = Annotated[Decimal, Field(ge=0)]  # US dollars per million tokens
 
 
 class Capability(StrEnum):
+    # Without these a model cannot be asked for what needs them.
     JSON = "json"  # answers in JSON when response_format asks for it
+    SCHEMA = "schema"  # answers in JSON that follows a schema
     VISION = "vision"
     TOOLS = "tools"
-    SAMPLING = "sampling"  # accepts temperature and top_p; where it is absent they are left out of the call
+    CHOICES = "choices"  # several answers to one request
+    LOGPROBS = "logprobs"
+    # These are wishes: where one is absent the fields are left out of the call.
+    SAMPLING = "sampling"  # accepts temperature and top_p
+    PENALTIES = "penalties"  # accepts presence_penalty, frequency_penalty and logit_bias
+    EFFORT = "effort"  # accepts reasoning_effort
 
 
 class Model(BaseModel):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json, Jsonb
 
 from aico.core.canonical import CacheKey
 from aico.core.chat import AUTO_MODEL, ChatRequest
@@ -103,7 +103,7 @@ def submit(tenant: UUID, jobs: Sequence[NewJob]) -> Statement[Submitted]:
         "key_ids": [job.api_key_id for job in jobs],
         "classes": [job.job_class.value for job in jobs],
         "cache_modes": [job.cache_mode.value for job in jobs],
-        "requests": [Jsonb(job.request) for job in jobs],
+        "requests": [Json(job.request) for job in jobs],
         "namespaces": [job.key.namespace for job in jobs],
         "fingerprints": [job.key.fingerprint for job in jobs],
         "metadata": [Jsonb(job.metadata) for job in jobs],
@@ -167,6 +167,11 @@ def cancel(tenant: UUID, job: UUID) -> Statement[Cancellation]:
         {"tenant": tenant, "id": job},
         lambda row: Cancellation(JobStatus(row["before"]), row["cancelled"], row["deliveries"]),
     )
+
+
+def delete(tenant: UUID, job: UUID) -> Statement[UUID]:
+    """Remove an ended job. No row: it has not ended, or there is none."""
+    return Statement(_SQL["delete"], {"tenant": tenant, "id": job}, lambda row: row["id"])
 
 
 def get(tenant: UUID, job: UUID) -> Statement[Job]:

@@ -3,7 +3,7 @@ with incoming as (
   select i.*, now() - make_interval(secs => i.priority) as place,
     coalesce(i.deadline_given, now() + make_interval(secs => i.timeout)) as deadline
   from unnest(
-    %(ids)s::uuid[], %(key_ids)s::uuid[], %(classes)s::text[], %(cache_modes)s::text[], %(requests)s::jsonb[],
+    %(ids)s::uuid[], %(key_ids)s::uuid[], %(classes)s::text[], %(cache_modes)s::text[], %(requests)s::json[],
     %(namespaces)s::bytea[], %(fingerprints)s::bytea[], %(metadata)s::jsonb[], %(timeouts)s::real[],
     %(deadlines)s::timestamptz[], %(priorities)s::integer[], %(max_retries)s::smallint[], %(stages)s::text[],
     %(reads)s::boolean[], %(keys)s::text[], %(hashes)s::bytea[], %(key_ttls)s::real[], %(surfaces)s::text[],
@@ -50,6 +50,7 @@ job as (
     case when admitted then now() end, max_retries, answer, routing, case when entry_id is not null then now() end,
     surface, echo, streams, controls, array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id
   from turn
+  returning id
 ),
 event as (
   insert into public.ledger_outbox (id, tenant_id, at, job_id, api_key_id, kind, outcome, provider, model, latency_ms,
@@ -58,11 +59,11 @@ event as (
     routing ->> 'model', 0, 0, routing ->> 'baseline_model', (routing ->> 'baseline_cost_cents')::numeric, 'cache'
   from found where entry_id is not null
 ),
-told as (
+told as (  -- joined with what was inserted, so that `announce` finds the rows
   select a.job_id, a.delivery_id
   from (
     select array_agg(%(tenant)s::uuid) as tenants, array_agg(id) as jobs, array_agg('completed'::text) as statuses
-    from found where entry_id is not null and batch_id is null having count(*) > 0
+    from found join job using (id) where entry_id is not null and batch_id is null having count(*) > 0
   ) hit, lateral private.announce(hit.tenants, hit.jobs, hit.statuses) a
 )
 select t.id, now() as created_at, t.deadline, t.answer, t.routing, t.admitted,
@@ -94,6 +95,11 @@ told as (
 )
 select p.status as before, exists (select from done) as cancelled, array(select delivery_id from told) as deliveries
 from prior p
+
+-- name: delete
+delete from public.jobs
+where tenant_id = %(tenant)s and id = %(id)s and status not in ('queued', 'in_progress')
+returning id
 
 -- name: get
 select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted, run_after, retries,

@@ -19,7 +19,8 @@ _SECRET_BYTES = 32  # Standard Webhooks asks for 24 to 64
 
 TEST_EVENT = "webhook.test"  # no filter keeps it out: it is asked for
 DISABLED_EVENT = "webhook.disabled"
-EVENTS = (*(f"job.{status.value}" for status in JobStatus if status.final), DISABLED_EVENT)
+RESPONSE_EVENTS = tuple(f"response.{ending}" for ending in ("completed", "failed", "incomplete", "cancelled"))
+EVENTS = (*(f"job.{status.value}" for status in JobStatus if status.final), *RESPONSE_EVENTS, DISABLED_EVENT)
 
 MAX_ENDPOINTS = 20  # of a tenant
 MAX_OLD_SECRETS = 3  # of an endpoint, that sign beside the present one

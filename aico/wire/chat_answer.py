@@ -23,6 +23,7 @@ class Chunks:
     """The chunks of one stream. All have the same id and time; the model is the one that answers, once it is known."""
 
     def __init__(self, job: UUID, created: datetime, model: str, *, with_usage: bool) -> None:
+        self.id = public_id(Prefix.COMPLETION, job)
         self._job = job
         self._created = created
         self._model = model
@@ -45,7 +46,7 @@ class Chunks:
                 yield self._chunk({"role": "assistant", "content": one.text}, index)
             if one.tool_calls:
                 yield self._chunk({"tool_calls": list(_numbered(one))}, index)
-            yield self._chunk({}, index, finish=one.finish_reason, logprobs=one.logprobs)
+            yield self._chunk({}, index, finish=_finish(one), logprobs=one.logprobs)
         tail = _tail(self._job, answer, routing)
         if self._with_usage:
             yield {**self._head(), "choices": [], **tail}
@@ -133,7 +134,13 @@ def _choice(index: int, one: Choice) -> Json:
     }
     if one.tool_calls:
         message["tool_calls"] = list(_tool_calls(one))
-    return {"index": index, "message": message, "finish_reason": one.finish_reason, "logprobs": one.logprobs}
+    return {"index": index, "message": message, "finish_reason": _finish(one), "logprobs": one.logprobs}
+
+
+def _finish(one: Choice) -> FinishReason:
+    """To OpenAI's clients a refusal in words is a whole answer; where a reason promises calls they look for some."""
+    called_nothing = one.finish_reason is FinishReason.TOOL_CALLS and not one.tool_calls
+    return FinishReason.STOP if one.refused or called_nothing else one.finish_reason
 
 
 def _tool_calls(one: Choice) -> Iterable[Json]:

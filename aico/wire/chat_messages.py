@@ -1,6 +1,7 @@
 """Messages of OpenAI's chat completions, read into ours."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -9,7 +10,11 @@ from aico.core.inputs import Text
 
 MAX_MESSAGES = 2000
 _Name = Annotated[Text, Field(min_length=1, max_length=64)]
-_CallId = Annotated[Text, Field(min_length=1, max_length=256)]
+CallId = Annotated[Text, Field(min_length=1, max_length=256)]
+PictureUrl = Annotated[
+    Text,
+    Field(pattern=r"^(?:https?://\S+|data:image/(?:png|jpeg|jpg|gif|webp);base64,[A-Za-z0-9+/]+={0,2})$"),
+]
 
 
 class Strict(BaseModel):
@@ -35,10 +40,7 @@ class RefusalContent(Strict):
 
 
 class ImageUrl(Strict):
-    url: Annotated[
-        Text,
-        Field(pattern=r"^(?:https?://\S+|data:image/(?:png|jpeg|jpg|gif|webp);base64,[A-Za-z0-9+/]+={0,2})$"),
-    ]
+    url: PictureUrl
     detail: Literal["auto", "low", "high"] | None = None
 
 
@@ -78,7 +80,7 @@ class CalledFunction(Strict):
 
 
 class CalledTool(Strict):
-    id: _CallId
+    id: CallId
     type: Literal["function"] = "function"
     function: CalledFunction
 
@@ -112,7 +114,7 @@ class AssistantMessage(Strict):
 class ToolMessage(Strict):
     role: Literal["tool"]
     content: Text | Annotated[list[TextContent], Field(min_length=1)]
-    tool_call_id: _CallId
+    tool_call_id: CallId
 
     def message(self) -> Message:
         return Message(role=Role.TOOL, content=content_of(self.content), tool_call_id=self.tool_call_id)
@@ -124,7 +126,13 @@ AnyMessage = Annotated[
 ]
 
 
-def content_of(content: str | list[TextContent] | list[UserContent] | list[AssistantContent]) -> str | tuple[Part, ...]:
+class Given(Protocol):
+    """A piece of a message's content, as some format writes it."""
+
+    def part(self) -> Part: ...
+
+
+def content_of(content: str | Sequence[Given]) -> str | tuple[Part, ...]:
     """Text that comes in pieces is text: both ways of writing it are one request."""
     if isinstance(content, str):
         return content

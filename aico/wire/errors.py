@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aico.core.errors import AicoError, Unavailable
-from aico.core.jobs import JobError
+from aico.core.jobs import Job, JobError
 
 _TYPES = {
     HTTPStatus.UNAUTHORIZED: "authentication_error",
@@ -64,6 +64,11 @@ def failure_of(error: AicoError) -> Failure:
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="aico"'
     return Failure(error.status, error.detail, _CODES.get(error.code, error.code), error.param, headers)
+
+
+def ended_without_answer(job: Job) -> Failure:
+    error = job.error or JobError(code=job.status.value, message=f"the job is {job.status.value}")
+    return failure_of_job(error)
 
 
 def failure_of_job(error: JobError) -> Failure:

@@ -11,6 +11,7 @@ class Prefix(StrEnum):
     RESPONSE = "resp_"
     MESSAGE = "msg_"
     FUNCTION_CALL = "fc_"
+    FUNCTION_OUTPUT = "fco_"
     FILE = "file-"
     BATCH = "batch_"
     BATCH_LINE = "batch_req_"

@@ -11,7 +11,7 @@ from aico.core.jobs import CacheMode, Controls, JobClass
 from aico.core.settings import Settings
 from aico.core.submission import Submission
 from aico.routing.catalogue import Catalogue
-from aico.routing.features import extract_features
+from aico.routing.features import extract_features, needs
 from aico.routing.lanes import Terms
 from aico.routing.prices import PriceBook
 from aico.routing.strategies.protocol import PricedModel, RoutingPolicy, able, permitted, price_models
@@ -105,7 +105,7 @@ class Admission:
         if model is not None and chat.max_tokens is not None and chat.max_tokens > model.max_output:
             raise InvalidInput(f"{model.id} answers with at most {model.max_output} tokens", param="max_tokens")
         limited = controls.quality_floor is not None or controls.max_cost_cents is not None
-        if not limited and _asks_for_text_alone(chat) and self._surely_fits(chat):
+        if not limited and not needs(chat) and self._surely_fits(chat):
             return
         features = extract_features(chat)
         candidates = self._models if model is None else (PricedModel(model, None),)
@@ -120,9 +120,3 @@ class Admission:
         """Cheaper than counting tokens: no text has more tokens than bytes."""
         size = sum(len(message.text.encode()) for message in chat.messages) + (chat.max_tokens or 0)
         return size + _OVERHEAD_TOKENS <= self._smallest_window
-
-
-def _asks_for_text_alone(chat: ChatRequest) -> bool:
-    """Whether any model can serve it that is large enough: nothing in it needs a capability."""
-    plain = all(isinstance(message.content, str) and not message.tool_calls for message in chat.messages)
-    return plain and not chat.tools and chat.response_format == "text" and chat.n == 1 and not chat.logprobs

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal, Protocol
 from uuid import UUID
 
+from aico.core import chat
 from aico.core.attempts import Attempt, Baseline, Policy, known_cost
 from aico.core.chat import ChatRequest, Completion, FinishReason
 from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport
@@ -34,7 +35,7 @@ class Choice:
 
     @property
     def tokens(self) -> int:
-        return self.features.input_tokens + self.features.output_tokens
+        return self.features.input_tokens + self.features.all_output_tokens
 
 
 class Answerable(Protocol):
@@ -95,10 +96,11 @@ class Answers:
             JobStatus.INCOMPLETE if completion.finish_reason in _TRUNCATED else JobStatus.COMPLETED,
             api_key_id=job.api_key_id,
             answer=Answer(
-                text=completion.text,
-                finish_reason=completion.finish_reason,
+                **completion.model_dump(include=set(Answer.model_fields)),
                 input_tokens=completion.usage.input_total,
                 output_tokens=completion.usage.output,
+                cached_tokens=completion.usage.cache_read,
+                reasoning_tokens=completion.usage.reasoning,
             ),
             routing=RoutingReport(
                 provider=model.provider,
@@ -139,7 +141,13 @@ def routing_policy(request: ChatRequest, policy: JobPolicy, spent_cents: Decimal
 
 def keeps(mode: CacheMode, completion: Completion) -> bool:
     """Only whole answers in words are served again: nothing truncated, refused, empty, or calling a tool."""
-    return mode is not CacheMode.OFF and completion.finish_reason is FinishReason.STOP and bool(completion.text.strip())
+    answers = (completion, *completion.more)
+    return mode is not CacheMode.OFF and all(_in_words(answer) for answer in answers)
+
+
+def _in_words(answer: chat.Choice) -> bool:
+    whole = answer.finish_reason is FinishReason.STOP and not answer.refused and not answer.tool_calls
+    return whole and bool(answer.text.strip())
 
 
 def total_cost(spent_cents: Decimal, attempts: Sequence[Attempt]) -> Decimal | None:

@@ -18,6 +18,7 @@ from aico.workers.app import app
 from aico.workers.finish import finish, put_back
 from aico.workers.leases import Leases
 from aico.workers.pacing import RedisPacer
+from aico.workers.publisher import Publisher
 from aico.workers.queue import TaskName
 from aico.workers.router import Router
 from aico.workers.runtime import Runtime, get_runtime, patiently
@@ -55,7 +56,7 @@ def route(tenant_id: str, job_id: str) -> None:
 
 def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases) -> None:
     claim = account(runtime, claim, by)
-    outcome = by.answer(claim, held)
+    outcome = by.answer(claim, held, Publisher(runtime, claim) if claim.streams else None)
     told = {"tenant": str(claim.tenant), "job": str(claim.id)}
     if isinstance(outcome, Ending):
         finish(runtime, claim.tenant, [outcome])

@@ -12,7 +12,7 @@ from aico.core.jobs import JobClass, JobError, JobStatus
 from aico.core.money import round_cents
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
-from aico.routing.dispatcher import AllCandidatesFailed, Cancelled, Dispatched, Dispatcher, Held, RetryPolicy
+from aico.routing.dispatcher import AllCandidatesFailed, Cancelled, Dispatched, Dispatcher, Held, OnDelta, RetryPolicy
 from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
 from aico.routing.models import Model
 from aico.routing.pacing import Pacer
@@ -24,6 +24,7 @@ from aico.workers.answers import Answers, Choice
 from aico.workers.leases import Leases
 from aico.workers.retries import next_pause
 
+_REFUSED = "request_refused"
 _UNKNOWN = "unknown"  # what a dead worker had called, where nobody can tell
 # Seconds that a job waits for its model's rate limit before the next model is asked.
 _PATIENCE = {JobClass.INTERACTIVE: 2.0, JobClass.STANDARD: 30.0, JobClass.BATCH: 600.0}
@@ -47,15 +48,18 @@ class Router:
         for provider in self._providers.values():
             provider.close()
 
-    def answer(self, claim: Claim, leases: Leases) -> Ending | PutBack | Parked:
-        """What is to be stored. Where the job is no longer ours, that books what was spent and changes nothing."""
+    def answer(self, claim: Claim, leases: Leases, on_delta: OnDelta | None = None) -> Ending | PutBack | Parked:
+        """What is to be stored. Where the job is no longer ours, that books what was spent and changes nothing.
+
+        With `on_delta` the answer is received as a stream, whose text goes there piece by piece.
+        """
         attempts: list[Attempt] = []
         try:
             choice = self._answers.choose(claim.request, claim.policy, claim.spent_cents)
             lane = self._lane(claim, choice)
             if lane is not None:
                 return Parked(claim, lane.model.id, lane.hedge_seconds)
-            dispatched = self._dispatch(claim, choice, attempts, leases)
+            dispatched = self._dispatch(claim, choice, attempts, leases, on_delta)
         except Cancelled:
             return _interrupted(claim, attempts, lost=leases.lost(claim))
         except Held as held:
@@ -112,7 +116,14 @@ class Router:
             self._lanes,
         ).lane
 
-    def _dispatch(self, claim: Claim, choice: Choice, attempts: list[Attempt], leases: Leases) -> Dispatched:
+    def _dispatch(
+        self,
+        claim: Claim,
+        choice: Choice,
+        attempts: list[Attempt],
+        leases: Leases,
+        on_delta: OnDelta | None,
+    ) -> Dispatched:
         def record(attempt: Attempt) -> None:
             attempts.append(attempt)
             if attempt.outcome is not AttemptOutcome.OK:
@@ -130,6 +141,7 @@ class Router:
             record=record,
             starting=starting,
             should_stop=lambda: leases.letting_go or leases.lost(claim),
+            on_delta=on_delta,
             tokens=choice.tokens,
             patience=_PATIENCE[claim.job_class],
             reserved=claim.reserved_model,
@@ -147,7 +159,7 @@ class Router:
                 uniform=random.random(),
             )
         if pause is None:
-            return _failed(claim, attempts, error.code, error.detail)
+            return _failed(claim, attempts, _REFUSED if error.refused else error.code, error.detail)
         return PutBack(claim, "no_answer", error.detail, pause_seconds=pause, counts=True, attempts=tuple(attempts))
 
 

@@ -20,6 +20,7 @@ import redis
 import uvicorn
 from builders import ending_of, unit_vector
 from conftest import Postgres, Tenant
+from fastapi import FastAPI
 
 from aico.api.app import create_app
 from aico.core.jobs import JobStatus
@@ -41,10 +42,10 @@ Connect = Callable[..., httpx2.Client]
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[str]:
+def serving(settings: Settings, make: Callable[[Settings], FastAPI] = create_app) -> Iterator[str]:
     """A server of its own for these settings; the address at which it answers."""
     server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), loop="uvloop", http="httptools", log_config=None, access_log=False)
+        uvicorn.Config(make(settings), loop="uvloop", http="httptools", log_config=None, access_log=False)
     )
     with socket.create_server((LOOPBACK, 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -79,6 +80,20 @@ def assert_problem(response: httpx2.Response, status: int, code: str | None = No
     return body
 
 
+def assert_error(response: httpx2.Response, status: int, code: str | None = None) -> dict[str, Any]:
+    """OpenAI's shape: all four keys, and nothing beside them."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/json"
+    body: dict[str, Any] = response.json()
+    assert body.keys() == {"error"}
+    error: dict[str, Any] = body["error"]
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert error["message"]
+    assert error["type"]
+    assert code is None or error["code"] == code
+    return error
+
+
 @pytest.fixture(scope="session")
 def own_redis_url(redis_url: str) -> str:
     return f"{redis_url.rpartition('/')[0]}/{OWN_REDIS_DATABASE}"
@@ -109,6 +124,19 @@ def base_settings(postgres: Postgres, own_redis_url: str, tmp_path_factory: pyte
 @pytest.fixture(scope="session")
 def service(base_settings: Settings) -> Iterator[str]:
     with serving(base_settings) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def able_service(base_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """With a catalogue whose only other model can do everything."""
+    catalogue = tmp_path_factory.mktemp("able") / "models.toml"
+    catalogue.write_text(
+        '[[models]]\nid = "able"\nprovider = "local"\nprovider_model = "able"\nquality = 0.9\ncontext_window = 100000\n'
+        'max_output = 4000\ncapabilities = ["json", "schema", "vision", "tools", "choices", "logprobs", "sampling"]\n'
+        '[[prices]]\nprovider = "local"\nmodel = "able"\nfrom = 2020-01-01\ninput = 1\noutput = 10\n'
+    )
+    with serving(base_settings.model_copy(update={"catalogue_file": catalogue})) as url:
         yield url
 
 

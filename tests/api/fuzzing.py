@@ -31,7 +31,8 @@ from aico.workers.queue import DONE_CHANNEL
 AnyCase = Case[Any]
 
 LONGEST_WAIT = 0.05  # seconds that a caller waits for a job that does not end
-_REFUSED = JobError(code="all_candidates_failed", message="nobody answers")
+# Not "all_candidates_failed": that is a 502 to whoever waits, and here every 5xx is a fault.
+_REFUSED = JobError(code="request_refused", message="the provider does not accept this")
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from pkgutil import iter_modules
 
 import httpx2
 import pytest
-from api.conftest import Connect, Rows, assert_problem, serving
+from api.conftest import Connect, Rows, assert_error, assert_problem, serving
 from conftest import Tenant
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from aico.api import routers
 from aico.api.app import create_app
+from aico.api.problems import speaks_openai
 from aico.core.ids import new_id
 from aico.core.keys import KEY_PREFIX, make_key
 from aico.core.settings import Settings
@@ -26,9 +27,10 @@ OPEN = {"/metrics", "/", "/health", "/health/live", "/docs", "/docs/oauth2-redir
 
 
 def _assert_unauthorized(response: httpx2.Response) -> str:
-    problem = assert_problem(response, 401, "unauthorized")
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
-    return str(problem["detail"])
+    if speaks_openai(response.url.path):
+        return str(assert_error(response, 401, "invalid_api_key")["message"])
+    return str(assert_problem(response, 401, "unauthorized")["detail"])
 
 
 @pytest.mark.parametrize(

@@ -97,11 +97,26 @@ def test_openais_client_reads_a_refusal(connect: Connect, replicas: tuple[str, s
     assert caught.value.response.headers["x-ratelimit-remaining-requests"] == "0"
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/chat", "/chat"])
-def test_every_way_of_submitting_counts(connect: Connect, replicas: tuple[str, str], tenant: Tenant, path: str) -> None:
+SAID = [{"role": "user", "content": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/jobs", {"prompt": "x"}),
+        ("/v1/chat", {"prompt": "x"}),
+        ("/chat", {"prompt": "x"}),
+        ("/v1/chat/completions", {"model": "gpt-17", "messages": SAID}),
+        ("/v1/responses", {"model": "auto", "input": "x", "background": True}),
+    ],
+)
+def test_every_way_of_submitting_counts(
+    connect: Connect, replicas: tuple[str, str], tenant: Tenant, path: str, body: dict[str, Any]
+) -> None:
+    """One for a model that does not exist as well: whoever asks in vain asks."""
     client = connect(replicas[0], tenant.key)
-    answers = [client.post(path, params={"wait": 0}, json={"prompt": "x"}) for _ in range(REQUESTS + 1)]
-    assert [answer.status_code for answer in answers] == [202] * REQUESTS + [429]
+    answers = [client.post(path, params={"wait": 0}, json=body) for _ in range(REQUESTS + 1)]
+    assert [answer.status_code == 429 for answer in answers] == [False] * REQUESTS + [True]
 
 
 def test_tenants_do_not_take_from_each_other_and_reading_is_free(

@@ -6,6 +6,7 @@ from uuid import UUID
 import redis.asyncio
 from conftest import Postgres
 
+from aico.api.subscription import Subscription
 from aico.api.waiters import Waiters
 from aico.core.ids import new_id
 from aico.store.aio import AsyncDatabase
@@ -21,8 +22,9 @@ def test_an_announcement_wakes_those_who_wait_for_that_job(postgres: Postgres, o
     async def scenario() -> None:
         async with redis.asyncio.Redis.from_url(own_redis_url, decode_responses=True) as broker:
             before = await _subscribed(broker)
-            waiters = Waiters(AsyncDatabase(postgres.url), broker)
-            waiters.start()
+            waiters = Waiters(AsyncDatabase(postgres.url))
+            subscription = Subscription(broker, {DONE_CHANNEL: waiters.hear})
+            subscription.start()
             try:
                 async with asyncio.timeout(SECONDS):
                     while await _subscribed(broker) == before:  # noqa: ASYNC110 - Redis announces no subscriptions
@@ -37,7 +39,7 @@ def test_an_announcement_wakes_those_who_wait_for_that_job(postgres: Postgres, o
                         await second.wait()
                         assert not other.is_set()
             finally:
-                await waiters.stop()
+                await subscription.stop()
             assert not waiters._waiting  # nobody waits, nothing is kept
             assert not waiters._tenants
 

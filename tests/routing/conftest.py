@@ -13,7 +13,17 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from aico.core.chat import ChatRequest, Message, Role
+from aico.core.chat import (
+    ChatRequest,
+    ImagePart,
+    JsonSchema,
+    Message,
+    Role,
+    TextPart,
+    Tool,
+    ToolCall,
+    ToolChoice,
+)
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
 from aico.routing.models import Capability, Model
@@ -153,6 +163,59 @@ def conversation() -> ChatRequest:
         stop=("END",),
         seed=7,
         response_format="json_object",
+    )
+
+
+@pytest.fixture
+def tool_talk() -> ChatRequest:
+    """A conversation with everything in it: pictures, two calls and their results, and a schema for the answer."""
+    city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    return ChatRequest(
+        messages=(
+            Message(role=Role.SYSTEM, content="Be brief."),
+            Message(
+                role=Role.USER,
+                name="ada",
+                content=(
+                    TextPart(text="Which of these is warmer?"),
+                    ImagePart(url="data:image/png;base64,aGk=", detail="low"),
+                    ImagePart(url="https://example.com/b/lima.jpg?size=2"),
+                ),
+            ),
+            Message(
+                role=Role.ASSISTANT,
+                content="Let me look.",
+                tool_calls=(
+                    ToolCall(id="call_1", name="weather", arguments='{"city":"Oslo"}'),
+                    ToolCall(id="call_2", name="weather", arguments="Lima?"),
+                ),
+            ),
+            Message(role=Role.TOOL, tool_call_id="call_1", content='{"degrees":3}'),
+            Message(role=Role.TOOL, tool_call_id="call_2", content="19 degrees"),
+            Message(role=Role.USER, content="Well?"),
+        ),
+        presence_penalty=0.5,
+        frequency_penalty=-0.5,
+        logit_bias={"42": -100},
+        n=2,
+        logprobs=True,
+        top_logprobs=3,
+        response_format="json_schema",
+        json_schema=JsonSchema(
+            name="verdict",
+            description="Which one",
+            schema_={"type": "object", "properties": {"why": {"type": "string"}, "city": {"type": "string"}}},
+            strict=True,
+        ),
+        tools=(
+            Tool(name="weather", description="Weather of a city", parameters=city, strict=True),
+            Tool(name="clock"),
+        ),
+        tool_choice=ToolChoice(mode="one", name="weather"),
+        parallel_tool_calls=False,
+        reasoning_effort="minimal",
+        verbosity="low",
+        hints={"prompt_cache_key": "k", "model": "another", "stream": True},
     )
 
 

@@ -64,11 +64,11 @@ def test_openai_create(lines: list[LaneLine], model: Model) -> None:
     assert upload.headers["Authorization"] == "Bearer house-credential-1234"
     boundary = upload.headers["Content-Type"].removeprefix("multipart/form-data; boundary=")
     line = (
-        b'{"body":{"max_completion_tokens":50,"messages":[{"content":"Be brief.","role":"system"},'
-        b'{"content":"Hello","role":"user"},{"content":"Hi.","role":"assistant"},'
-        b'{"content":"How are you?","role":"user"}],"model":"m-large","response_format":{"type":"json_object"},'
-        b'"seed":7,"stop":["END"],"temperature":1.5,"top_p":0.9},'
-        b'"custom_id":"line-1","method":"POST","url":"/v1/chat/completions"}\n'
+        b'{"custom_id":"line-1","method":"POST","url":"/v1/chat/completions","body":{"model":"m-large","messages":'
+        b'[{"role":"system","content":"Be brief."},{"role":"user","content":"Hello"},'
+        b'{"role":"assistant","content":"Hi."},{"role":"user","content":"How are you?"}],'
+        b'"max_completion_tokens":50,"temperature":1.5,"top_p":0.9,"stop":["END"],"seed":7,'
+        b'"response_format":{"type":"json_object"}}}\n'
     )
     assert (
         upload.body
@@ -95,9 +95,9 @@ def test_anthropic_create(lines: list[LaneLine], model: Model) -> None:
     assert (order.method, order.url) == ("POST", "https://api.anthropic.com/v1/messages/batches")
     assert (order.headers["x-api-key"], order.headers["anthropic-version"]) == ("house-credential-1234", "2023-06-01")
     assert order.body == (
-        b'{"requests":[{"custom_id":"line-1","params":{"max_tokens":50,"messages":[{"content":"Hello","role":"user"},'
-        b'{"content":"Hi.","role":"assistant"},{"content":"How are you?","role":"user"}],"model":"m-large",'
-        b'"stop_sequences":["END"],"system":"Be brief.","temperature":1.0}}]}'
+        b'{"requests":[{"custom_id":"line-1","params":{"model":"m-large","system":"Be brief.","messages":'
+        b'[{"role":"user","content":"Hello"},{"role":"assistant","content":"Hi."},'
+        b'{"role":"user","content":"How are you?"}],"max_tokens":50,"stop_sequences":["END"],"temperature":1.0}}]}'
     )
 
 
@@ -107,13 +107,27 @@ def test_gemini_create(lines: list[LaneLine], model: Model) -> None:
     assert order.url == "https://generativelanguage.googleapis.com/v1beta/models/m-large:batchGenerateContent"
     assert order.headers["x-goog-api-key"] == "house-credential-1234"
     assert order.body == (
-        b'{"batch":{"displayName":"our-key","inputConfig":{"requests":{"requests":[{"metadata":{"key":"line-1"},'
-        b'"request":{"contents":[{"parts":[{"text":"Hello"}],"role":"user"},'
-        b'{"parts":[{"text":"Hi."}],"role":"model"},{"parts":[{"text":"How are you?"}],"role":"user"}],'
-        b'"generationConfig":{"maxOutputTokens":50,"responseMimeType":"application/json","seed":7,'
-        b'"stopSequences":["END"],"temperature":1.5,"topP":0.9},'
-        b'"systemInstruction":{"parts":[{"text":"Be brief."}]}}}]}}}}'
+        b'{"batch":{"displayName":"our-key","inputConfig":{"requests":{"requests":[{"request":{"contents":'
+        b'[{"role":"user","parts":[{"text":"Hello"}]},{"role":"model","parts":[{"text":"Hi."}]},'
+        b'{"role":"user","parts":[{"text":"How are you?"}]}],'
+        b'"systemInstruction":{"parts":[{"text":"Be brief."}]},'
+        b'"generationConfig":{"maxOutputTokens":50,"temperature":1.5,"topP":0.9,"stopSequences":["END"],"seed":7,'
+        b'"responseMimeType":"application/json"}},"metadata":{"key":"line-1"}}]}}}}'
     )
+
+
+def test_a_line_is_what_a_direct_call_would_be_but_for_the_tier(tool_talk: ChatRequest, model: Model) -> None:
+    request = tool_talk.model_copy(update={"hints": {"prompt_cache_key": "k", "service_tier": "flex"}})
+    (upload, _), _ = play(
+        OPENAI.create("our-key", model, [LaneLine("line-1", request)]),
+        {"id": "file-abc"},
+        {"id": "batch_abc", "status": "validating"},
+    )
+    line = next(part for part in upload.body.splitlines() if part.startswith(b"{"))
+    body = json.loads(line)["body"]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
+    assert (body["n"], body["prompt_cache_key"]) == (2, "k")
+    assert "service_tier" not in body
 
 
 @pytest.mark.parametrize("wire", WIRES)

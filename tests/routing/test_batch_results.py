@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from aico.core.chat import Completion, FinishReason
+from aico.core.chat import Completion, FinishReason, ToolCall
 from aico.routing.providers.batches.anthropic_batches import AnthropicBatches
 from aico.routing.providers.batches.gemini_batches import GeminiBatches
 from aico.routing.providers.batches.lines import split_lines
@@ -113,6 +113,44 @@ def test_gemini_results(where: str) -> None:
         ("b", LineFailure(FailureKind.FATAL, "no such field")),
         ("c", LineFailure(FailureKind.RETRYABLE, "exhausted")),
     ]
+
+
+def test_lines_may_ask_for_calls_and_have_several_choices() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
+    choices = [
+        {"message": {"content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"},
+        {"message": {"content": "Noon."}, "finish_reason": "stop"},
+    ]
+    use = {"type": "tool_use", "id": "call_1", "name": "clock", "input": {}}
+    spoken = {"content": {"parts": [{"functionCall": {"id": "call_1", "name": "clock"}}]}, "finishReason": "STOP"}
+    outcomes = [
+        results(OPENAI, {"custom_id": "a", "response": {"status_code": 200, "body": {"choices": choices}}}),
+        results(
+            ANTHROPIC,
+            {
+                "custom_id": "a",
+                "result": {"type": "succeeded", "message": {"content": [use], "stop_reason": "tool_use"}},
+            },
+        ),
+        results(
+            GEMINI,
+            {
+                "name": "batches/abc",
+                "response": {
+                    "inlinedResponses": {
+                        "inlinedResponses": [{"metadata": {"key": "a"}, "response": {"candidates": [spoken]}}]
+                    }
+                },
+            },
+        ),
+    ]
+    for (result,) in outcomes:
+        assert isinstance(result.outcome, Completion)
+        assert result.outcome.tool_calls == (ToolCall(id="call_1", name="clock", arguments="{}"),)
+        assert (result.outcome.finish_reason, result.outcome.usage.batch) == (FinishReason.TOOL_CALLS, True)
+    first = outcomes[0][0].outcome
+    assert isinstance(first, Completion)
+    assert [choice.text for choice in first.more] == ["Noon."]
 
 
 @pytest.mark.parametrize("wire", WIRES)

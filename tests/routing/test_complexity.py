@@ -2,16 +2,17 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aico.core.chat import ChatRequest, Message, Role
+from aico.core.chat import ChatRequest, ImagePart, JsonSchema, Message, Role, Tool, ToolCall
 from aico.core.errors import InvalidInput, NoProvider
 from aico.routing.catalogue import Catalogue
 from aico.routing.features import Features, TaskType, extract_features
-from aico.routing.models import Model
+from aico.routing.models import Capability, Model
 from aico.routing.prices import PriceBook
 from aico.routing.strategies.complexity import ComplexityStrategy, assess, needed_quality
 from aico.routing.strategies.protocol import PricedModel, RoutingPolicy, fits, price_models
@@ -54,7 +55,7 @@ any_features = st.builds(
     constraints=counts,
     questions=counts,
     task=st.sampled_from(TaskType),
-    wants_json=st.just(False),
+    needs=st.just(frozenset()),
 )
 COUNTED = [field.name for field in fields(Features) if field.name in {
     "turns", "question_chars", "code_marks", "math_marks", "reasoning_words", "constraints", "questions"
@@ -133,6 +134,75 @@ def test_json_needs_the_capability(shelf: tuple[PricedModel, ...], make_model: C
         assert caught.value.param == "response_format"
 
 
+NEEDY: list[tuple[dict[str, Any], Capability, str, str]] = [
+    ({"tools": [Tool(name="clock")]}, Capability.TOOLS, "can call tools", "tools"),
+    (
+        {"messages": [Message(role=Role.USER, content=(ImagePart(url="https://example.com/a.png"),))]},
+        Capability.VISION,
+        "can see images",
+        "messages",
+    ),
+    (
+        {"response_format": "json_schema", "json_schema": JsonSchema(schema_={})},
+        Capability.SCHEMA,
+        "supports answers that follow a JSON schema",
+        "response_format",
+    ),
+    ({"n": 2}, Capability.CHOICES, "gives several choices", "n"),
+    ({"logprobs": True}, Capability.LOGPROBS, "tells log probabilities", "logprobs"),
+]
+
+
+@pytest.mark.parametrize(("request_fields", "needed", "does", "param"), NEEDY)
+def test_what_a_request_needs_is_known_before_the_call(
+    request_fields: dict[str, Any],
+    needed: Capability,
+    does: str,
+    param: str,
+    shelf: tuple[PricedModel, ...],
+    make_model: Callable[..., Model],
+) -> None:
+    asked = features(**request_fields)
+    assert asked.needs == {needed}
+    able_one = PricedModel(make_model("able", quality=0.1, capabilities=frozenset({needed})), Decimal(1))
+    assert order((*shelf, able_one), asked) == ["able"]
+    for policy in (AUTO, RoutingPolicy("small")):
+        with pytest.raises(InvalidInput) as caught:
+            order(shelf, asked, policy)
+        assert (caught.value.detail, caught.value.param) == (f"no model that may answer {does}", param)
+
+
+def test_needs_that_only_several_models_meet_together(make_model: Callable[..., Model]) -> None:
+    shelf = tuple(
+        PricedModel(make_model(one, capabilities=frozenset({Capability(one)})), Decimal(1))
+        for one in ("tools", "vision")
+    )
+    looking = Message(role=Role.USER, content=(ImagePart(url="https://example.com/a.png"),))
+    with pytest.raises(InvalidInput) as caught:
+        order(shelf, features(messages=[looking], tools=[Tool(name="clock")]))
+    assert caught.value.detail == "no model that may answer can call tools and can see images"
+
+
+def test_a_conversation_with_calls_in_it_needs_a_model_that_knows_them() -> None:
+    talk = [
+        Message(role=Role.ASSISTANT, tool_calls=(ToolCall(id="c", name="clock", arguments="{}"),)),
+        Message(role=Role.TOOL, tool_call_id="c", content="noon"),
+    ]
+    assert features(messages=talk).needs == {Capability.TOOLS}
+
+
+def test_every_choice_is_priced(catalogue: Catalogue) -> None:
+    at, prices = datetime(2026, 11, 20, tzinfo=UTC), PriceBook(catalogue)
+
+    def cents(asked: Features) -> Decimal:
+        priced = price_models((catalogue.find("gpt-5.4"),), replace(asked, input_tokens=0), prices, at)[0].cents
+        assert priced is not None
+        return priced
+
+    assert cents(features(n=3)) == 3 * cents(features())
+    assert fits(features(n=100), catalogue.find("smollm2-135m")), "each choice has the window to itself"
+
+
 def test_context_window_is_respected(shelf: tuple[PricedModel, ...], make_model: Callable[..., Model]) -> None:
     roomy = PricedModel(make_model("roomy", context_window=1_000_000, quality=0.2), Decimal(50))
     long = features("word " * 9_700)
@@ -177,5 +247,5 @@ def test_tasks(text: str, task: TaskType) -> None:
 
 def test_wishes_are_features() -> None:
     asked = features(max_tokens=77, response_format="json_object")
-    assert (asked.output_tokens, asked.wants_json) == (77, True)
+    assert (asked.output_tokens, asked.needs) == (77, frozenset({Capability.JSON}))
     assert asked.task is TaskType.QUESTION

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from aico.core.chat import ChatRequest, FinishReason, Message, Role
+from aico.core.chat import ChatRequest, Choice, FinishReason, Message, Role, ToolCall
 from aico.core.settings import Settings
 from aico.routing.models import Model
 from aico.routing.providers.failures import FailureKind, ProviderError, failure_kind, retry_after_seconds
@@ -62,9 +62,29 @@ def test_streamed_answer(server: Any, provider: Provider, model: Model) -> None:
     )
     deltas: list[str] = []
     completion = provider.send_message(REQUEST, model, timeout=5, on_delta=deltas.append)
-    assert deltas == ["Hel", "lo"]
+    assert "".join(deltas) == "Hello"  # in as many pieces as the network made of it
     assert (completion.text, completion.finish_reason) == ("Hello", FinishReason.LENGTH)
     assert (completion.usage.input_total, completion.usage.output) == (3, 2)
+
+
+def test_a_streamed_call_comes_with_the_answer_and_is_not_told_as_text(
+    server: Any, provider: Provider, model: Model
+) -> None:
+    def called(**function: str) -> dict[str, object]:
+        call = {"index": 0, "id": "call_1", "function": function}
+        return {"model": "m-1", "choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
+
+    other = {"choices": [{"index": 1, "delta": {"content": "No."}, "finish_reason": "stop"}]}
+    pieces = (called(name="clock", arguments="{"), called(arguments="}"))
+    server.play(server.stream(*pieces, other, chunk("", "tool_calls"), "[DONE]"))
+    deltas: list[str] = []
+    completion = provider.send_message(REQUEST, model, timeout=5, on_delta=deltas.append)
+    assert deltas == []
+    assert completion.tool_calls == (ToolCall(id="call_1", name="clock", arguments="{}"),)
+    assert completion.more == (Choice(text="No.", finish_reason=FinishReason.STOP),)
+    server.play(server.stream(*pieces))
+    error = failure(provider, model, stream=True)
+    assert (error.kind, error.content_started) == (FailureKind.RETRYABLE, False)
 
 
 @pytest.mark.parametrize(

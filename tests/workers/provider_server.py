@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ class Server:
     headers: dict[str, str] = field(default_factory=dict)
     gate: threading.Event = field(default_factory=threading.Event)
     asked: int = 0
+    bodies: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
 
     def reply(self) -> tuple[int, dict[str, Any]]:
@@ -48,8 +50,12 @@ def serving() -> Iterator[Server]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            state.bodies.append(asked)
             status, body = state.reply()
+            if asked.get("stream") and status == 200:
+                self.stream(body)
+                return
             data = json.dumps(body).encode()
             self.send_response(status)
             for name, value in state.headers.items():
@@ -58,6 +64,27 @@ def serving() -> Iterator[Server]:
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
+
+        def stream(self, body: dict[str, Any]) -> None:
+            """Word by word. With the finish reason `break` the connection is closed before the end."""
+            choice = body["choices"][0]
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            words = choice["message"]["content"].split(" ")
+            for index, word in enumerate(words):
+                self.event({**body, "choices": [{"index": 0, "delta": {"content": " " * bool(index) + word}}]})
+            if choice["finish_reason"] == "break":
+                self.close_connection = True
+                return
+            self.event({**body, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]})
+            self.wfile.write(b"data: [DONE]\n\n")
+
+        def event(self, data: dict[str, Any]) -> None:
+            time.sleep(0.02)  # so that the network does not make one piece of two
+            self.wfile.write(b"data: " + json.dumps(data).encode() + b"\n\n")
+            self.wfile.flush()
 
         def log_message(self, *_: object) -> None:
             """Silent."""

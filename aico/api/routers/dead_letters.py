@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from aico.api.problems import documented
-from aico.api.routers.jobs import After, Limit, read_job, rendered
+from aico.api.relay import find
+from aico.api.routers.jobs import After, Limit, rendered
 from aico.api.schemas import JobPage, JobView
 from aico.api.services import Held, Reader, Writer
 from aico.core.errors import Conflict
@@ -103,8 +104,8 @@ async def replay_job(job_id: UUID, held: Held, principal: Writer) -> Response:
     statement = dead_letters.replay(principal.tenant, Filter(ids=[job_id]), [new_id()], principal.api_key)
     done = await held.database.run(Scope.tenant(principal.tenant), statement)
     if not done:
-        letter = await read_job(held, principal, job_id)
+        letter = await find(held, principal.tenant, job_id)
         if letter.replayed_as is not None:
             raise Conflict(f"the job has been replayed already, as {letter.replayed_as}")
         raise Conflict(f"the job is {letter.status.value}; only jobs that failed or expired are replayed")
-    return rendered(await read_job(held, principal, done[0].new), 202)
+    return rendered(await find(held, principal.tenant, done[0].new), 202)

@@ -17,7 +17,7 @@ from typing import Any
 
 from aico.core.chat import FinishReason
 from aico.core.errors import InvalidInput, Unavailable
-from aico.embedded.local_model.engine import Busy, Finished, Piece, Prompt
+from aico.embedded.local_model.engine import Busy, Event, Finished, Piece, Prompt
 from aico.embedded.local_model.model_files import MODEL_ID
 from aico.embedded.local_model.runtime import load_runtime
 from aico.embedded.local_model.text import StopFilter, TokenText
@@ -52,6 +52,7 @@ class _Active:
 class BatchingEngine:
     model_id = MODEL_ID
     owned_by = "local"
+    structured = False
 
     def __init__(self, model_dir: Path, *, threads: int, on_failure: Callable[[], None]) -> None:
         """Load the model, a few seconds. Raises RuntimeError or ImportError where that fails.
@@ -73,7 +74,7 @@ class BatchingEngine:
         self._thread = threading.Thread(target=self._work, name="generate", daemon=True)
         self._thread.start()
 
-    async def answer(self, prompt: Prompt) -> AsyncGenerator[Piece | Finished, None]:
+    async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         if self._waiting.qsize() >= MAX_WAITING:
             raise Busy(f"{MAX_WAITING} requests wait already", retry_after=1)
         loop = asyncio.get_running_loop()
@@ -138,7 +139,7 @@ class BatchingEngine:
 
     def _begin(self, ticket: _Ticket) -> _Active:
         prompt = ticket.prompt
-        messages = [{"role": message.role.value, "content": message.content} for message in prompt.messages]
+        messages = [{"role": message.role.value, "content": message.text} for message in prompt.messages]
         text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True)
         # Cut one token above the limit: enough to see that it does not fit. The template holds the special tokens.
         limit = CONTEXT_TOKENS + 1

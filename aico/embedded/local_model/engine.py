@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from aico.core.chat import FinishReason, Message
+from aico.core.chat import FinishReason, JsonSchema, Message, Tool, ToolCall, ToolChoice
 from aico.core.errors import AicoError
 
 DEFAULT_MAX_TOKENS = 512  # a small model that is left alone repeats itself until its context is full
@@ -25,6 +25,10 @@ class Prompt:
     top_p: float = 1.0
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None  # where none is said, the model decides
+    json_schema: JsonSchema | None = None  # that the answer has to follow
+    choice: int = 0  # which of several answers to the same question this one is
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,22 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Called:
+    """A tool's call that is a part of the answer."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True)
 class Finished:
     """The end of the answer. Tokens are the model's own, its end-of-turn token included."""
 
-    reason: FinishReason  # STOP or LENGTH
+    reason: FinishReason  # STOP, LENGTH or TOOL_CALLS
     prompt_tokens: int
     completion_tokens: int
+
+
+Event: TypeAlias = Piece | Called | Finished
 
 
 class Engine(Protocol):
@@ -50,8 +64,13 @@ class Engine(Protocol):
     @property
     def owned_by(self) -> str: ...
 
-    def answer(self, prompt: Prompt) -> AsyncGenerator[Piece | Finished, None]:
-        """Pieces, then one Finished. Closing the iterator early cancels the work.
+    @property
+    def structured(self) -> bool:
+        """Whether it calls tools, looks at pictures, follows schemas and gives several choices."""
+        ...
+
+    def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        """Pieces and calls, then one Finished. Closing the iterator early cancels the work.
 
         Raises Busy when too many wait, InvalidInput for a prompt that does not fit, Unavailable when the model fails.
         """

@@ -5,17 +5,22 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from aico.core.canonical import canonical_json
 from aico.core.chat import ChatRequest, Completion, FinishReason, Role
 from aico.core.usage import Tokens, Usage
 from aico.routing.models import Capability, Model
+from aico.routing.providers.anthropic_content import messages_json, output_config, tool_fields
+from aico.routing.providers.assembly import assembled
+from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 from aico.routing.providers.wire import (
+    CallPart,
+    ChoicePart,
     HttpRequest,
-    Payload,
     StreamPart,
     WireError,
+    arguments_text,
     auth_headers,
+    encode_body,
     max_output_tokens,
     read_payload,
     read_usage,
@@ -44,6 +49,9 @@ class _ErrorBody(Payload):
 class _Block(Payload):
     type: str = ""
     text: str = ""
+    id: str | None = None
+    name: str | None = None
+    input: dict[str, Any] | None = None
 
 
 class _Message(Payload):
@@ -61,15 +69,22 @@ class _Start(Payload):
 class _Delta(Payload):
     type: str = ""
     text: str = ""
+    partial_json: str = ""
     stop_reason: str | None = None
 
 
 class _Event(Payload):
     type: str
+    index: int = 0  # of the block
     message: _Start = _Start()
+    content_block: _Block = _Block()
     delta: _Delta = _Delta()
     usage: dict[str, Any] | None = None
     error: _Error | None = None
+
+
+class _OutputDetails(Payload):
+    thinking_tokens: Tokens | None = None
 
 
 class _Usage(Payload):
@@ -77,6 +92,7 @@ class _Usage(Payload):
     cache_read_input_tokens: Tokens | None = None
     cache_creation_input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
+    output_tokens_details: _OutputDetails | None = None
     service_tier: str | None = None
 
 
@@ -88,27 +104,29 @@ class AnthropicMessages:
         body = {
             "model": model.provider_model,
             "system": "\n\n".join(system) or None,
-            "messages": [
-                {"role": message.role.value, "content": message.text}
-                for message in request.messages
-                if message.role is not Role.SYSTEM
-            ],
+            "messages": messages_json(request.messages),
             "max_tokens": max_output_tokens(request, model) or min(model.max_output, _DEFAULT_MAX_TOKENS),
             "stop_sequences": list(request.stop) or None,
             "stream": True if stream else None,
+            **tool_fields(request),
+            "output_config": output_config(request, model),
             **_sampling(model, request),
         }
-        sent = canonical_json({name: value for name, value in body.items() if value is not None})
-        return HttpRequest("POST", f"{profile.base_url}/messages", auth_headers(profile, api_key), sent)
+        url = f"{profile.base_url}/messages"
+        return HttpRequest("POST", url, auth_headers(profile, api_key), encode_body(body))
 
     def parse_response(self, body: bytes) -> Completion:
         message = read_payload(_Message, body)
-        return Completion(
+        choice = ChoicePart(
             text="".join(block.text for block in message.content if block.type == "text"),
-            finish_reason=_finish(message.stop_reason) or FinishReason.STOP,
-            model=message.model,
-            usage=self.normalise_usage(message.usage or {}),
+            calls=tuple(
+                CallPart(id=block.id, name=block.name, arguments=arguments_text(block.input or {}))
+                for block in message.content
+                if block.type == "tool_use"
+            ),
+            finish=_finish(message.stop_reason) or FinishReason.STOP,
         )
+        return assembled(StreamPart((choice,), message.usage, message.model), self.normalise_usage)
 
     def parse_event(self, data: str) -> StreamPart:
         event = read_payload(_Event, data)
@@ -117,12 +135,11 @@ class AnthropicMessages:
                 raise _wire_error(event.error or _Error(), None)
             case "message_start":
                 return StreamPart(usage=event.message.usage, model=event.message.model or None)
-            case "content_block_delta" if event.delta.type == "text_delta":
-                return StreamPart(delta=event.delta.text)
             case "message_delta":
-                return StreamPart(finish=_finish(event.delta.stop_reason), usage=event.usage)
+                return StreamPart((ChoicePart(finish=_finish(event.delta.stop_reason)),), event.usage)
             case _:
-                return StreamPart()  # pings, block boundaries, thinking
+                part = _block_part(event)
+                return StreamPart((part,)) if part is not None else StreamPart()
 
     def parse_error(self, status: int, body: bytes) -> WireError:
         try:
@@ -135,15 +152,34 @@ class AnthropicMessages:
         """`input_tokens` excludes both sorts of cached tokens."""
         usage = read_usage(_Usage, raw)
         batch = usage.service_tier == "batch"
+        output = usage.output_tokens or 0
+        details = usage.output_tokens_details
+        reasoning = (details.thinking_tokens or 0) if details is not None else 0
         return Usage(
             input_uncached=usage.input_tokens or 0,
             cache_read=usage.cache_read_input_tokens or 0,
             cache_write=usage.cache_creation_input_tokens or 0,
-            output=usage.output_tokens or 0,
+            output=output,
+            reasoning=min(reasoning, output),
             tier="standard" if batch else usage.service_tier or "standard",
             batch=batch,
             raw=dict(raw) or None,
         )
+
+
+def _block_part(event: _Event) -> ChoicePart | None:
+    """What a block's event adds to the answer: nothing where it only marks its end, pings or shows thoughts."""
+    delta, block = event.delta, event.content_block
+    match event.type, delta.type or block.type:
+        case "content_block_delta", "text_delta":
+            return ChoicePart(text=delta.text)
+        case "content_block_delta", "input_json_delta":
+            return ChoicePart(calls=(CallPart(event.index, arguments=delta.partial_json),))
+        case "content_block_start", "tool_use":
+            whole = arguments_text(block.input) if block.input else ""  # as a rule it is empty and comes in pieces
+            return ChoicePart(calls=(CallPart(event.index, block.id, block.name, whole),))
+        case _:
+            return None
 
 
 def _sampling(model: Model, request: ChatRequest) -> dict[str, float | None]:

@@ -4,20 +4,25 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr
+from pydantic import Field, FiniteFloat, SecretStr
 
-from aico.core.canonical import canonical_json
 from aico.core.chat import ChatRequest, Completion, FinishReason, Role
 from aico.core.usage import Tokens, Usage
-from aico.routing.models import Capability, Model
+from aico.routing.models import Model
+from aico.routing.providers.assembly import assembled
+from aico.routing.providers.gemini_content import contents_json, generation_config, tool_fields
+from aico.routing.providers.logprobs import Candidate, Logprobs, Token
+from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 from aico.routing.providers.wire import (
+    CallPart,
+    ChoicePart,
     HttpRequest,
-    Payload,
     StreamPart,
     WireError,
+    arguments_text,
     auth_headers,
-    max_output_tokens,
+    encode_body,
     read_payload,
     read_usage,
     safe_message,
@@ -28,6 +33,7 @@ _FINISH = {
     "MAX_TOKENS": FinishReason.LENGTH,
     "MALFORMED_FUNCTION_CALL": FinishReason.TOOL_CALLS,
     "UNEXPECTED_TOOL_CALL": FinishReason.TOOL_CALLS,
+    "FUNCTION_CALL": FinishReason.TOOL_CALLS,  # not Google, but servers that speak its format
 }
 
 
@@ -41,18 +47,72 @@ class _ErrorBody(Payload):
     error: _Error | None = None
 
 
+class _FunctionCall(Payload):
+    id: str | None = None
+    name: str = ""
+    args: dict[str, Any] | None = None
+
+
 class _Part(Payload):
     text: str = ""
     thought: bool = False
+    call: _FunctionCall | None = Field(default=None, alias="functionCall")
 
 
 class _Content(Payload):
     parts: tuple[_Part, ...] = ()
 
 
+class _LogprobsCandidate(Payload):
+    token: str = ""
+    logprob: FiniteFloat = Field(default=0.0, alias="logProbability")  # certainty: zeros are left out
+
+    def candidate(self) -> Candidate:
+        return Candidate(token=self.token, logprob=self.logprob, bytes=tuple(self.token.encode()))
+
+
+class _TopCandidates(Payload):
+    candidates: tuple[_LogprobsCandidate, ...] = ()
+
+
+class _LogprobsResult(Payload):
+    chosen: tuple[_LogprobsCandidate, ...] = Field(default=(), alias="chosenCandidates")
+    top: tuple[_TopCandidates, ...] = Field(default=(), alias="topCandidates")  # step by step, like the chosen ones
+
+    def logprobs(self) -> Logprobs:
+        tops = (*self.top, *(_TopCandidates() for _ in self.chosen[len(self.top) :]))
+        return Logprobs(
+            content=tuple(
+                Token(
+                    **chosen.candidate().model_dump(),
+                    top_logprobs=tuple(other.candidate() for other in top.candidates),
+                )
+                for chosen, top in zip(self.chosen, tops, strict=False)
+            )
+        )
+
+
 class _Candidate(Payload):
+    index: int | None = None
     content: _Content = _Content()
     finish_reason: str | None = Field(default=None, alias="finishReason")
+    logprobs: _LogprobsResult | None = Field(default=None, alias="logprobsResult")
+
+    def part(self, place: int) -> ChoicePart:
+        shown = [part for part in self.content.parts if not part.thought]
+        reason = self.finish_reason
+        return ChoicePart(
+            index=place if self.index is None else self.index,
+            text="".join(part.text for part in shown),
+            calls=tuple(
+                CallPart(id=part.call.id, name=part.call.name, arguments=arguments_text(part.call.args or {}))
+                for part in shown
+                if part.call is not None
+            ),
+            logprobs=self.logprobs.logprobs() if self.logprobs is not None else None,
+            # Safety, recitation, language, blocklist and their like all mean that the answer was withheld.
+            finish=None if reason is None else _FINISH.get(reason, FinishReason.CONTENT_FILTER),
+        )
 
 
 class _PromptFeedback(Payload):
@@ -67,17 +127,10 @@ class _Answer(Payload):
     error: _Error | None = None
 
     @property
-    def text(self) -> str:
-        parts = self.candidates[0].content.parts if self.candidates else ()
-        return "".join(part.text for part in parts if not part.thought)
-
-    @property
-    def finish(self) -> FinishReason | None:
+    def choices(self) -> tuple[ChoicePart, ...]:
         if self.prompt_feedback.block_reason is not None:
-            return FinishReason.CONTENT_FILTER
-        reason = self.candidates[0].finish_reason if self.candidates else None
-        # Safety, recitation, language, blocklist and their like all mean that the answer was withheld.
-        return None if reason is None else _FINISH.get(reason, FinishReason.CONTENT_FILTER)
+            return (ChoicePart(finish=FinishReason.CONTENT_FILTER),)
+        return tuple(candidate.part(place) for place, candidate in enumerate(self.candidates))
 
 
 class _Usage(Payload):
@@ -93,46 +146,26 @@ class GeminiGenerate:
         self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
     ) -> HttpRequest:
         system = [{"text": message.text} for message in request.messages if message.role is Role.SYSTEM]
-        sampling = model.can(Capability.SAMPLING)
-        config = {
-            "maxOutputTokens": max_output_tokens(request, model),
-            "temperature": request.temperature if sampling else None,
-            "topP": request.top_p if sampling else None,
-            "stopSequences": list(request.stop) or None,
-            "seed": request.seed,
-            "responseMimeType": "application/json" if request.response_format == "json_object" else None,
-        }
         body = {
-            "contents": [
-                {
-                    "role": "model" if message.role is Role.ASSISTANT else "user",
-                    "parts": [{"text": message.text}],
-                }
-                for message in request.messages
-                if message.role is not Role.SYSTEM
-            ],
+            "contents": contents_json(request.messages),
             "systemInstruction": {"parts": system} if system else None,
-            "generationConfig": {name: value for name, value in config.items() if value is not None} or None,
+            **tool_fields(request),
+            "generationConfig": generation_config(request, model),
         }
-        sent = canonical_json({name: value for name, value in body.items() if value is not None})
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
         url = f"{profile.base_url}/models/{quote(model.provider_model, safe='')}:{method}"
-        return HttpRequest("POST", url, auth_headers(profile, api_key), sent)
+        return HttpRequest("POST", url, auth_headers(profile, api_key), encode_body(body))
 
     def parse_response(self, body: bytes) -> Completion:
         answer = _readable(body)
-        if answer.finish is None:
+        choices = answer.choices
+        if not choices or any(choice.finish is None for choice in choices):
             raise WireError("unreadable answer: candidates: missing", code="unreadable")
-        return Completion(
-            text=answer.text,
-            finish_reason=answer.finish,
-            model=answer.model,
-            usage=self.normalise_usage(answer.usage or {}),
-        )
+        return assembled(StreamPart(choices, answer.usage, answer.model), self.normalise_usage)
 
     def parse_event(self, data: str) -> StreamPart:
         answer = _readable(data)
-        return StreamPart(delta=answer.text, finish=answer.finish, usage=answer.usage, model=answer.model or None)
+        return StreamPart(answer.choices, answer.usage, answer.model or None)
 
     def parse_error(self, status: int, body: bytes) -> WireError:
         try:

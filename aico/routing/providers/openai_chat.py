@@ -5,17 +5,22 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from aico.core.canonical import canonical_json
 from aico.core.chat import ChatRequest, Completion, FinishReason
 from aico.core.usage import Tokens, Usage
 from aico.routing.models import Capability, Model
+from aico.routing.providers.assembly import assembled
+from aico.routing.providers.logprobs import Logprobs
+from aico.routing.providers.openai_content import message_json, response_format, tool_fields
+from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 from aico.routing.providers.wire import (
+    CallPart,
+    ChoicePart,
     HttpRequest,
-    Payload,
     StreamPart,
     WireError,
     auth_headers,
+    encode_body,
     max_output_tokens,
     read_payload,
     read_usage,
@@ -38,18 +43,30 @@ class _Error(Payload):
     code: str | int | None = None  # a number where a gateway passes an upstream status on
 
 
-class _Text(Payload):
+class _Function(Payload):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(Payload):
+    index: int | None = None  # only in streams, and not every server's
+    id: str | None = None
+    function: _Function = _Function()
+
+
+class _Said(Payload):
+    """A whole message, or what an event adds to it."""
+
     content: str | None = None
     refusal: str | None = None
-
-    @property
-    def text(self) -> str:
-        return self.content or self.refusal or ""
+    tool_calls: tuple[_Call, ...] | None = None
 
 
 class _Choice(Payload):
-    message: _Text = _Text()
-    delta: _Text = _Text()
+    index: int | None = None
+    message: _Said = _Said()
+    delta: _Said = _Said()
+    logprobs: Logprobs | None = None
     finish_reason: str | None = None
 
 
@@ -86,45 +103,45 @@ class OpenAIChat:
     def build_request(
         self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
     ) -> HttpRequest:
-        sampling = model.can(Capability.SAMPLING)
         body = {
+            **(request.hints if profile.takes_hints else {}),
             "model": model.provider_model,
-            "messages": [{"role": message.role.value, "content": message.content} for message in request.messages],
+            "messages": [message_json(message) for message in request.messages],
             profile.max_tokens_field: max_output_tokens(request, model),
-            "temperature": request.temperature if sampling else None,
-            "top_p": request.top_p if sampling else None,
+            **_sampling(model, request),
+            **tool_fields(request),
             "stop": list(request.stop) or None,
             "seed": request.seed,
-            "response_format": {"type": "json_object"} if request.response_format == "json_object" else None,
+            "n": request.n if request.n > 1 else None,
+            "logprobs": request.logprobs or None,
+            "top_logprobs": request.top_logprobs if request.logprobs else None,
+            "response_format": response_format(request),
+            "reasoning_effort": request.reasoning_effort if model.can(Capability.EFFORT) else None,
+            "verbosity": request.verbosity if profile.takes_hints else None,
             "stream": True if stream else None,
             "stream_options": {"include_usage": True} if stream else None,
         }
-        sent = canonical_json({name: value for name, value in body.items() if value is not None})
-        return HttpRequest("POST", f"{profile.base_url}/chat/completions", auth_headers(profile, api_key), sent)
+        url = f"{profile.base_url}/chat/completions"
+        return HttpRequest("POST", url, auth_headers(profile, api_key), encode_body(body))
 
     def parse_response(self, body: bytes) -> Completion:
         answer = _readable(body)
         if not answer.choices:
             raise WireError("unreadable answer: choices: missing", code="unreadable")
-        choice = answer.choices[0]
-        return Completion(
-            text=choice.message.text,
-            finish_reason=_finish(choice.finish_reason, refused=choice.message.refusal) or FinishReason.STOP,
-            model=answer.model,
-            usage=self.normalise_usage(_metered(answer) or {}),
+        choices = tuple(
+            _part(index, choice.message, choice, _finish(choice.finish_reason) or FinishReason.STOP)
+            for index, choice in enumerate(answer.choices)
         )
+        return assembled(StreamPart(choices, _metered(answer), answer.model), self.normalise_usage)
 
     def parse_event(self, data: str) -> StreamPart:
         if data == _END_OF_STREAM:
             return StreamPart()
         answer = _readable(data)
-        choice = answer.choices[0] if answer.choices else _Choice()
-        return StreamPart(
-            delta=choice.delta.text,
-            finish=_finish(choice.finish_reason, refused=choice.delta.refusal),
-            usage=_metered(answer),
-            model=answer.model or None,
+        choices = tuple(
+            _part(choice.index or 0, choice.delta, choice, _finish(choice.finish_reason)) for choice in answer.choices
         )
+        return StreamPart(choices, _metered(answer), answer.model or None)
 
     def parse_error(self, status: int, body: bytes) -> WireError:
         try:
@@ -168,11 +185,42 @@ def _wire_error(error: _Error, status: int | None) -> WireError:
     return WireError(safe_message(status or claimed, code, error.message), code=code, status=status or claimed)
 
 
-def _finish(reason: str | None, *, refused: str | None) -> FinishReason | None:
-    if reason is None:
-        return None
+def _sampling(model: Model, request: ChatRequest) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if model.can(Capability.SAMPLING):
+        fields = {"temperature": request.temperature, "top_p": request.top_p}
+    if model.can(Capability.PENALTIES):
+        fields |= {
+            "presence_penalty": request.presence_penalty,
+            "frequency_penalty": request.frequency_penalty,
+            "logit_bias": dict(request.logit_bias) or None,
+        }
+    return fields
+
+
+def _part(index: int, said: _Said, choice: _Choice, finish: FinishReason | None) -> ChoicePart:
+    calls = tuple(
+        CallPart(
+            index=place if call.index is None else call.index,
+            id=call.id,
+            name=call.function.name,
+            arguments=call.function.arguments or "",
+        )
+        for place, call in enumerate(said.tool_calls or ())
+    )
+    return ChoicePart(
+        index=index,
+        text=said.content or said.refusal or "",
+        refused=bool(said.refusal),
+        calls=calls,
+        logprobs=choice.logprobs,
+        finish=finish,
+    )
+
+
+def _finish(reason: str | None) -> FinishReason | None:
     # Servers have their own words for a natural end, such as "eos".
-    return FinishReason.CONTENT_FILTER if refused else _FINISH.get(reason, FinishReason.STOP)
+    return None if reason is None else _FINISH.get(reason, FinishReason.STOP)
 
 
 def _metered(answer: _Answer) -> dict[str, Any] | None:

@@ -19,11 +19,15 @@ class Profile:
     base_url: str = ""  # up to and including the API version, without a final slash
     key_field: str | None = None  # the setting that holds the API key
     url_field: str | None = None  # the setting that holds the address, for servers whose address is not fixed
+    gateway_field: str | None = None  # the setting that moves a provider to another address, such as a gateway's
     auth_header: str = "Authorization"
     auth_prefix: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     prices_id: str | None = None  # the provider's id in genai-prices; None where no public list exists
     max_tokens_field: str = "max_tokens"
+    # Knows or ignores OpenAI's fields that change how an answer is made and not what is asked: `verbosity` and the
+    # hints. Others refuse a call for a field that they do not know.
+    takes_hints: bool = False
     batches: bool = False  # the provider has a batch API in its own format
     batches_field: str | None = None  # the setting that says so, for servers that differ
 
@@ -41,7 +45,8 @@ class Profile:
 
     def located(self, settings: Settings) -> "Profile":
         """The same profile at the address that the settings give, where they give one."""
-        address = getattr(settings, self.url_field) if self.url_field else None
+        field = self.url_field or self.gateway_field
+        address = getattr(settings, field) if field else None
         return replace(self, base_url=address.rstrip("/")) if address else self
 
     def api_key(self, settings: Settings) -> SecretStr | None:
@@ -55,8 +60,10 @@ PROFILES: tuple[Profile, ...] = (
         wire="openai_chat",
         base_url="https://api.openai.com/v1",
         key_field="openai_api_key",
+        gateway_field="openai_gateway_url",
         prices_id="openai",
         max_tokens_field="max_completion_tokens",
+        takes_hints=True,
         batches=True,
     ),
     Profile(
@@ -64,6 +71,7 @@ PROFILES: tuple[Profile, ...] = (
         wire="anthropic_messages",
         base_url="https://api.anthropic.com/v1",
         key_field="anthropic_api_key",
+        gateway_field="anthropic_gateway_url",
         auth_header="x-api-key",
         auth_prefix="",
         headers=MappingProxyType({"anthropic-version": "2023-06-01"}),
@@ -75,6 +83,7 @@ PROFILES: tuple[Profile, ...] = (
         wire="gemini_generate",
         base_url="https://generativelanguage.googleapis.com/v1beta",
         key_field="google_api_key",
+        gateway_field="google_gateway_url",
         auth_header="x-goog-api-key",
         auth_prefix="",
         prices_id="google",
@@ -94,6 +103,7 @@ PROFILES: tuple[Profile, ...] = (
         base_url="https://openrouter.ai/api/v1",
         key_field="openrouter_api_key",
         prices_id="openrouter",
+        takes_hints=True,
     ),
     Profile(
         name="openai_compatible",
@@ -103,7 +113,7 @@ PROFILES: tuple[Profile, ...] = (
         batches_field="openai_compatible_batches",
     ),
     Profile(name="local", wire="openai_chat", url_field="local_model_url"),
-    Profile(name="simulated", wire="openai_chat", url_field="simulated_model_url"),
+    Profile(name="simulated", wire="openai_chat", url_field="simulated_model_url", takes_hints=True),
 )
 
 PROFILE_BY_NAME: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in PROFILES})

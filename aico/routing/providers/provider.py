@@ -4,16 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
 
 import httpx2
 from pydantic import SecretStr
 
-from aico.core.chat import ChatRequest, Completion, FinishReason
+from aico.core.chat import ChatRequest, Completion
 from aico.core.settings import Settings
-from aico.core.usage import Usage
 from aico.routing.models import Model
 from aico.routing.providers.anthropic_messages import AnthropicMessages
+from aico.routing.providers.assembly import Assembly
 from aico.routing.providers.failures import OVERSIZED, FailureKind, ProviderError, failure_kind
 from aico.routing.providers.gemini_generate import GeminiGenerate
 from aico.routing.providers.openai_chat import OpenAIChat
@@ -21,7 +20,7 @@ from aico.routing.providers.profiles import PROFILES, Profile, WireName
 from aico.routing.providers.refusal import refusal
 from aico.routing.providers.sse import EventDecoder
 from aico.routing.providers.transport import CallStopped, DeadlinePassed, limited_call, make_interruptible
-from aico.routing.providers.wire import HttpRequest, StreamPart, Wire, WireError
+from aico.routing.providers.wire import HttpRequest, Wire, WireError
 
 OnDelta = Callable[[str], None]
 
@@ -77,7 +76,7 @@ class Provider:
         on_delta: OnDelta | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Completion:
-        """The model's whole answer; with `on_delta`, also each piece of its text as it comes.
+        """The model's whole answer; with `on_delta`, also each piece of the first choice's text as it comes.
 
         `timeout` (seconds) bounds the whole call, however slowly bytes arrive. Raises ProviderError, or CallStopped
         within a quarter of a second of `should_stop` saying so; whatever `on_delta` raises ends the call and passes
@@ -89,7 +88,7 @@ class Provider:
         return completion if completion.model else completion.model_copy(update={"model": model.provider_model})
 
     def _send(self, call: HttpRequest, timeout: float, on_delta: OnDelta | None) -> Completion:
-        answer = _StreamedAnswer()
+        answer = Assembly()
         status: int | None = None
         limits = httpx2.Timeout(timeout, connect=_CONNECT_SECONDS)
         try:
@@ -103,7 +102,7 @@ class Provider:
                     return self._wire.parse_response(b"".join(_chunks(response)))
                 return self._relay(_chunks(response), answer, on_delta)
         except CallStopped:
-            raise CallStopped(answer.reported_usage(self._wire)) from None
+            raise CallStopped(answer.reported_usage(self._wire.normalise_usage)) from None
         except DeadlinePassed as error:
             slow = WireError(f"{self.profile.name} took longer than the attempt was given")
             raise self._failure(slow, status, answer) from error
@@ -115,66 +114,28 @@ class Provider:
             broken = WireError(f"the connection to {self.profile.name} failed: {type(error).__name__}")
             raise self._failure(broken, status, answer) from error
 
-    def _relay(self, chunks: Iterator[bytes], answer: "_StreamedAnswer", on_delta: OnDelta) -> Completion:
+    def _relay(self, chunks: Iterator[bytes], answer: Assembly, on_delta: OnDelta) -> Completion:
         decoder = EventDecoder()
         try:
             for chunk in chunks:
-                for data in decoder.feed(chunk):
-                    delta = answer.add(self._wire.parse_event(data))
-                    if delta:
-                        on_delta(delta)
+                said = "".join(answer.add(self._wire.parse_event(data)) for data in decoder.feed(chunk))
+                if said:  # what arrived together is told together
+                    on_delta(said)
         except UnicodeDecodeError as error:
             raise WireError("unreadable answer: not UTF-8", code="unreadable") from error
-        return answer.completion(self._wire)
+        return answer.completion(self._wire.normalise_usage)
 
-    def _failure(self, error: WireError, status: int | None, answer: "_StreamedAnswer") -> ProviderError:
+    def _failure(self, error: WireError, status: int | None, answer: Assembly) -> ProviderError:
         return ProviderError(
             failure_kind(status, error.code),
             self._redacted(error.message),
             http_status=status,
             content_started=answer.started,
-            usage=answer.reported_usage(self._wire),
+            usage=answer.reported_usage(self._wire.normalise_usage),
         )
 
     def _redacted(self, message: str) -> str:
         return message.replace(self._api_key.get_secret_value(), "[redacted]") if self._api_key else message
-
-
-class _StreamedAnswer:
-    """What the events of one stream add up to."""
-
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._finish: FinishReason | None = None
-        self._usage: dict[str, Any] = {}
-        self._model = ""
-
-    @property
-    def started(self) -> bool:
-        return bool(self._text)
-
-    def add(self, part: StreamPart) -> str:
-        """Take a part in and return the text that it adds."""
-        if part.delta:
-            self._text.append(part.delta)
-        self._finish = part.finish or self._finish
-        self._model = part.model or self._model
-        self._usage.update(part.usage or {})
-        return part.delta
-
-    def completion(self, wire: Wire) -> Completion:
-        if self._finish is None:
-            raise WireError("the stream ended before the answer did", code="truncated")
-        usage = wire.normalise_usage(self._usage)
-        return Completion(text="".join(self._text), finish_reason=self._finish, model=self._model, usage=usage)
-
-    def reported_usage(self, wire: Wire) -> Usage | None:
-        if not self._usage:
-            return None
-        try:
-            return wire.normalise_usage(self._usage)
-        except WireError:
-            return None  # unreadable usage is unknown usage; the failure being reported is the one that counts
 
 
 def _chunks(response: httpx2.Response) -> Iterator[bytes]:

@@ -1,15 +1,20 @@
 """What every wire format offers: requests built and answers read without any I/O."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 
+from aico.core.canonical import canonical_json
 from aico.core.chat import ChatRequest, Completion, FinishReason
+from aico.core.ids import new_id
 from aico.core.usage import Usage
 from aico.routing.models import Model
+from aico.routing.providers.logprobs import Logprobs
+from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 
 _MESSAGE_CHARS = 200
@@ -25,13 +30,44 @@ class HttpRequest:
 
 
 @dataclass(frozen=True)
+class CallPart:
+    """What an event adds to one tool call. Parts of one call share an index; without one it is a call of its own."""
+
+    index: int | None = None
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True)
+class ChoicePart:
+    """What an event adds to one of the answers. `refused`: its text says why the model declined."""
+
+    index: int = 0
+    text: str = ""
+    refused: bool = False
+    calls: tuple[CallPart, ...] = ()
+    logprobs: Logprobs | None = None
+    finish: FinishReason | None = None
+
+
+@dataclass(frozen=True)
 class StreamPart:
     """What one event of a stream adds. `usage` is the provider's own object: later fields replace earlier ones."""
 
-    delta: str = ""
-    finish: FinishReason | None = None
+    choices: tuple[ChoicePart, ...] = ()
     usage: Mapping[str, Any] | None = None
     model: str | None = None
+
+    @property
+    def delta(self) -> str:
+        """The text that the event adds to the first answer."""
+        return "".join(choice.text for choice in self.choices if choice.index == 0)
+
+    @property
+    def finish(self) -> FinishReason | None:
+        """How the first answer ended, where the event says so."""
+        return next((choice.finish for choice in self.choices if choice.index == 0), None)
 
 
 class WireError(Exception):
@@ -63,12 +99,6 @@ class Wire(Protocol):
         """The provider's usage object in our terms; raises WireError where it is not one."""
 
 
-class Payload(BaseModel):
-    """A provider's object: what we read is checked, what we do not read is ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
 P = TypeVar("P", bound=Payload)
 
 
@@ -98,6 +128,40 @@ def auth_headers(profile: Profile, api_key: SecretStr | None) -> dict[str, str]:
     if api_key is not None:
         headers[profile.auth_header] = f"{profile.auth_prefix}{api_key.get_secret_value()}"
     return headers
+
+
+def encode_body(body: Mapping[str, Any]) -> bytes:
+    """JSON without the fields that are None. Keys keep their order: a model fills a schema in the order it is given."""
+    sent = {name: value for name, value in body.items() if value is not None}
+    return json.dumps(sent, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def present(**fields: Any) -> dict[str, Any]:
+    """The fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """The JSON object that `text` holds, or None where it holds anything else or numbers that cannot be sent."""
+    try:
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def arguments_text(arguments: Mapping[str, Any]) -> str:
+    """A tool call's arguments as the JSON text that callers get; raises WireError for numbers that JSON lacks."""
+    try:
+        return canonical_json(arguments).decode()
+    except ValueError as error:
+        raise WireError("unreadable answer: a call's arguments: not JSON", code="unreadable") from error
+
+
+def new_call_id() -> str:
+    """For a call whose provider gives it no id. Within the 40 characters that all providers take back."""
+    return f"call_{new_id().hex}"
 
 
 def max_output_tokens(request: ChatRequest, model: Model) -> int | None:

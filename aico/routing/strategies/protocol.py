@@ -1,9 +1,10 @@
 """What every routing strategy is given and what it answers. A strategy is a pure function of its arguments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from aico.core.chat import AUTO_MODEL
@@ -15,6 +16,19 @@ from aico.routing.prices import PriceBook
 from aico.routing.providers.profiles import PROFILES
 
 Confidence = Literal["high", "medium", "low"]
+
+
+# What a model that meets a need does, and the field that asks for it.
+_NEEDS: Mapping[Capability, tuple[str, str]] = MappingProxyType(
+    {
+        Capability.TOOLS: ("can call tools", "tools"),
+        Capability.VISION: ("can see images", "messages"),
+        Capability.JSON: ("supports JSON answers", "response_format"),
+        Capability.SCHEMA: ("supports answers that follow a JSON schema", "response_format"),
+        Capability.CHOICES: ("gives several choices", "n"),
+        Capability.LOGPROBS: ("tells log probabilities", "logprobs"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ def price_models(
     models: Sequence[Model], features: Features, prices: PriceBook, at: datetime
 ) -> tuple[PricedModel, ...]:
     """Each model with the estimated US cents of this prompt and its expected answer."""
-    usage = Usage(input_uncached=features.input_tokens, output=features.output_tokens)
+    usage = Usage(input_uncached=features.input_tokens, output=features.all_output_tokens)
     return tuple(PricedModel(model, _cents(prices, model, usage, at)) for model in models)
 
 
@@ -90,18 +104,27 @@ def able(features: Features, models: Sequence[PricedModel]) -> tuple[PricedModel
     if not models:
         switches = ", ".join(profile.switched_on_by for profile in PROFILES)
         raise NoProvider(f"no provider is configured: set one of {switches}")
-    speaking = [priced for priced in models if not features.wants_json or priced.model.can(Capability.JSON)]
-    if not speaking:
-        raise InvalidInput("no model that may answer supports JSON answers", param="response_format")
-    roomy = tuple(priced for priced in speaking if fits(features, priced.model))
+    equipped = [priced for priced in models if features.needs <= priced.model.capabilities]
+    if not equipped:
+        raise _lacking(features, models)
+    roomy = tuple(priced for priced in equipped if fits(features, priced.model))
     if not roomy:
-        largest = max(priced.model.context_window for priced in speaking)
+        largest = max(priced.model.context_window for priced in equipped)
         raise InvalidInput(
             f"about {features.input_tokens} tokens and the answer do not fit: the largest context window that may be "
             f"used holds {largest}",
             param="messages",
         )
     return roomy
+
+
+def _lacking(features: Features, models: Sequence[PricedModel]) -> InvalidInput:
+    """Names the first need that no model meets, or all of them where it is their combination that none meets."""
+    needed = [capability for capability in _NEEDS if capability in features.needs]
+    unmet = [capability for capability in needed if not any(priced.model.can(capability) for priced in models)]
+    named = unmet[:1] or needed
+    wanted = " and ".join(_NEEDS[capability][0] for capability in named)
+    return InvalidInput(f"no model that may answer {wanted}", param=_NEEDS[named[-1]][1])
 
 
 def fits(features: Features, model: Model) -> bool:

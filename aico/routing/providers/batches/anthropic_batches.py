@@ -7,7 +7,6 @@ from urllib.parse import quote
 import httpx2
 from pydantic import SecretStr
 
-from aico.core.canonical import canonical_json
 from aico.core.chat import Completion
 from aico.routing.models import Model
 from aico.routing.providers.anthropic_messages import AnthropicMessages
@@ -25,8 +24,16 @@ from aico.routing.providers.batches.wire import (
     Steps,
 )
 from aico.routing.providers.failures import FailureKind, failure_kind
+from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
-from aico.routing.providers.wire import HttpRequest, Payload, WireError, auth_headers, read_payload, safe_message
+from aico.routing.providers.wire import (
+    HttpRequest,
+    WireError,
+    auth_headers,
+    encode_body,
+    read_payload,
+    safe_message,
+)
 
 _MESSAGES = AnthropicMessages()
 
@@ -82,7 +89,7 @@ class AnthropicBatches:
         requests = [
             {"custom_id": line.custom_id, "params": line_body(_MESSAGES, self._profile, model, line)} for line in lines
         ]
-        body = check_size(canonical_json({"requests": requests}), self.limits)
+        body = check_size(encode_body({"requests": requests}), self.limits)
         return read_payload(_Batch, (yield HttpRequest("POST", self._url, self._headers, body))).id
 
     def find(self, key: str) -> Steps[str | None]:

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from aico.core.canonical import canonical_json
 from aico.core.chat import Completion
 from aico.routing.models import Model
 from aico.routing.providers.batches.lines import check_batch, check_size, line_body, read_answer
@@ -24,8 +23,16 @@ from aico.routing.providers.batches.wire import (
 )
 from aico.routing.providers.failures import FailureKind
 from aico.routing.providers.gemini_generate import GeminiGenerate
+from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
-from aico.routing.providers.wire import HttpRequest, Payload, WireError, auth_headers, read_payload, safe_message
+from aico.routing.providers.wire import (
+    HttpRequest,
+    WireError,
+    auth_headers,
+    encode_body,
+    read_payload,
+    safe_message,
+)
 
 _GENERATE = GeminiGenerate()
 _COLLECTION = "batches/"
@@ -115,7 +122,7 @@ class GeminiBatches:
             for line in lines
         ]
         batch = {"displayName": key, "inputConfig": {"requests": {"requests": requests}}}
-        body = check_size(canonical_json({"batch": batch}), self.limits)
+        body = check_size(encode_body({"batch": batch}), self.limits)
         path = f"models/{quote(model.provider_model, safe='')}:batchGenerateContent"
         return read_payload(_Operation, (yield self._request("POST", path, body))).name
 

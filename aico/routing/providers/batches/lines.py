@@ -30,8 +30,10 @@ def check_size(body: bytes, limits: BatchLimits) -> bytes:
 
 
 def line_body(wire: Wire, profile: Profile, model: Model, line: LaneLine) -> Any:
-    """The JSON object that a direct call would send."""
-    return json.loads(wire.build_request(profile, None, model, line.request, stream=False).body)
+    """The JSON object that a direct call would send. A batch is a tier of its own: no other one is asked for."""
+    hints = {name: value for name, value in line.request.hints.items() if name != "service_tier"}
+    request = line.request.model_copy(update={"hints": hints})
+    return json.loads(wire.build_request(profile, None, model, request, stream=False).body)
 
 
 def encoded(body: Any) -> bytes:

@@ -33,8 +33,16 @@ from aico.routing.providers.batches.wire import (
 )
 from aico.routing.providers.failures import failure_kind
 from aico.routing.providers.openai_chat import OpenAIChat
+from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
-from aico.routing.providers.wire import HttpRequest, Payload, WireError, auth_headers, read_payload, safe_message
+from aico.routing.providers.wire import (
+    HttpRequest,
+    WireError,
+    auth_headers,
+    encode_body,
+    read_payload,
+    safe_message,
+)
 
 _CHAT = OpenAIChat()
 _ENDPOINT = "/v1/chat/completions"  # a name of the operation, whatever address the server has
@@ -162,7 +170,7 @@ class OpenAIBatches:
 
     def _line(self, model: Model, line: LaneLine) -> bytes:
         body = line_body(_CHAT, self._profile, model, line)
-        return canonical_json({"custom_id": line.custom_id, "method": "POST", "url": _ENDPOINT, "body": body})
+        return encode_body({"custom_id": line.custom_id, "method": "POST", "url": _ENDPOINT, "body": body})
 
     def _request(self, method: str, path: str, body: bytes = b"") -> HttpRequest:
         return HttpRequest(method, f"{self._profile.base_url}{path}", self._headers, body)

@@ -1,0 +1,125 @@
+"""Submitting a job and waiting for its end: what all doors that answer have in common."""
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+from fastapi import Request
+
+from aico.api.auth import Principal
+from aico.api.idempotency import HEADER
+from aico.api.relay import find
+from aico.api.services import Services
+from aico.api.submitter import KeyTaken
+from aico.core.errors import KeyReused, Unavailable
+from aico.core.jobs import Job, JobStatus
+from aico.core.submission import Submission
+from aico.store import jobs
+from aico.store.jobs import IdempotencyKey, NewJob, Submitted
+from aico.store.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A stored job as it stands. `replayed`: an idempotency key stood for it already."""
+
+    job: Job
+    replayed: bool = False
+
+
+def admitted(held: Services, principal: Principal, submission: Submission, key: IdempotencyKey | None = None) -> NewJob:
+    """Raises as Admission.admit does."""
+    return held.admission.admit(submission, principal.api_key, key, principal.cache_mode)
+
+
+async def submitted(held: Services, principal: Principal, job: NewJob) -> Taken:
+    """Raises KeyReused where the idempotency key stands for another request."""
+    try:
+        stored = await held.submitter.submit(principal.tenant, job)
+    except KeyTaken:
+        return Taken(await _remembered(held, principal, job), replayed=True)
+    return Taken(_accepted(job, stored))
+
+
+async def answered(
+    held: Services, principal: Principal, job: NewJob, wait: float, http: Request | None = None
+) -> Taken:
+    """Submit, and wait for at most `wait` seconds, or until whoever asks by `http` has gone; the job goes on anyway."""
+    with held.waiters.expecting(principal.tenant, job.id) as ended:
+        taken = await submitted(held, principal, job)
+        if taken.replayed:
+            return Taken(await ended_or_late(held, principal.tenant, taken.job.id, wait), replayed=True)
+        if taken.job.status.final:
+            return taken
+        await _within(wait, ended, http)
+    return Taken(await find(held, principal.tenant, job.id))
+
+
+async def ended_or_late(held: Services, tenant: UUID, job_id: UUID, wait: float) -> Job:
+    """The job once it has ended, or as it stands when the time is up."""
+    if not wait:
+        return await find(held, tenant, job_id)
+    with held.waiters.expecting(tenant, job_id) as ended:
+        job = await find(held, tenant, job_id)
+        if job.status.final or not await _within(wait, ended, None):
+            return job
+    return await find(held, tenant, job_id)
+
+
+async def _within(seconds: float, ended: asyncio.Event, http: Request | None) -> bool:
+    waits: set[asyncio.Task[object]] = {asyncio.create_task(_set(ended))}
+    if http is not None:
+        waits.add(asyncio.create_task(_gone(http)))
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waits:
+            one.cancel()
+    return ended.is_set()
+
+
+async def _set(ended: asyncio.Event) -> object:
+    return await ended.wait()
+
+
+async def _gone(http: Request) -> object:
+    """Returns when the caller has closed the connection. The body must have been read."""
+    while (message := await http.receive())["type"] != "http.disconnect":
+        pass
+    return message
+
+
+def _accepted(job: NewJob, stored: Submitted) -> Job:
+    hit = stored.answer is not None
+    return Job(
+        id=stored.id,
+        status=JobStatus.COMPLETED if hit else JobStatus.QUEUED,
+        stage=job.stage,
+        job_class=job.job_class,
+        created_at=stored.created_at,
+        deadline=stored.deadline,
+        finished_at=stored.created_at if hit else None,
+        admitted=stored.admitted,
+        model=job.model,
+        metadata=job.metadata,
+        tags=job.tags,
+        controls=job.controls,
+        surface=job.surface,
+        echo=job.echo,
+        streams=job.streams,
+        answer=stored.answer,
+        routing=stored.routing,
+    )
+
+
+async def _remembered(held: Services, principal: Principal, job: NewJob) -> Job:
+    """The job that the caller's key stands for. Raises KeyReused where that was another request."""
+    if job.idempotency is None:
+        raise Unavailable("the job was not stored; send it again")
+    scope = Scope.tenant(principal.tenant)
+    found = await held.database.run(scope, jobs.remembered(principal.tenant, job.idempotency.key))
+    if not found:  # it expired between two statements
+        raise Unavailable("the key has just expired; send the request again")
+    if found[0].request_hash != job.idempotency.request_hash:
+        raise KeyReused(f"this {HEADER} stands for another request, job {found[0].job}", param=HEADER)
+    return await find(held, principal.tenant, found[0].job)

@@ -1,0 +1,45 @@
+"""Pieces of an answer on their way from the worker that receives them to whoever relays them to a caller.
+
+They travel over Redis, which may lose them: the answer in the job's row is the truth, and says what was lost.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+KEPT_SECONDS = 3600  # what has been said so far, for callers who come later
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """More of an answer's text. An empty piece says that a worker has begun.
+
+    `generation` is 0 for the first who answers, and grows when another begins anew. `start` counts the characters of
+    that generation's text before this piece.
+    """
+
+    generation: int
+    start: int
+    text: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+    def encoded(self) -> str:
+        return f"{self.generation}:{self.start}:{self.text}"
+
+    @classmethod
+    def decoded(cls, message: str) -> "Piece":
+        """Raises ValueError for what is no piece."""
+        generation, start, text = message.split(":", 2)
+        return cls(int(generation), int(start), text)
+
+
+def channel(job: UUID) -> str:
+    """Where pieces are published."""
+    return f"aico:said:{job}"
+
+
+def key(job: UUID, generation: int) -> str:
+    """Where a generation's text so far is kept for a while."""
+    return f"aico:said:{job}:{generation}"

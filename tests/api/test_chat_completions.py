@@ -1,0 +1,330 @@
+"""Chat completions as OpenAI's own client meets them. Tests play the worker."""
+
+import json
+from typing import Any
+
+import openai
+import pytest
+import redis
+from api.conftest import Connect, Rows, Workers, assert_error, serving
+from api.talking import StreamingWorker, client, working
+from conftest import Tenant
+from openai import OpenAI
+
+from aico.core.chat import Choice, FinishReason, Role, ToolCall
+from aico.core.jobs import JobClass, Surface
+from aico.core.settings import Settings
+from aico.store import jobs
+from aico.store.blocking import Database
+from aico.store.scope import Scope
+
+QUESTION: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
+TOOL: Any = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+
+
+@pytest.fixture
+def able(able_service: str, tenant: Tenant) -> OpenAI:
+    return client(able_service, tenant.key)
+
+
+@pytest.fixture
+def worker(database: Database, broker: redis.Redis, tenant: Tenant) -> StreamingWorker:
+    return StreamingWorker(database, broker, tenant.id)
+
+
+def test_a_question_is_answered_as_a_completion(able: OpenAI, worker: StreamingWorker) -> None:
+    with working(lambda: worker.end(worker.claim(worker.newest()), "Paris.", cached_tokens=2, reasoning_tokens=1)):
+        raw = able.chat.completions.with_raw_response.create(model="auto", messages=QUESTION)
+    answer = raw.parse()
+    assert answer.object == "chat.completion"
+    assert answer.id.startswith("chatcmpl-")
+    assert answer.model == "smollm2-135m"
+    (choice,) = answer.choices
+    assert (choice.message.role, choice.message.content, choice.finish_reason) == ("assistant", "Paris.", "stop")
+    assert answer.usage is not None
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.total_tokens) == (5, 3, 8)
+    assert answer.usage.prompt_tokens_details is not None
+    assert answer.usage.prompt_tokens_details.cached_tokens == 2
+    assert raw.headers["x-request-id"].startswith("req_")
+    assert raw.headers["x-aico-cache"] == "miss"
+    assert (raw.headers["x-aico-cost-cents"], raw.headers["x-aico-saved-cents"]) == ("0.5", "1.5")
+    assert raw.headers["x-aico-model"] == "smollm2-135m"
+    assert answer.model_extra is not None
+    assert answer.model_extra["aico"]["job_id"] == raw.headers["x-aico-job-id"]
+
+
+def test_the_same_question_is_answered_from_the_cache(able: OpenAI, worker: StreamingWorker) -> None:
+    with working(lambda: worker.end(worker.claim(worker.newest()), "Paris.")):
+        able.chat.completions.create(model="auto", messages=QUESTION)
+    raw = able.chat.completions.with_raw_response.create(model="auto", messages=QUESTION)
+    assert raw.parse().choices[0].message.content == "Paris."
+    assert (raw.headers["x-aico-cache"], raw.headers["x-aico-cost-cents"]) == ("exact", "0")
+
+
+def test_every_common_parameter_reaches_the_worker(able: OpenAI, worker: StreamingWorker, database: Database) -> None:
+    seen = []
+
+    def work() -> None:
+        held = worker.claim(worker.newest())
+        seen.append(held.request)
+        worker.end(held, "{}")
+
+    picture = "data:image/png;base64,iVBORw0KGgo="
+    with working(work):
+        able.chat.completions.create(
+            model="able",
+            messages=[
+                {"role": "developer", "content": [{"type": "text", "text": "Be "}, {"type": "text", "text": "brief."}]},
+                {
+                    "role": "assistant",
+                    "tool_calls": [
+                        {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+                    ],
+                },
+                {"role": "tool", "tool_call_id": "call_1", "content": "Rain."},
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "And this?"},
+                        {"type": "image_url", "image_url": {"url": picture, "detail": "low"}},
+                    ],
+                },
+            ],
+            max_completion_tokens=50,
+            temperature=0.5,
+            top_p=0.9,
+            presence_penalty=0.1,
+            frequency_penalty=-0.1,
+            logit_bias={"50256": -100},
+            stop="END",
+            seed=7,
+            logprobs=True,
+            top_logprobs=2,
+            tools=[TOOL],
+            tool_choice={"type": "function", "function": {"name": "weather"}},
+            parallel_tool_calls=False,
+            response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}},
+            reasoning_effort="low",
+            user="somebody",
+            metadata={"team": "support"},
+        )
+    (asked,) = seen
+    assert [message.role for message in asked.messages] == [Role.SYSTEM, Role.ASSISTANT, Role.TOOL, Role.USER]
+    assert asked.messages[0].content == "Be brief."
+    assert asked.messages[1].tool_calls == (ToolCall(id="call_1", name="weather", arguments="{}"),)
+    assert asked.messages[3].images[0].url == picture
+    assert (asked.max_tokens, asked.temperature, asked.top_p, asked.seed) == (50, 0.5, 0.9, 7)
+    assert (asked.presence_penalty, asked.frequency_penalty, asked.logit_bias) == (0.1, -0.1, {"50256": -100})
+    assert (asked.stop, asked.logprobs, asked.top_logprobs) == (("END",), True, 2)
+    assert asked.tools[0].name == "weather"
+    assert asked.tool_choice is not None
+    assert (asked.tool_choice.mode, asked.tool_choice.name) == ("one", "weather")
+    assert asked.json_schema is not None
+    assert asked.json_schema.schema_ == {"type": "object"}
+    assert (asked.parallel_tool_calls, asked.reasoning_effort, asked.hints) == (False, "low", {"user": "somebody"})
+
+
+def test_tool_calls_and_further_choices_come_back(able: OpenAI, worker: StreamingWorker) -> None:
+    call = ToolCall(id="call_9", name="weather", arguments='{"city": "Paris"}')
+    more = (Choice(text="Or not.", finish_reason=FinishReason.STOP),)
+
+    def work() -> None:
+        held = worker.claim(worker.newest())
+        worker.end(held, "", finish_reason=FinishReason.TOOL_CALLS, tool_calls=(call,), more=more)
+
+    with working(work):
+        answer = able.chat.completions.create(model="able", messages=QUESTION, tools=[TOOL], n=2)
+    first, second = answer.choices
+    assert (first.finish_reason, first.message.content) == ("tool_calls", None)
+    assert first.message.tool_calls is not None
+    (called,) = first.message.tool_calls
+    assert called.type == "function"
+    assert (called.id, called.function.name, json.loads(called.function.arguments)) == (
+        "call_9",
+        "weather",
+        {"city": "Paris"},
+    )
+    assert (second.index, second.message.content) == (1, "Or not.")
+
+
+def test_controls_come_in_the_body_or_in_headers_and_the_body_wins(
+    able: OpenAI, worker: StreamingWorker, database: Database, tenant: Tenant
+) -> None:
+    with working(lambda: worker.end(worker.claim(worker.newest()), "Paris.")):
+        raw = able.chat.completions.with_raw_response.create(
+            model="auto:cheap",
+            messages=QUESTION,
+            metadata={"team": "a"},
+            extra_headers={
+                "x-aico-cache": "exact",
+                "x-aico-max-staleness": "60",
+                "x-aico-tags": "beta, search",
+                "x-aico-class": "standard",
+                "x-aico-deadline": "2030-01-01T00:00:00Z",
+            },
+            extra_body={"aico": {"cache": "refresh", "quality_floor": 0.05, "completion_window": "2h"}},
+        )
+    (job,) = database.run(Scope.tenant(tenant.id), jobs.page(tenant.id, after=None, status=None, limit=1, tag="beta"))
+    assert str(job.id) == raw.headers["x-aico-job-id"]
+    assert (job.surface, job.job_class, job.tags) == (Surface.CHAT, JobClass.STANDARD, ("beta", "search"))
+    assert (job.controls.max_staleness_seconds, job.controls.quality_floor) == (60, 0.05)
+    assert (job.model, job.metadata) == ("auto:cheap", {"team": "a"})
+    assert (job.deadline - job.created_at).total_seconds() == pytest.approx(7200, abs=5)
+    assert raw.headers["x-aico-cache"] == "miss"
+
+
+def test_a_completion_can_be_read_again(able: OpenAI, worker: StreamingWorker, workers: Workers) -> None:
+    with working(lambda: worker.end(worker.claim(worker.newest()), "Paris.")):
+        answer = able.chat.completions.create(model="auto", messages=QUESTION)
+    assert able.chat.completions.retrieve(answer.id).model_dump() == answer.model_dump()
+    with pytest.raises(openai.NotFoundError):
+        able.chat.completions.retrieve("chatcmpl-" + "0" * 32)
+    with pytest.raises(openai.NotFoundError):
+        able.chat.completions.retrieve("nothing")
+
+
+def test_an_idempotency_key_makes_one_job(able: OpenAI, worker: StreamingWorker, rows: Rows, tenant: Tenant) -> None:
+    headers = {"Idempotency-Key": "once"}
+    with working(lambda: worker.end(worker.claim(worker.newest()), "Paris.")):
+        first = able.chat.completions.create(model="auto", messages=QUESTION, extra_headers=headers)
+    raw = able.chat.completions.with_raw_response.create(model="auto", messages=QUESTION, extra_headers=headers)
+    assert raw.headers["Idempotency-Replayed"] == "true"
+    assert raw.parse().id == first.id
+    assert rows.jobs(tenant.id) == 1
+    with pytest.raises(openai.UnprocessableEntityError):
+        able.chat.completions.create(model="able", messages=QUESTION, extra_headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "status"),
+    [
+        ("all_candidates_failed", openai.InternalServerError, 502),
+        ("request_refused", openai.BadRequestError, 400),
+        ("budget_exceeded", openai.APIStatusError, 402),
+        ("deadline_exceeded", openai.InternalServerError, 504),
+    ],
+)
+def test_a_job_that_fails_is_an_error_that_is_not_sent_again(
+    able_service: str,
+    worker: StreamingWorker,
+    tenant: Tenant,
+    rows: Rows,
+    code: str,
+    error: type[openai.APIStatusError],
+    status: int,
+) -> None:
+    patient = client(able_service, tenant.key, max_retries=2)
+    with working(lambda: worker.fail(worker.claim(worker.newest()), code)), pytest.raises(error) as caught:
+        patient.chat.completions.create(model="auto", messages=QUESTION)
+    assert caught.value.status_code == status
+    assert caught.value.code == code
+    assert caught.value.request_id is not None
+    assert rows.jobs(tenant.id) == 1
+
+
+def test_an_answer_that_is_late_is_not_lost(
+    base_settings: Settings, tenant: Tenant, worker: StreamingWorker, rows: Rows
+) -> None:
+    with serving(base_settings.model_copy(update={"sync_wait_seconds": 0.2})) as url:
+        patient = client(url, tenant.key, max_retries=2)
+        with pytest.raises(openai.InternalServerError) as caught:
+            patient.chat.completions.create(model="auto", messages=QUESTION)
+        assert caught.value.code == "answer_late"
+        assert rows.jobs(tenant.id) == 1
+        worker.end(worker.claim(worker.newest()), "Paris.")
+        completion = str(caught.value.message).split("/v1/chat/completions/")[1].split()[0]
+        assert patient.chat.completions.retrieve(completion).choices[0].message.content == "Paris."
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "param"),
+    [
+        ({"model": "no-such-model"}, 404, "model"),
+        ({"model": ""}, 400, "model"),
+        ({"messages": []}, 400, "messages"),
+        ({"messages": [{"role": "robot", "content": "x"}]}, 400, "messages.0"),
+        ({"messages": [{"role": "user", "content": "\x00"}]}, 400, "messages.0.user.content"),
+        ({"messages": [{"role": "tool", "tool_call_id": "x", "content": "y"}]}, 400, "messages.0"),
+        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, 400, "messages.0.user.content"),
+        ({"temperature": 3}, 400, "temperature"),
+        ({"n": 0}, 400, "n"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, 400, "stop"),
+        ({"tool_choice": "required"}, 400, None),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, 400, None),
+        ({"stream_options": {"include_usage": True}}, 400, None),
+        ({"tools": [TOOL], "model": "smollm2-135m"}, 400, "tools"),
+        ({"n": 2, "model": "smollm2-135m"}, 400, "n"),
+        ({"logprobs": True, "model": "smollm2-135m"}, 400, "logprobs"),
+        ({"response_format": {"type": "json_schema"}}, 400, "response_format.json_schema.json_schema"),
+        ({"frequency": 1}, 400, "frequency"),
+        ({"functions": []}, 400, "functions"),
+        ({"metadata": {"a": 1}}, 400, "metadata.a"),
+        ({"aico": {"cache": "sometimes"}}, 400, "aico.cache"),
+        ({"aico": {"quality_floor": 0.99}}, 400, "quality_floor"),
+        ({"aico": {"max_cost_cents": "0.000001"}, "model": "able"}, 402, "max_cost_cents"),
+        ({"aico": {"baseline_model": "nobody"}}, 404, "baseline_model"),
+        ({"aico": {"max_cost_cents": -1}}, 400, "aico.max_cost_cents"),
+        ({"aico": {"tags": ["a b"]}}, 400, "aico.tags.0"),
+    ],
+)
+def test_bad_input_names_its_field_and_stores_nothing(
+    connect: Connect,
+    able_service: str,
+    tenant: Tenant,
+    rows: Rows,
+    fields: dict[str, Any],
+    status: int,
+    param: str | None,
+) -> None:
+    body = {"model": "auto", "messages": QUESTION, **fields}
+    error = assert_error(connect(able_service, tenant.key).post("/v1/chat/completions", json=body), status)
+    assert (error["param"] or "").startswith(param or "")
+    assert rows.jobs(tenant.id) == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "param"),
+    [
+        ({"x-aico-cache": "sometimes"}, "x-aico-cache"),
+        ({"x-aico-deadlnie": "1h"}, "x-aico-deadlnie"),
+        ({"x-aico-quality-floor": "high"}, "x-aico-quality-floor"),
+        ({"x-aico-deadline": "2030-01-01T00:00:00Z", "x-aico-completion-window": "1h"}, "x-aico-completion-window"),
+        ({"x-aico-completion-window": "0h"}, "x-aico-completion-window"),
+    ],
+)
+def test_a_wrong_header_is_named(
+    connect: Connect, able_service: str, tenant: Tenant, rows: Rows, headers: dict[str, str], param: str
+) -> None:
+    asking = connect(able_service, tenant.key, **headers)
+    error = assert_error(asking.post("/v1/chat/completions", json={"model": "auto", "messages": QUESTION}), 400)
+    assert error["param"] == param
+    assert rows.jobs(tenant.id) == 0
+
+
+def test_malformed_bodies_are_refused(connect: Connect, able_service: str, tenant: Tenant) -> None:
+    asking = connect(able_service, tenant.key)
+    json_type = {"Content-Type": "application/json"}
+    assert_error(asking.post("/v1/chat/completions", content=b"{", headers=json_type), 400, "bad_json")
+    assert_error(asking.post("/v1/chat/completions", content=b"\xff\xfe", headers=json_type), 400)
+    assert_error(asking.post("/v1/chat/completions", content=b"[]", headers=json_type), 400)
+    assert_error(asking.post("/v1/chat/completions", content=b"{}"), 400)
+
+
+def test_another_tenant_sees_no_completion(
+    able: OpenAI, able_service: str, worker: StreamingWorker, make_tenant: Any
+) -> None:
+    with working(lambda: worker.end(worker.claim(worker.newest()), "Paris.")):
+        answer = able.chat.completions.create(model="auto", messages=QUESTION)
+    stranger = client(able_service, make_tenant().key)
+    with pytest.raises(openai.NotFoundError):
+        stranger.chat.completions.retrieve(answer.id)
+
+
+def test_several_choices_are_never_served_again(able: OpenAI, worker: StreamingWorker) -> None:
+    for _ in range(2):
+        with working(lambda: worker.end(worker.claim(worker.newest()), "Paris.")):
+            raw = able.chat.completions.with_raw_response.create(model="able", messages=QUESTION, n=2)
+        assert raw.headers["x-aico-cache"] == "miss"
