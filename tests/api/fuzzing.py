@@ -12,6 +12,7 @@ from itertools import count
 from operator import getitem
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 import httpx2
 import redis
@@ -89,8 +90,9 @@ class World:
     def steer(self, case: AnyCase) -> None:
         """Half of the ids that are some become ids of what is there, and nobody waits for long."""
         for name, ids in self.known.items():
-            number = _number(case.path_parameters.get(name))
-            if number is not None and number % 2:
+            value = str(case.path_parameters.get(name, ""))
+            number = crc32(value.encode(errors="backslashreplace"))
+            if value and number % 2 and (_is_uuid(value) or not _is_uuid(ids[0])):
                 case.path_parameters[name] = ids[number // 2 % len(ids)]
         if any(parameter.name == "wait" for parameter in case.operation.query):
             wait = case.query.get("wait", 1)
@@ -127,28 +129,36 @@ def _texts(value: Any, place: str = "", steps: tuple[Any, ...] = ()) -> Iterator
             yield from _texts(inner, f"{place}[]", (*steps, index))
 
 
-def _number(value: object) -> int | None:
+def _is_uuid(text: str) -> bool:
     try:
-        return UUID(str(value)).int
+        UUID(text)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def populated(address: str, tenant: Tenant) -> World:
-    """One job of each outcome, an endpoint with two deliveries, and what the models are called."""
+    """Jobs of both outcomes, an answer at each of OpenAI's doors, and an endpoint with two deliveries."""
     with httpx2.Client(base_url=address, headers={"Authorization": f"Bearer {tenant.key}"}, timeout=20) as client:
-        hook = client.post("/v1/webhooks", json={"url": "https://hooks.example.com/aico"}).raise_for_status().json()
-        deliveries = [client.post(f"/v1/webhooks/{hook['id']}/test").raise_for_status().json() for _ in range(2)]
-        jobs = [client.post("/v1/jobs", json={"prompt": f"question {n}"}).raise_for_status().json() for n in range(5)]
-        late = client.post("/v1/jobs", json={"prompt": "later", "deadline": "2026-01-01T00:00:00Z"})
-        assert late.status_code == 400
+
+        def made(path: str, **body: Any) -> str:
+            return str(client.post(path, json=body).raise_for_status().json()["id"])
+
+        jobs = [made("/v1/jobs", prompt=f"question {number}") for number in range(5)]
         wait_until(lambda: not client.get("/v1/jobs", params={"status": "queued"}).json()["data"])
-    return World(
-        address,
-        tenant,
-        {
-            "job_id": [job["id"] for job in jobs],
-            "webhook_id": [hook["id"]],
-            "delivery_id": [delivery["id"] for delivery in deliveries],
-        },
-    )
+        hook = made("/v1/webhooks", url="https://hooks.example.com/aico")
+        said = [{"role": "user", "content": "a conversation"}]
+        return World(
+            address,
+            tenant,
+            {
+                "job_id": jobs,
+                "completion_id": [made("/v1/chat/completions", model="auto", messages=said)],
+                "response_id": [
+                    made("/v1/responses", model="auto", input=f"a thing {number}", background=True, stream=False)
+                    for number in range(4)
+                ],
+                "webhook_id": [hook],
+                "delivery_id": [made(f"/v1/webhooks/{hook}/test") for _ in range(2)],
+            },
+        )
