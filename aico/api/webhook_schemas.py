@@ -28,8 +28,8 @@ Description = Annotated[Text, Field(max_length=200)]
 Event = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(EVENTS)})]
 Events = Annotated[
     list[Event],
-    AfterValidator(_distinct),
     Field(max_length=100, description=f"Of {', '.join(f'`{name}`' for name in EVENTS)}. None: all of them."),
+    AfterValidator(_distinct),  # after the limit, which is on what is sent
 ]
 Secret = Annotated[
     SecretStr,
