@@ -223,8 +223,9 @@ def test_who_goes_away_loses_nothing_and_reads_on_from_any_place(
 
 
 def test_who_comes_while_it_is_being_said_hears_all_of_it(
-    connect: Connect, service: str, tenant: Tenant, worker: StreamingWorker
+    connect: Connect, service: str, tenant: Tenant, worker: StreamingWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(relay, "SILENCE_SECONDS", 0.2)  # what the headers wait for at most
     http = connect(service, tenant.key)
     with http.stream("POST", PATH, json=BODY) as first:
         job = worker.newest()

@@ -20,7 +20,7 @@ from aico.embedded.ports import LOOPBACK
 from aico.store.blocking import Database
 
 QUESTION: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
-RETRIES = 2
+RETRIES = 1
 
 
 @contextmanager

@@ -208,7 +208,7 @@ def test_the_other_routes_are_as_they_were(
 
 
 def test_a_body_that_is_too_large_is_refused_at_the_door(mcp: httpx2.Client) -> None:
-    assert_problem(mcp.post("/mcp", json=call("tools/list", {"x": "x" * 1_000_001})), 413, "payload_too_large")
+    assert_problem(mcp.post("/mcp", json=call("tools/list", {"x": "x" * 8_000_001})), 413, "payload_too_large")
 
 
 @pytest.mark.parametrize("content", [b"{", b"", b"[]", b"null", b"\xff", b'{"jsonrpc": "2.0"}', b"[" * 100_000])

@@ -1,5 +1,6 @@
 """OpenAI's Responses: answered at once, in the background, or as a stream. Either rides the same queue as every job."""
 
+import asyncio
 import json
 from typing import Annotated, Literal
 
@@ -65,7 +66,8 @@ async def create_response(
 async def count_input_tokens(request: CountRequest, held: Held, principal: Reader) -> CountView:
     """Estimate how many tokens of text a request would be billed for. Tools and pictures are not counted."""
     chat = request.chat(await _earlier(held, principal, request.previous_response_id))
-    return CountView(input_tokens=estimate_input_tokens(chat.messages))
+    # In a thread: the first count of a process loads the vocabulary.
+    return CountView(input_tokens=await asyncio.to_thread(estimate_input_tokens, chat.messages))
 
 
 @router.get(f"{PATH}/{{response_id}}", response_model=ResponseView, responses={**_STREAM, **_READ_ERRORS})
