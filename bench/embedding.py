@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from aico.core.embedding import BUNDLED_MODEL
 from aico.core.settings import Settings
 from aico.embedding_service.factory import load_embedder
-from aico.embedding_service.model_files import BUNDLED_MODEL, bundled_model_dir, read_shape, tokenizer_file
+from aico.embedding_service.model_files import bundled_model_dir, read_shape, tokenizer_file
 from aico.embedding_service.protocol import EmbeddingSetupError
 from aico.embedding_service.tokenise import Tokeniser
 

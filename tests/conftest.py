@@ -106,15 +106,16 @@ class Tenant:
     key_id: UUID
 
 
+def new_tenant(database: Database) -> Tenant:
+    tenant, key = new_id(), make_key("test")
+    database.run(Scope.tenant(tenant), tenants.create(tenant, f"tenant {tenant}"))
+    database.run(Scope.tenant(tenant), tenants.create_key(tenant, key))
+    return Tenant(tenant, key.secret.get_secret_value(), key.id)
+
+
 @pytest.fixture
 def make_tenant(database: Database) -> Callable[[], Tenant]:
-    def make() -> Tenant:
-        tenant, key = new_id(), make_key("test")
-        database.run(Scope.tenant(tenant), tenants.create(tenant, f"tenant {tenant}"))
-        database.run(Scope.tenant(tenant), tenants.create_key(tenant, key))
-        return Tenant(tenant, key.secret.get_secret_value(), key.id)
-
-    return make
+    return lambda: new_tenant(database)
 
 
 @pytest.fixture

@@ -5,24 +5,26 @@ from contextlib import asynccontextmanager
 from importlib import resources
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import HTMLResponse
 
 from aico import __version__
-from aico.api import problems
+from aico.api import description, problems
 from aico.api.body_limit import BodyLimit
+from aico.api.cors import Cors
 from aico.api.request_id import RequestId
 from aico.api.routers import (
     batches,
     chat_completions,
     costs,
     dead_letters,
+    embeddings,
     events,
     feedback,
     files,
     health,
     jobs,
     metrics,
+    models,
     providers,
     quote,
     responses,
@@ -31,12 +33,12 @@ from aico.api.routers import (
 from aico.api.services import Services, running
 from aico.core.settings import Settings, get_settings
 
-_MCP_HEADERS = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")  # where `/mcp` is mounted
-
 PARTS = (
     jobs,
     chat_completions,
     responses,
+    embeddings,
+    models,
     events,
     quote,
     files,
@@ -74,17 +76,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_body_size=None,  # BodyLimit instead: its refusals are problems like all others, and carry CORS headers
     )
     problems.install(app)
+    description.install(app)
     uploads = {("POST", files.PATH): settings.max_file_bytes + files.ENVELOPE_BYTES}
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, others=uploads)
     app.add_middleware(RequestId)
     if settings.cors_origins:  # the outermost, so that a browser may read every refusal
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Tenant-Id", *_MCP_HEADERS],
-            expose_headers=["Idempotency-Replayed", "Location", "Retry-After", "WWW-Authenticate"],
-        )
+        app.add_middleware(Cors, origins=settings.cors_origins)
     for part in PARTS:
         app.router.routes.extend(part.router.routes)  # include_router would match each request twice
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from aico.api.list_price import ListPrice
+
 
 class ProviderView(BaseModel):
     name: str
@@ -14,15 +16,13 @@ class ProviderView(BaseModel):
     models: list[str]
 
 
-class ModelView(BaseModel):
+class ModelView(ListPrice):
     id: str
     provider: str
     context_window: int
     max_output: int
     capabilities: list[str]
     quality: float
-    input_dollars_per_million: Decimal | None
-    output_dollars_per_million: Decimal | None
 
 
 class ProvidersView(BaseModel):

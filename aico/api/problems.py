@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from aico.api.schemas import Problem
 from aico.core.errors import AicoError, Unavailable
@@ -36,6 +37,7 @@ _DESCRIPTIONS = {
     409: "What is there does not allow it",
     413: "Prompt or body too large",
     422: "Well-formed, but not a request that can be answered",
+    429: "The tenant has used up what it is granted a minute",
     502: "No model answered, and trying again has not helped",
     503: "A dependency does not answer; try again",
     504: "No answer in time; the job may go on",
@@ -94,7 +96,7 @@ def problem(body: Problem, headers: dict[str, str] | None = None) -> Response:
 def from_error(path: str, error: AicoError) -> Response:
     if speaks_openai(path):
         return failed(failure_of(error))
-    headers = {}
+    headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, Unavailable):
@@ -131,6 +133,14 @@ def from_validation(path: str, error: RequestValidationError) -> Response:
     )
 
 
+def _methods(request: Request) -> set[str]:
+    """All that may be done there. The framework names those of the first route that it meets."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    there = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    exact = [route for route in there if route.path == request.url.path]  # before those that take it for an id
+    return {method for route in exact or there for method in route.methods or ()}
+
+
 def install(app: FastAPI) -> None:
     @app.exception_handler(AicoError)
     async def on_error(request: Request, error: AicoError) -> Response:
@@ -145,7 +155,10 @@ def install(app: FastAPI) -> None:
         title = HTTPStatus(error.status_code).phrase
         code = title.lower().replace(" ", "_")
         body = Problem(title=title, status=error.status_code, detail=str(error.detail), code=code)
-        return refused(request.url.path, body, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return refused(request.url.path, body, headers)
 
     @app.exception_handler(Exception)
     async def on_surprise(request: Request, error: Exception) -> Response:

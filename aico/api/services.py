@@ -12,9 +12,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from aico.api.auth import Authenticator, Principal
+from aico.api.rate_limit import RateLimiter
 from aico.api.submitter import Submitter
 from aico.api.subscription import Subscription
 from aico.api.tokens import TokenVerifier
+from aico.api.vectors import LISTEN_SECONDS, VectorClient
 from aico.api.waiters import Waiters
 from aico.core.errors import Forbidden
 from aico.core.settings import Settings
@@ -39,6 +41,8 @@ class Services:
     admission: Admission
     catalogue: Catalogue
     prices: PriceBook
+    limiter: RateLimiter
+    vectors: VectorClient
 
 
 @asynccontextmanager
@@ -51,12 +55,15 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     listener = redis.asyncio.Redis.from_url(
         url, decode_responses=True, socket_timeout=None, socket_connect_timeout=3, health_check_interval=10
     )
+    answers = redis.asyncio.Redis.from_url(url, socket_timeout=LISTEN_SECONDS + 5, socket_connect_timeout=3)
     catalogue = Catalogue.from_settings(settings)
     waiters = Waiters(database)
     subscription = Subscription(listener, {DONE_CHANNEL: waiters.hear})
+    vectors = VectorClient(broker, answers)
     await database.open()
     waiters.start()
     subscription.start()
+    vectors.start()
     try:
         yield Services(
             settings=settings,
@@ -69,8 +76,12 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             admission=Admission(catalogue, settings),
             catalogue=catalogue,
             prices=PriceBook(catalogue),
+            limiter=RateLimiter(broker, settings),
+            vectors=vectors,
         )
     finally:
+        await vectors.stop()
+        await answers.aclose()
         await subscription.stop()
         await waiters.stop()
         await listener.aclose()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
-from typing import Protocol
+from typing import Any, Protocol
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
@@ -27,6 +27,19 @@ class Format(Protocol):
     @property
     def broken(self) -> bool:
         """Whether nothing can follow what was sent: the stream is at its end although the job is not."""
+
+
+# An event as the OpenAPI document describes it, for each item of a stream.
+_EVENT = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["data"],
+}
+
+
+def documented_stream(description: str) -> dict[int | str, dict[str, Any]]:
+    """The stream that a route may answer with, for its `responses` in the OpenAPI document."""
+    return {200: {"description": description, "content": {sse.MEDIA_TYPE: {"itemSchema": _EVENT}}}}
 
 
 async def first_word(heard: AsyncIterator[Heard]) -> Heard:

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
 from aico.api.idempotency import idempotency_key
+from aico.api.rate_limit import expected_tokens
 from aico.api.schemas import WaitQuery
 from aico.api.services import may_write, services
 from aico.store.jobs import IdempotencyKey
@@ -43,7 +44,11 @@ class SubmitRoute(APIRoute):
             request = await read_body(http, body)
             held = await services(http)
             key = idempotency_key(http.headers, request, held.settings.idempotency_ttl_seconds)
-            return await endpoint(request=request, held=held, principal=principal, key=key, **rest)
+            tokens = expected_tokens(request) if held.limiter.counts_tokens else 0
+            limits = await held.limiter.take(principal, tokens)
+            response = await endpoint(request=request, held=held, principal=principal, key=key, **rest)
+            response.headers.update(limits)
+            return response
 
         return handle
 

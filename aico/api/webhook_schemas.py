@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, WithJsonSchema
 
 from aico.core.inputs import Text
 from aico.store.webhooks import EVENTS, DeliveryStatus, Endpoint, LoggedDelivery
@@ -25,16 +25,18 @@ def _distinct(events: list[str]) -> list[str]:
 
 Url = Annotated[Text, Field(min_length=1, max_length=2000, description="`https://…`, at a public address.")]
 Description = Annotated[Text, Field(max_length=200)]
-Event = Annotated[str, AfterValidator(_known)]
+Event = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(EVENTS)})]
 Events = Annotated[
     list[Event],
-    AfterValidator(_distinct),
     Field(max_length=100, description=f"Of {', '.join(f'`{name}`' for name in EVENTS)}. None: all of them."),
+    AfterValidator(_distinct),  # after the limit, which is on what is sent
 ]
 Secret = Annotated[
     SecretStr,
     PlainSerializer(SecretStr.get_secret_value, return_type=str, when_used="json"),
-    Field(description="Signs what is sent, after Standard Webhooks. It is shown this once."),
+    WithJsonSchema(
+        {"type": "string", "description": "Signs what is sent, after Standard Webhooks. It is shown this once."}
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Tenants, their API keys and their shares of the work, from the operator's side."""
+"""Tenants, their API keys, shares of the work and policies, from the operator's side."""
 
 import re
 from contextlib import closing
@@ -8,23 +8,26 @@ from uuid import UUID
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from aico.cli.show import err, out
 from aico.core.errors import InvalidInput, NotFound
 from aico.core.ids import new_id
-from aico.core.jobs import JobClass
+from aico.core.jobs import CacheMode, JobClass
 from aico.core.keys import NewKey, hash_key, make_key
 from aico.core.settings import get_settings
 from aico.embedded.secret_file import write_private
+from aico.routing.catalogue import Catalogue
 from aico.store import tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
 app = typer.Typer(help="API keys of a tenant.", no_args_is_help=True)
-tenants_app = typer.Typer(help="Tenants' shares of the work, straight in the database.", no_args_is_help=True)
+tenants_app = typer.Typer(help="Shares of the work and policies, straight in the database.", no_args_is_help=True)
 
 LEAST_WEIGHT, MOST_WEIGHT = 0.001, 1000.0
 GENERAL = "none"  # no cap of its own
+SERVICE = "service"  # no policy of its own
 _CAP = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 TenantName = Annotated[str, typer.Argument(help="The tenant's name.")]
@@ -152,6 +155,61 @@ def shares(tenant: TenantName) -> None:
         one = found.get(job_class, tenants.Share(job_class, 1, None))
         table.add_row(job_class, f"{one.weight:g}", "general" if one.in_flight_cap is None else str(one.in_flight_cap))
     out.print(table)
+
+
+@tenants_app.command()
+def policy(
+    tenant: TenantName,
+    fallback: Annotated[
+        bool | None, typer.Option("--fallback/--no-fallback", help="Whether another model may answer for a named one.")
+    ] = None,
+    cache: Annotated[
+        str | None, typer.Option(metavar="MODE", help=f"{', '.join(CacheMode)}, or {SERVICE}: the service's default.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="MODEL", help=f"What savings are measured against, or {SERVICE}.")
+    ] = None,
+) -> None:
+    """Show what holds for a tenant's jobs where their callers do not say otherwise, or set what is given.
+
+    Exit code 0: shown or set; 1: there is no such tenant; 2: the command makes no sense.
+    """
+    mode = _cache_mode(cache)
+    model = _baseline(baseline)
+    with closing(open_database()) as database:
+        tenant_id = find_tenant(database, tenant)
+        scope = Scope.tenant(tenant_id)
+        (before,) = database.run(scope, tenants.policy(tenant_id))
+        after = tenants.Policy(
+            fallback=before.fallback if fallback is None else fallback,
+            cache_mode=before.cache_mode if cache is None else mode,
+            baseline_model=before.baseline_model if baseline is None else model,
+        )
+        if after != before:
+            database.run(scope, tenants.set_policy(tenant_id, after))
+    table = Table("policy", "value")
+    table.add_row("fallback", "yes" if after.fallback else "no")
+    table.add_row("cache", after.cache_mode or SERVICE)
+    table.add_row("baseline", Text(after.baseline_model or SERVICE))
+    out.print(table)
+
+
+def _cache_mode(text: str | None) -> CacheMode | None:
+    if text in {None, SERVICE}:
+        return None
+    try:
+        return CacheMode(str(text))
+    except ValueError as error:
+        raise InvalidInput(f"--cache is one of {', '.join(CacheMode)}, {SERVICE}, not {text!r}") from error
+
+
+def _baseline(text: str | None) -> str | None:
+    if text in {None, SERVICE}:
+        return None
+    known = Catalogue.from_settings(get_settings()).known
+    if text not in known:
+        raise InvalidInput(f"--baseline is a model's id as `GET /providers` lists them, or {SERVICE}, not {text!r}")
+    return text
 
 
 def _cap(text: str) -> int | None:

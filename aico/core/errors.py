@@ -12,9 +12,11 @@ AicoError
 ├── Conflict                409  what is there does not allow it
 ├── KeyReused               422  an idempotency key that stands for another request
 ├── NoProvider              422  nothing is configured that could answer
+├── RateLimited             429  the tenant has used up what it is granted
 └── Unavailable             503  a dependency does not answer; trying again may help
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -24,11 +26,19 @@ class AicoError(Exception):
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
 
-    def __init__(self, detail: str, *, param: str | None = None, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        param: str | None = None,
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.param = param  # the input field at fault, as a JSON path
         self.retry_after = retry_after  # seconds
+        self.headers = dict(headers or {})  # what else a reply over HTTP says
 
 
 class InvalidInput(AicoError):
@@ -94,6 +104,12 @@ class NoProvider(AicoError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "no_provider"
     title = "No provider configured"
+
+
+class RateLimited(AicoError):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "rate_limit_exceeded"
+    title = "Too many requests"
 
 
 class Unavailable(AicoError):

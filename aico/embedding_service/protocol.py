@@ -6,8 +6,6 @@ from numpy.typing import NDArray
 
 from aico.core.errors import AicoError
 
-DIMENSIONS = 384  # the width of the database's vector columns
-
 
 class EmbeddingSetupError(AicoError):
     """The chosen embedding backend cannot run here; the detail says what to install or which setting to change."""
@@ -28,6 +26,9 @@ class Embedder(Protocol):
 
     def reads(self, text: str) -> bool:
         """Whether the vector stands for the whole text, with nothing beyond the model's limit or vocabulary."""
+
+    def count(self, text: str) -> int | None:
+        """Tokens of the text, special tokens included; None for one longer than the model reads."""
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), dimensions), each of length 1, in the order of the texts.

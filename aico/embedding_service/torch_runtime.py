@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
+from aico.core.embedding import DIMENSIONS
 from aico.embedding_service.model_files import DIGEST_LENGTH
-from aico.embedding_service.protocol import DIMENSIONS, EmbeddingSetupError
+from aico.embedding_service.protocol import EmbeddingSetupError
 from aico.embedding_service.tokenise import CPU_LIMITS, BatchLimits, TokenBatch, Tokeniser, embed_in_batches
 from aico.embedding_service.variant import bundled_fingerprint, torch_precision, variant_fingerprint
 
@@ -67,6 +68,9 @@ class TorchEmbedder:
 
     def reads(self, text: str) -> bool:
         return self._tokeniser.reads(text)
+
+    def count(self, text: str) -> int | None:
+        return self._tokeniser.count(text)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return embed_in_batches(texts, self._tokeniser, self._limits, self._encode)

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from aico.embedding_service.model_files import BUNDLED_MODEL, file_digest, read_shape, weights_file
+from aico.core.embedding import BUNDLED_MODEL, short_name
+from aico.embedding_service.model_files import file_digest, read_shape, weights_file
 
 
 def variant_fingerprint(model_name: str, runtime: str, precision: str, weights_digest: str, max_tokens: int) -> str:
     """One readable string of everything that changes a vector: model, runtime, arithmetic, weights and truncation."""
-    return f"{model_name.rsplit('/', 1)[-1]}:{runtime}-{precision}:{weights_digest}:{max_tokens}"
+    return f"{short_name(model_name)}:{runtime}-{precision}:{weights_digest}:{max_tokens}"
 
 
 def bundled_fingerprint(runtime: str, precision: str, folder: Path) -> str:

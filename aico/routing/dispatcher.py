@@ -1,6 +1,5 @@
 """Ask the candidates in order until one answers. All of a job's calls to providers pass through here."""
 
-import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,59 +11,18 @@ from typing import Protocol
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
 from aico.core.chat import ChatRequest, Completion
-from aico.core.errors import AicoError
 from aico.core.ids import new_id
 from aico.core.settings import Settings
 from aico.core.usage import Usage
 from aico.routing.models import Model
+from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
 from aico.routing.pacing import NoPacer, Pacer, used_tokens
 from aico.routing.prices import PriceBook
 from aico.routing.providers.failures import FailureKind, ProviderError
 from aico.routing.providers.transport import SLICE_SECONDS, CallStopped
 
 OnDelta = Callable[[str], None]
-_REFUSALS = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _LONGEST_PACING_SLEEP = 1.0  # seconds; for longer the thread is worth more to another job
-
-
-class AllCandidatesFailed(AicoError):
-    """Nobody answered, or a stream broke off. `retry_after`: the longest wait that a provider asked for, in seconds."""
-
-    status = HTTPStatus.BAD_GATEWAY
-    code = "all_candidates_failed"
-    title = "No model answered"
-
-    def __init__(self, detail: str, attempts: tuple[Attempt, ...], *, retry_after: float | None = None) -> None:
-        super().__init__(detail, retry_after=None if retry_after is None else math.ceil(retry_after))
-        self.attempts = attempts
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the same candidates may answer later: the last one to be asked may."""
-        return bool(self.attempts) and self.attempts[-1].outcome is AttemptOutcome.RETRYABLE
-
-    @property
-    def refused(self) -> bool:
-        """Whether the request itself was what the last to be asked did not accept."""
-        return bool(self.attempts) and self.attempts[-1].http_status in _REFUSALS
-
-
-class Cancelled(Exception):
-    """The job was cancelled while it was being answered."""
-
-    def __init__(self, attempts: tuple[Attempt, ...]) -> None:
-        super().__init__("cancelled")
-        self.attempts = attempts
-
-
-class Held(Exception):
-    """Rate limits leave no place for a call now. One is reserved: `seconds` from now, dispatch again with its model."""
-
-    def __init__(self, model_id: str, seconds: float, attempts: tuple[Attempt, ...]) -> None:
-        super().__init__(f"a call of {model_id} has its place in {seconds:.1f} s")
-        self.model_id = model_id
-        self.seconds = seconds
-        self.attempts = attempts
 
 
 class ChatProvider(Protocol):

@@ -1,6 +1,6 @@
 """Chat completions as OpenAI's clients read them: whole, and as the chunks of a stream."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -68,20 +68,10 @@ class Chunks:
 
 def headers_of(job: UUID, routing: RoutingReport | None) -> dict[str, str]:
     """How an answer came about, for those who read headers. What is not known is left out."""
-    said: dict[str, object] = {"job-id": job}
+    said: dict[str, object] = {JOB_HEADER: job}
     if routing is not None:
-        said |= {
-            "cache": routing.cache.value,
-            "similarity": None if routing.similarity is None else f"{routing.similarity:.4f}",
-            "provider": routing.provider,
-            "model": routing.model,
-            "strategy": routing.strategy,
-            "cost-cents": routing.cost_cents,
-            "baseline-model": routing.baseline_model,
-            "baseline-cost-cents": routing.baseline_cost_cents,
-            "saved-cents": saved_cents(routing),
-        }
-    return {f"x-aico-{name}": str(value) for name, value in said.items() if value is not None}
+        said |= {name: read(routing) for name, read in ROUTING_HEADERS.items()}
+    return {name: str(value) for name, value in said.items() if value is not None}
 
 
 def saved_cents(routing: RoutingReport) -> str | None:
@@ -89,6 +79,20 @@ def saved_cents(routing: RoutingReport) -> str | None:
     if routing.cost_cents is None or routing.baseline_cost_cents is None:
         return None
     return f"{Decimal(routing.baseline_cost_cents) - Decimal(routing.cost_cents):f}"
+
+
+JOB_HEADER = "x-aico-job-id"
+ROUTING_HEADERS: Mapping[str, Callable[[RoutingReport], object]] = {
+    "x-aico-cache": lambda routing: routing.cache.value,
+    "x-aico-similarity": lambda routing: None if routing.similarity is None else f"{routing.similarity:.4f}",
+    "x-aico-provider": lambda routing: routing.provider,
+    "x-aico-model": lambda routing: routing.model,
+    "x-aico-strategy": lambda routing: routing.strategy,
+    "x-aico-cost-cents": lambda routing: routing.cost_cents,
+    "x-aico-baseline-model": lambda routing: routing.baseline_model,
+    "x-aico-baseline-cost-cents": lambda routing: routing.baseline_cost_cents,
+    "x-aico-saved-cents": saved_cents,
+}
 
 
 def usage_of(answer: Answer) -> Json:

@@ -1,7 +1,7 @@
 """Messages of OpenAI's chat completions, read into ours."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -74,12 +74,18 @@ class UserMessage(Strict):
         return Message(role=Role.USER, content=content_of(self.content), name=self.name)
 
 
-class CalledFunction(Strict):
+class Echo(BaseModel):
+    """What an answer held: clients send it back with fields of their own, which no model reads."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class CalledFunction(Echo):
     name: Annotated[Text, Field(min_length=1, max_length=128)]
     arguments: Text
 
 
-class CalledTool(Strict):
+class CalledTool(Echo):
     id: CallId
     type: Literal["function"] = "function"
     function: CalledFunction
@@ -88,16 +94,12 @@ class CalledTool(Strict):
         return ToolCall(id=self.id, name=self.function.name, arguments=self.function.arguments)
 
 
-class AssistantMessage(Strict):
+class AssistantMessage(Echo):
     role: Literal["assistant"]
     content: Text | Annotated[list[AssistantContent], Field(min_length=1)] | None = None
     refusal: Text | None = None
     tool_calls: Annotated[list[CalledTool], Field(min_length=1, max_length=128)] | None = None
     name: _Name | None = None
-    # What clients send back as they received it, and what no model reads.
-    annotations: list[Any] | None = None
-    audio: None = None
-    function_call: None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

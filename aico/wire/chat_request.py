@@ -10,7 +10,7 @@ from aico.core.inputs import ControlFields, Metadata, ModelName, Text
 from aico.core.jobs import Surface
 from aico.core.submission import Submission
 from aico.wire.chat_messages import MAX_MESSAGES, AnyMessage, Strict, unanswerable_result
-from aico.wire.tools import AnswerFormat, FunctionTool, JsonSchemaFormat, WhichTool, tool_choice
+from aico.wire.tools import AnswerFormat, FunctionTool, JsonSchemaFormat, NamedChoice, WhichTool, tool_choice
 
 _Token = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 _Bias = Annotated[float, Field(ge=-100, le=100)]
@@ -71,7 +71,7 @@ class ChatCompletionRequest(Strict):
             raise ValueError("`top_logprobs` needs `logprobs`: true")
         if self.stream_options is not None and not self.stream:
             raise ValueError("`stream_options` needs `stream`: true")
-        if not self.tools and self.tool_choice not in {None, "none", "auto"}:
+        if not self.tools and (self.tool_choice == "required" or isinstance(self.tool_choice, NamedChoice)):
             raise ValueError("`tool_choice` needs `tools`")
         return self
 

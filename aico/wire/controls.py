@@ -12,6 +12,7 @@ _PREFIX = "x-aico-"
 _LISTS = {"tags"}
 _DUE = {"deadline", "completion_window"}
 _FIELDS = {field.alias or name for name, field in ControlFields.model_fields.items()}
+CONTROL_HEADERS = tuple(sorted(_PREFIX + field.replace("_", "-") for field in _FIELDS))
 
 
 def control_fields(headers: Iterable[tuple[str, str]], body: ControlFields | None) -> ControlFields:
@@ -37,6 +38,5 @@ def _said(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str | list[
             continue
         field = name.removeprefix(_PREFIX).replace("-", "_")
         if field not in _FIELDS:
-            known = ", ".join(sorted(_PREFIX + one.replace("_", "-") for one in _FIELDS))
-            raise InvalidInput(f"there is no control {name}; there are {known}", param=name)
+            raise InvalidInput(f"there is no control {name}; there are {', '.join(CONTROL_HEADERS)}", param=name)
         yield field, [part.strip() for part in value.split(",") if part.strip()] if field in _LISTS else value.strip()

@@ -57,7 +57,7 @@ class Failure:
 
 
 def failure_of(error: AicoError) -> Failure:
-    headers = {}
+    headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, Unavailable):

@@ -85,7 +85,7 @@ class Question(Strict):
 
     @model_validator(mode="after")
     def _tools_fit_together(self) -> Self:
-        if not self.tools and self.tool_choice not in {None, "none", "auto"}:
+        if not self.tools and (self.tool_choice == "required" or isinstance(self.tool_choice, FlatChoice)):
             raise ValueError("`tool_choice` needs `tools`")
         return self
 

@@ -22,7 +22,7 @@ class WorkerKind:
 
 
 WORKERS = {
-    "embed": WorkerKind("aico.workers.embed", (Queue.EMBED,), prefetch=256),
+    "embed": WorkerKind("aico.workers.embed", (Queue.EMBED,), prefetch=128, threads=2),
     "route": WorkerKind("aico.workers.route", (Queue.INTERACTIVE, Queue.STANDARD, Queue.BATCH)),
     "record": WorkerKind("aico.workers.record", (Queue.RECORD,), prefetch=1000),
     "notify": WorkerKind("aico.workers.notify", (Queue.NOTIFY,), threads=16),

@@ -1,4 +1,7 @@
-"""First hop: vectors in micro-batches, then the tenant's cache. A hit ends the job; a miss goes on to routing."""
+"""First hop: vectors in micro-batches, then the tenant's cache. A hit ends the job; a miss goes on to routing.
+
+The same process answers those who ask for vectors themselves: it has the model.
+"""
 
 import time
 from collections.abc import Sequence
@@ -8,6 +11,8 @@ from functools import cache
 from uuid import UUID
 
 import numpy as np
+import redis
+import structlog
 from numpy.typing import NDArray
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, Policy
@@ -25,6 +30,9 @@ from aico.workers.finish import finish
 from aico.workers.microbatch import MicroBatch
 from aico.workers.queue import TaskName, by_tenant, to_route
 from aico.workers.runtime import Runtime, get_runtime, patiently
+from aico.workers.vectors import KEPT_SECONDS, Ask, Vectors, answers_key, ask_key, in_calls
+
+log = structlog.get_logger()
 
 FREE = Decimal(0)
 Vector = NDArray[np.float32]
@@ -72,6 +80,55 @@ def vectors_of(texts: Sequence[str]) -> list[Vector | None]:
     for index, vector in zip(whole, embedder().embed([texts[index] for index in whole]), strict=True):
         vectors[index] = vector
     return vectors
+
+
+class VectorBatch(MicroBatch):
+    """Beside the prompts, in a thread of its own: the two take turns on the model, a call each."""
+
+    abstract = True
+    limit = 16
+
+
+@app.task(name=TaskName.VECTORS.value, base=VectorBatch)
+def vectors(messages: Sequence[tuple[str, ...]]) -> None:
+    """Answer each ask once. One whose texts are gone was given up by whoever asked."""
+    client = get_runtime().redis
+    try:
+        with client.pipeline(transaction=False) as pipe:
+            for _, ask in messages:
+                pipe.getdel(ask_key(ask))
+            found = pipe.execute()
+        asks = [Ask.decoded(ask, text) for (_, ask), text in zip(messages, found, strict=True) if text is not None]
+        for call in in_calls(asks):
+            _answer(client, call)
+    except redis.RedisError as error:
+        log.warning("vectors_not_answered", error=type(error).__name__)  # whoever waits is told to ask again
+
+
+def _answer(client: redis.Redis, asks: Sequence[Ask]) -> None:
+    answers = answers_to(asks)
+    with client.pipeline(transaction=False) as pipe:
+        for ask, answer in zip(asks, answers, strict=True):
+            key = answers_key(ask.process)
+            pipe.rpush(key, answer.encoded())
+            pipe.expire(key, KEPT_SECONDS)
+        pipe.execute()
+
+
+def answers_to(asks: Sequence[Ask]) -> list[Vectors]:
+    """In the order of the asks, all of them in one call of the model."""
+    counts = [[embedder().count(text) for text in ask.texts] for ask in asks]
+    whole = [None not in tokens for tokens in counts]
+    found = embedder().embed([text for ask, read in zip(asks, whole, strict=True) if read for text in ask.texts])
+    answers, offset = [], 0
+    for ask, tokens, read in zip(asks, counts, whole, strict=True):
+        if not read:
+            answers.append(Vectors(ask.id, too_long=tokens.index(None)))
+            continue
+        data = np.ascontiguousarray(found[offset : offset + len(ask.texts)], "<f4").tobytes()
+        answers.append(Vectors(ask.id, sum(count or 0 for count in tokens), data=data))
+        offset += len(ask.texts)
+    return answers
 
 
 def _settle(

@@ -38,17 +38,17 @@ class Activity:
     def __init__(self, slots: int = 0) -> None:
         self._slots = slots
         self._changed = threading.Condition()
-        self._running: set[str | None] = set()
+        self._running: set[str] = set()
         self._progress = time.time()
         self._changes = 0
 
-    def began(self, task_id: str | None) -> None:
-        """A micro-batch has no id: a process works on one at a time."""
+    def began(self, task_id: str) -> None:
+        """A micro-batch goes by the name of its task: a process works on one of each at a time."""
         with self._changed:
             self._running.add(task_id)
             self._note()
 
-    def ended(self, task_id: str | None) -> None:
+    def ended(self, task_id: str) -> None:
         with self._changed:
             self._running.discard(task_id)
             self._note()

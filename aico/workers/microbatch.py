@@ -105,11 +105,11 @@ class MicroBatch(Task):  # type: ignore[type-arg]
         return batcher
 
     def _work(self, messages: Sequence[Arguments]) -> None:
-        signals.task_prerun.send(sender=self)
+        signals.task_prerun.send(sender=self, task_id=self.name)
         try:
             self.run(messages)
         finally:
-            signals.task_postrun.send(sender=self)
+            signals.task_postrun.send(sender=self, task_id=self.name)
 
     @cached_property
     def _consumer_thread(self) -> _ConsumerThread:

@@ -9,33 +9,12 @@ import structlog
 
 from aico.routing.models import RateLimit
 from aico.routing.pacing import Admission, Budget, BudgetPacer, Charge, admit
+from aico.workers.gcra import SCRIPT, Taking, Verdict, keys_and_arguments
 
 log = structlog.get_logger()
 
 _KEY_PREFIX = "aico:pace"
-_FOR_EVER = 1e9  # seconds; stands in for infinity, which not every Lua reads
 _ASK_AGAIN_SECONDS = 2.0  # while Redis is away, calls do not each wait for it to time out
-
-# `admit` of aico.routing.pacing, on the server's clock. A key that is not there was flushed or has long run out: what
-# the caller last knew takes its place. Keys outlive their time, so that this knowledge is older than any that ran out.
-_ADMIT = """
-local patience, clock = tonumber(ARGV[1]), redis.call('TIME')
-local now, wait, arrivals = clock[1] + clock[2] / 1e6, 0, {}
-for i, key in ipairs(KEYS) do
-  local cost, burst, horizon, known = unpack(ARGV, 4 * i - 2, 4 * i + 1)
-  local arrival = math.max(tonumber(redis.call('GET', key) or known), now)
-  wait = math.max(wait, arrival + math.min(cost, burst) - burst - now)
-  arrivals[i] = math.max(arrival + cost, now + horizon)
-end
-local answer = {string.format('%.6f', wait), string.format('%.6f', now)}
-if wait <= patience then
-  for i, key in ipairs(KEYS) do
-    answer[i + 2] = string.format('%.6f', arrivals[i])
-    redis.call('SET', key, answer[i + 2], 'PX', math.ceil((arrivals[i] - now + 60) * 1000))
-  end
-end
-return answer
-"""
 
 
 class LocalPacer(BudgetPacer):
@@ -69,7 +48,7 @@ class RedisPacer(BudgetPacer):
 
     def __init__(self, client: redis.Redis, limits: Sequence[RateLimit]) -> None:
         super().__init__(limits)
-        self._admit = client.register_script(_ADMIT)
+        self._admit = client.register_script(SCRIPT)
         self._offset = time.time() - time.monotonic()  # from this process's clock to the server's, in seconds
         self._local = LocalPacer(limits, lambda: time.monotonic() + self._offset)
         self._lock = threading.Lock()
@@ -88,15 +67,13 @@ class RedisPacer(BudgetPacer):
         return admission
 
     def _ask(self, charges: Sequence[Charge], patience: float) -> Admission:
-        arguments = [
-            repr(number)
+        takings = [
+            Taking(_key(charge.budget), charge.cost, charge.budget.burst, charge.horizon, known)
             for charge, known in zip(charges, self._local.known(charges), strict=True)
-            for number in (charge.cost, charge.budget.burst, charge.horizon, known)
         ]
-        answer = self._admit([_key(charge.budget) for charge in charges], [repr(min(patience, _FOR_EVER)), *arguments])
-        wait, now, *arrivals = map(float, answer)
-        self._offset = now - time.monotonic()
-        return Admission(wait, tuple(arrivals) or None)
+        verdict = Verdict.read(self._admit(*keys_and_arguments(takings, patience)))
+        self._offset = verdict.now - time.monotonic()
+        return Admission(verdict.wait, verdict.arrivals if verdict.taken else None)
 
     def _lost(self, error: redis.RedisError) -> None:
         with self._lock:

@@ -72,10 +72,10 @@ def _listen_to_celery(name: str, runtime: Runtime, activity: Activity, shutdown:
     heartbeat = Heartbeat(runtime, name, activity)
     watchdog = Watchdog(runtime.redis, WORKERS[name].queues, activity, patience=DEAF_SECONDS)
 
-    def began(task_id: str | None = None, **_: Any) -> None:
+    def began(task_id: str, **_: Any) -> None:
         activity.began(task_id)
 
-    def ended(task_id: str | None = None, **_: Any) -> None:
+    def ended(task_id: str, **_: Any) -> None:
         activity.ended(task_id)
 
     def ready(**_: Any) -> None:

@@ -37,6 +37,7 @@ class Queue(StrEnum):
 
 class TaskName(StrEnum):
     EMBED = "aico.embed"
+    VECTORS = "aico.vectors"
     ROUTE = "aico.route"
     RECORD = "aico.record"
     NOTIFY = "aico.notify"
@@ -54,11 +55,15 @@ class Bell:
     queue: Queue
     task: TaskName
     tenant: UUID
-    id: UUID  # of a job, a webhook delivery, a batch or a provider's batch
+    id: UUID  # of a job, a webhook delivery, a batch, a provider's batch or an ask for vectors
 
 
 def to_embed(tenant: UUID, job: UUID) -> Bell:
     return Bell(Queue.EMBED, TaskName.EMBED, tenant, job)
+
+
+def to_vectors(tenant: UUID, ask: UUID) -> Bell:
+    return Bell(Queue.EMBED, TaskName.VECTORS, tenant, ask)
 
 
 def to_route(tenant: UUID, job: UUID, job_class: JobClass) -> Bell:

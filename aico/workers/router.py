@@ -12,9 +12,10 @@ from aico.core.jobs import JobClass, JobError, JobStatus
 from aico.core.money import round_cents
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
-from aico.routing.dispatcher import AllCandidatesFailed, Cancelled, Dispatched, Dispatcher, Held, OnDelta, RetryPolicy
+from aico.routing.dispatcher import Dispatched, Dispatcher, OnDelta, RetryPolicy
 from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
 from aico.routing.models import Model
+from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
 from aico.routing.pacing import Pacer
 from aico.routing.providers.provider import open_providers
 from aico.routing.strategies.protocol import Strategy

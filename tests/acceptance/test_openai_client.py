@@ -1,6 +1,7 @@
 """The whole product behind OpenAI's own client, with nothing changed but `base_url`. The model is simulated."""
 
 import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from typing import Any
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from openai.types.chat import ChatCompletionMessage
+from pydantic import BaseModel
 
 from acceptance.conftest import Running
 
@@ -96,3 +99,57 @@ def test_a_stream_can_be_read_with_curl(product: Running) -> None:
     done = subprocess.run(example, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.startswith('data: {"id":"chatcmpl-')
     assert done.stdout.endswith("data: [DONE]\n\n")
+
+
+WEATHER: Any = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "strict": True,
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_tool_is_called_and_its_result_is_used(asking: OpenAI, stream: bool) -> None:
+    messages = question("call weather, please")
+    message = _message(asking, messages, stream=stream)
+    (call,) = message.tool_calls or []
+    assert call.type == "function"
+    assert (call.function.name, json.loads(call.function.arguments).keys()) == ("weather", {"city"})
+    messages += [
+        message,  # as it came, with what the client added to it
+        {"role": "tool", "tool_call_id": call.id, "content": "It rains."},
+    ]
+    answer = asking.chat.completions.create(model="auto", messages=messages, tools=[WEATHER])
+    assert "It rains." in (answer.choices[0].message.content or "")
+
+
+def _message(asking: OpenAI, messages: list[Any], *, stream: bool) -> ChatCompletionMessage:
+    if not stream:
+        return asking.chat.completions.create(model="auto", messages=messages, tools=[WEATHER]).choices[0].message
+    with asking.chat.completions.stream(model="auto", messages=messages, tools=[WEATHER]) as events:
+        return events.get_final_completion().choices[0].message
+
+
+def test_an_answer_fits_the_schema_that_was_asked_for(asking: OpenAI) -> None:
+    class City(BaseModel):
+        name: str
+        inhabitants: int
+
+    parsed = asking.chat.completions.parse(
+        model="auto", messages=question("Name a city."), response_format=City
+    ).choices[0]
+    assert isinstance(parsed.message.parsed, City)
+
+
+def test_several_choices_are_given(asking: OpenAI) -> None:
+    answer = asking.chat.completions.create(model="auto", messages=question("Name a colour."), n=3)
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+    assert len({choice.message.content for choice in answer.choices}) == 3

@@ -124,7 +124,7 @@ def _routes() -> list[tuple[str, str]]:
     modules = [import_module(f"{routers.__name__}.{found.name}") for found in iter_modules(routers.__path__)]
     found = [value for module in modules for value in vars(module).values() if isinstance(value, APIRouter)]
     routes = [route for router in found for route in router.routes if isinstance(route, APIRoute)]
-    return sorted((method, route.path) for route in routes for method in route.methods or ())
+    return sorted((method, route.path_format) for route in routes for method in route.methods or ())
 
 
 def test_every_route_but_health_and_the_pages_needs_a_key(

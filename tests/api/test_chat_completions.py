@@ -253,6 +253,7 @@ def test_an_answer_that_is_late_is_not_lost(
         ({"n": 0}, 400, "n"),
         ({"stop": ["a", "b", "c", "d", "e"]}, 400, "stop"),
         ({"tool_choice": "required"}, 400, None),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, 400, None),
         ({"stream_options": {"include_usage": True}}, 400, None),
         ({"tools": [TOOL], "model": "smollm2-135m"}, 400, "tools"),
         ({"n": 2, "model": "smollm2-135m"}, 400, "n"),

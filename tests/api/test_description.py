@@ -7,12 +7,19 @@ from typing import Any
 import httpx2
 import pytest
 from api.conftest import PROBLEM, Connect, serving
+from builders import completed
 from pydantic import SecretStr
 
+from aico.api.problems import speaks_openai
+from aico.core.ids import new_id
+from aico.core.inputs import ControlFields
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
+from aico.wire.chat_answer import headers_of
+from aico.wire.rate_limits import UNITS
 
 SITE = "https://dashboard.example"
+CONTROLS = ControlFields.model_fields
 NATIVE = {"/v1/jobs", "/v1/jobs/{job_id}", "/v1/chat", "/v1/feedback", "/costs/summary", "/providers"}
 
 
@@ -88,6 +95,24 @@ def test_the_examples_are_accepted(document: dict[str, Any], api: httpx2.Client)
     assert [api.post("/v1/jobs", json=example).status_code for example in examples] == [202] * len(examples)
 
 
+def test_a_method_that_is_not_there_names_all_that_are(connect: Connect, service: str) -> None:
+    client = connect(service)
+    for path, allowed in (("/v1/jobs", "GET, POST"), (f"/v1/webhooks/{new_id()}", "DELETE, GET, PATCH")):
+        refused = client.put(path)
+        assert (refused.status_code, refused.headers["Allow"]) == (405, allowed)
+    openais = client.put("/v1/embeddings")
+    assert (openais.headers["Allow"], openais.json()["error"]["code"]) == ("POST", "method_not_allowed")
+
+
+def test_openais_routes_describe_errors_in_their_shape(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for operation in operations.values() if speaks_openai(path) else ():
+            refusals = {status: one for status, one in operation["responses"].items() if status >= "400"}
+            assert {"401", "403", "503"} <= refusals.keys(), path
+            shapes = {one["content"]["application/json"]["schema"]["$ref"] for one in refusals.values()}
+            assert shapes == {"#/components/schemas/ErrorBody"}, path
+
+
 def test_a_browser_elsewhere_may_not_call(connect: Connect, service: str) -> None:
     client = connect(service, Origin=SITE)
     assert "Access-Control-Allow-Origin" not in client.get("/health/live").headers
@@ -106,6 +131,33 @@ def test_a_configured_site_may_call(connect: Connect, with_site: str) -> None:
     assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, SITE)
     too_large = client.post("/v1/jobs", content=b"x" * 8_000_001)
     assert (too_large.status_code, too_large.headers["Access-Control-Allow-Origin"]) == (413, SITE)
+
+
+def test_a_page_may_send_our_controls_and_what_openais_client_says_about_itself(
+    connect: Connect, with_site: str
+) -> None:
+    """The header names are those that openai-node 6 sends from a browser, and two of our own."""
+    sent = (
+        "authorization,content-type,idempotency-key,openai-organization,openai-project,x-stainless-arch,"
+        "x-stainless-lang,x-stainless-os,x-stainless-package-version,x-stainless-retry-count,x-stainless-runtime,"
+        "x-stainless-runtime-version,x-stainless-timeout,x-aico-cache,x-aico-max-cost-cents"
+    )
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": sent}
+    preflight = connect(with_site, Origin=SITE).options("/v1/embeddings", headers=asked)
+    assert preflight.status_code == 200, preflight.text
+    allowed = {name.strip().lower() for name in preflight.headers["Access-Control-Allow-Headers"].split(",")}
+    assert allowed >= set(sent.split(","))
+    assert allowed >= {"x-aico-" + (field.alias or name).replace("_", "-") for name, field in CONTROLS.items()}
+
+
+def test_a_page_may_read_how_its_answer_came_about(connect: Connect, with_site: str) -> None:
+    response = connect(with_site, Origin=SITE).get("/health/live")
+    exposed = {name.strip().lower() for name in response.headers["Access-Control-Expose-Headers"].split(",")}
+    assert exposed >= {"x-request-id", "retry-after", "location", "x-should-retry", "ratelimit", "ratelimit-policy"}
+    assert exposed >= {f"x-ratelimit-{what}-{unit}" for what in ("limit", "remaining", "reset") for unit in UNITS}
+    routing = completed(new_id(), 1).routing
+    assert routing is not None
+    assert exposed >= headers_of(new_id(), routing.model_copy(update={"similarity": 0.97})).keys()
 
 
 def test_another_site_may_not(connect: Connect, with_site: str) -> None:

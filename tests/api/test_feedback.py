@@ -32,7 +32,10 @@ def kept(admin: psycopg.Connection[Any]) -> Kept:
     return find
 
 
-@pytest.mark.parametrize(("said", "score"), [({"thumb": "up"}, 1.0), ({"thumb": "down"}, 0.0), ({"score": 0.25}, 0.25)])
+@pytest.mark.parametrize(
+    ("said", "score"),
+    [({"thumb": "up"}, 1.0), ({"thumb": "down"}, 0.0), ({"score": 0.25}, 0.25), ({"score": 1e-60}, 0.0)],
+)
 def test_a_judgement_is_kept_with_its_reason(
     api: httpx2.Client, answered: UUID, kept: Kept, said: dict[str, Any], score: float
 ) -> None:

@@ -80,6 +80,8 @@ def test_reading_on_after_an_unknown_id_is_allowed(api: httpx2.Client) -> None:
         ("after", "\x00"),
         ("status", "done"),
         ("status", ""),
+        ("tag", "a\x00b"),
+        ("tag", "t" * 65),
     ],
 )
 def test_weird_parameters_are_refused(api: httpx2.Client, parameter: str, value: str) -> None:

@@ -76,6 +76,7 @@ def test_a_disabled_endpoint_says_so_until_it_is_enabled(api: httpx2.Client) -> 
         ({"url": URL, "events": ["webhook.test"]}, "events.0", "there is no event"),
         ({"url": URL, "events": "job.failed"}, "events", "list"),
         ({"url": URL, "events": None}, "events", "list"),
+        ({"url": URL, "events": ["job.failed"] * 101}, "events", "at most 100"),
         ({"url": URL, "description": "a" * 201}, "description", "at most 200"),
         ({"url": URL, "secret": "whsec_mine"}, "secret", "not permitted"),
     ],

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from aico.core.embedding import BUNDLED_MODEL
 from aico.core.settings import Settings
 from aico.embedding_service.factory import load_embedder
-from aico.embedding_service.model_files import BUNDLED_MODEL
 from aico.embedding_service.protocol import Embedder
 
 HERE = Path(__file__).parent

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from aico.core.embedding import BUNDLED_MODEL
 from aico.core.settings import Settings
 from aico.embedding_service import factory
 from aico.embedding_service.factory import describe, load_embedder
-from aico.embedding_service.model_files import BUNDLED_MODEL
 from aico.embedding_service.protocol import Embedder, EmbeddingSetupError
 from aico.embedding_service.variant import bundled_fingerprint, torch_precision
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from aico.core.embedding import BUNDLED_MAX_TOKENS, DIMENSIONS
 from aico.core.errors import InvalidInput
 from aico.embedding_service.model_files import bundled_model_dir, read_shape, tokenizer_file
 from aico.embedding_service.tokenise import HEAD_CHARACTERS, Tokeniser
@@ -48,6 +49,25 @@ def test_a_long_text_is_cut_without_changing_its_tokens(tokeniser: Tokeniser, pl
 def test_a_long_text_is_cut_at_the_models_limit(tokeniser: Tokeniser) -> None:
     [ids] = tokeniser.encode(["many words " * 1000])
     assert (len(ids), ids[0], ids[-1]) == (256, CLS, SEP)
+
+
+@pytest.mark.parametrize("text", ["many words " * 127, "word" + " " * 2 * HEAD_CHARACTERS + "other", ""])
+def test_a_text_that_is_wholly_read_is_counted_with_its_special_tokens(
+    tokeniser: Tokeniser, plain: Tokenizer, text: str
+) -> None:
+    assert tokeniser.count(text) == len(plain.encode(text).ids)
+
+
+@pytest.mark.parametrize("text", ["many words " * 128, "word" + " " * 2 * HEAD_CHARACTERS + "other " * 300])
+def test_a_text_of_which_something_is_cut_off_has_no_count(tokeniser: Tokeniser, text: str) -> None:
+    assert tokeniser.count(text) is None
+
+
+def test_the_limit_that_other_parts_name_is_the_models_own() -> None:
+    folder = bundled_model_dir()
+    assert folder is not None
+    shape = read_shape(folder)
+    assert (shape.max_tokens, shape.hidden) == (BUNDLED_MAX_TOKENS, DIMENSIONS)
 
 
 def test_an_empty_text_has_its_special_tokens(tokeniser: Tokeniser) -> None:

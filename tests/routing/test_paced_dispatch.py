@@ -3,8 +3,8 @@
 import pytest
 from routing.dispatching import BUSY, LARGE, REFUSED, SMALL, World, answer, wait
 
-from aico.routing.dispatcher import AllCandidatesFailed, Cancelled, Held
 from aico.routing.models import Model
+from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
 from aico.routing.providers.failures import FailureKind, ProviderError
 
 

@@ -188,6 +188,7 @@ def test_an_earlier_conversation_comes_after_the_instructions_and_before_the_inp
         ({"conversation": "conv_1"}, ("conversation",)),
         ({"messages": []}, ("messages",)),
         ({"tool_choice": "required"}, ()),
+        ({"tool_choice": {"type": "function", "name": "f"}}, ()),
         ({"background": True, "store": False}, ()),
         ({"stream_options": {"include_obfuscation": False}}, ()),
         ({"temperature": 2.5}, ("temperature",)),

@@ -29,6 +29,7 @@ from aico.routing.pacing import Budget, Charge, Unit, admit
 from aico.routing.prices import PriceBook
 from aico.routing.providers.profiles import PROFILE_BY_NAME
 from aico.routing.providers.provider import Provider
+from aico.workers.gcra import Verdict
 from aico.workers.pacing import LocalPacer, RedisPacer
 
 CATALOGUE = Catalogue.from_settings(Settings.model_construct())
@@ -199,7 +200,7 @@ def test_the_script_is_the_formula(
     for chosen, amounts, patience in steps:
         charges = [Charge(BUDGETS[number], *amounts[number]) for number in chosen]
         answer = pacer.take(charges, patience)
-        now = float(answers[-1][1])  # on the server's clock
+        now = Verdict.read(answers[-1]).now
         expected = admit(charges, [arrivals[charge.budget] for charge in charges], now, patience)
         if abs(expected.wait - patience) < 1e-4:
             return  # Redis keeps microseconds: either answer is right

@@ -23,7 +23,7 @@ from aico.workers.app import WORKERS
 from aico.workers.health import alive
 from aico.workers.heartbeat import Activity
 from aico.workers.process import EXIT_DEAF, EXIT_UNFINISHED, Shutdown, Watchdog
-from aico.workers.queue import pushes, to_route
+from aico.workers.queue import TaskName, pushes, to_route
 from aico.workers.runtime import Runtime
 
 OWN_REDIS_DATABASE = "9"
@@ -195,12 +195,12 @@ def test_a_micro_batch_beside_the_pool_is_waited_for(staying: None) -> None:
     activity, order = Activity(slots=1), []
     shutdown = Shutdown(activity, lambda: order.append("wound down"), PATIENCE_SECONDS)
     shutdown.prepare()
-    activity.began(None)
+    activity.began(TaskName.EMBED)
     waiting = threading.Thread(target=shutdown.complete)
     waiting.start()
     assert shutdown.begun.wait(PATIENCE_SECONDS)
     order.append("ended")
-    activity.ended(None)
+    activity.ended(TaskName.EMBED)
     waiting.join(PATIENCE_SECONDS)
     assert not waiting.is_alive()
     assert order == ["ended", "wound down"]

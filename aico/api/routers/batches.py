@@ -23,16 +23,16 @@ from aico.workers.queue import to_batch
 
 PATH = "/v1/batches"
 
-router = APIRouter(prefix=PATH, tags=["files and batches"])
+router = APIRouter(prefix=PATH, tags=["OpenAI"])
 
 BatchId = Annotated[str, Path(description="The batch's id, `batch_…`.")]
 Key = Annotated[str | None, Header(alias=HEADER, description="The same key and request stand for the same batch.")]
 _DAY_SECONDS = 24 * 3600
-_ERRORS = documented_errors(400, 401, 403, 422, 503)
-_ONE_ERRORS = documented_errors(401, 403, 404, 422, 503)
+_ERRORS = documented_errors(400, 401, 403, 503)
+_ONE_ERRORS = documented_errors(401, 403, 404, 503)
 
 
-@router.post("", responses=_ERRORS)
+@router.post("", responses={**_ERRORS, **documented_errors(422)})
 async def create_batch(
     asked: BatchRequest, request: Request, response: Response, held: Held, principal: Writer, key: Key = None
 ) -> BatchView:

@@ -14,7 +14,7 @@ from aico.api.problems import documented_errors, failed
 from aico.api.relay import Ended, follow
 from aico.api.routers.jobs import JSON, Key
 from aico.api.services import Held, Reader, Services, Writer
-from aico.api.streaming import first_word, stream_of
+from aico.api.streaming import documented_stream, first_word, stream_of
 from aico.api.submit_route import SubmitRoute, parsed
 from aico.core.errors import NotFound
 from aico.core.jobs import Job, Surface
@@ -32,12 +32,13 @@ PATH = "/v1/chat/completions"
 router = APIRouter(tags=["OpenAI"])
 submitting = APIRouter(tags=["OpenAI"], route_class=SubmitRoute)  # joins `router` at the end of this module
 
-_SUBMIT_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 422, 502, 503, 504)
+_SUBMIT_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 422, 429, 502, 503, 504)
 _READ_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 422, 502, 503, 504)
+_STREAM = documented_stream("The completion, or its chunks where `stream` was asked for.")
 _CompletionId = Annotated[str, Path(max_length=100, description="The completion's id: `chatcmpl-…`.")]
 
 
-@submitting.post(PATH, response_model=ChatCompletionView, responses=_SUBMIT_ERRORS)
+@submitting.post(PATH, response_model=ChatCompletionView, responses={**_STREAM, **_SUBMIT_ERRORS})
 async def create_completion(
     request: ChatCompletionRequest, held: Held, principal: Writer, http: Request, key: Key = None
 ) -> Response:
@@ -51,7 +52,7 @@ async def create_completion(
     return whole(taken)
 
 
-@router.get(f"{PATH}/{{completion_id}}", response_model=ChatCompletionView, responses=_READ_ERRORS)
+@router.get(f"{PATH}/{{completion_id}}", response_model=ChatCompletionView, responses={**_STREAM, **_READ_ERRORS})
 async def get_completion(
     completion_id: _CompletionId,
     held: Held,

@@ -59,7 +59,7 @@ async def list_dead_letters(
     after: After = None,
     status: DeadStatus | None = None,
     job_class: Annotated[JobClass | None, Query(alias="class")] = None,
-    error_code: Annotated[str | None, Query(max_length=100)] = None,
+    error_code: Annotated[Text | None, Query(max_length=100)] = None,
 ) -> JobPage:
     """List jobs that failed or expired and were not replayed, newest first; each with its error and history."""
     statement = dead_letters.page(
@@ -73,7 +73,7 @@ async def list_dead_letters(
     return JobPage.of(await held.database.run(Scope.tenant(principal.tenant), statement), limit)
 
 
-@router.post("/v1/dead-letters/replay", status_code=202, responses=documented(401, 403, 422, 503))
+@router.post("/v1/dead-letters/replay", status_code=202, responses=documented(400, 401, 403, 422, 503))
 async def replay_by_filter(request: ReplayRequest, held: Held, principal: Writer) -> ReplayView:
     """Submit the oldest of the chosen letters anew, each as a job of its own. A letter is replayed once."""
     chosen = Filter(

@@ -1,7 +1,7 @@
 """A job's progress as server-sent events, which may be resumed after any of them."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
@@ -10,7 +10,7 @@ from aico.api.problems import documented
 from aico.api.relay import find, follow
 from aico.api.schemas import JobView
 from aico.api.services import Held, Reader
-from aico.api.streaming import stream_of
+from aico.api.streaming import documented_stream, stream_of
 from aico.core.jobs import Job
 from aico.wire import sse
 from aico.wire.sequence import number, place
@@ -18,12 +18,7 @@ from aico.workers.said import Piece
 
 router = APIRouter(tags=["jobs"])
 
-_EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "`status`, `text` with `start` and `text`, `restarted`, and in the end `job`.",
-        "content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}},
-    }
-}
+_EVENTS = documented_stream("`status`, `text` with `start` and `text`, `restarted`, and in the end `job`.")
 
 
 @router.get(

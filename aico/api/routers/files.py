@@ -22,12 +22,12 @@ from aico.wire.ids import Prefix, row_id
 PATH = "/v1/files"
 ENVELOPE_BYTES = 64 * 1024  # of a multipart body, around the file
 
-router = APIRouter(prefix=PATH, tags=["files and batches"])
+router = APIRouter(prefix=PATH, tags=["OpenAI"])
 
 FileId = Annotated[str, Path(description="The file's id, `file-…`.")]
 _MOST = 10_000
-_ERRORS = documented_errors(400, 401, 403, 422, 503)
-_ONE_ERRORS = documented_errors(401, 403, 404, 422, 503)
+_ERRORS = documented_errors(400, 401, 403, 503)
+_ONE_ERRORS = documented_errors(401, 403, 404, 503)
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,

@@ -15,6 +15,7 @@ from aico.api.schemas import MAX_WAIT_SECONDS, JobPage, JobRequest, JobView
 from aico.api.services import Held, Reader, Services, Writer
 from aico.api.submit_route import SubmitRoute, parsed
 from aico.core.errors import Conflict, NotFound
+from aico.core.inputs import Text
 from aico.core.jobs import Job, JobClass, JobStatus
 from aico.store import jobs
 from aico.store.scope import Scope
@@ -36,7 +37,7 @@ Key = Annotated[
 After = Annotated[UUID | None, Query(description="The `next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 
-_SUBMIT_PROBLEMS = documented(400, 401, 402, 403, 404, 413, 422, 503)
+_SUBMIT_PROBLEMS = documented(400, 401, 402, 403, 404, 413, 422, 429, 503)
 _READ_PROBLEMS = documented(401, 403, 404, 422, 503)
 _CHANGE_PROBLEMS = documented(401, 403, 404, 409, 422, 503)
 _LIST_PROBLEMS = documented(401, 403, 422, 503)
@@ -63,7 +64,7 @@ async def list_jobs(
     after: After = None,
     status: JobStatus | None = None,
     job_class: Annotated[JobClass | None, Query(alias="class")] = None,
-    tag: Annotated[str | None, Query(max_length=64, description="Only jobs that have this tag.")] = None,
+    tag: Annotated[Text | None, Query(max_length=64, description="Only jobs that have this tag.")] = None,
 ) -> JobPage:
     """List jobs, newest first."""
     statement = jobs.page(principal.tenant, after=after, status=status, job_class=job_class, tag=tag, limit=limit + 1)

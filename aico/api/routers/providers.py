@@ -1,19 +1,13 @@
 """The catalogue as this installation sees it."""
 
-from datetime import UTC, datetime
-from decimal import Decimal
-
 from fastapi import APIRouter
 
 from aico.api.cost_schemas import ModelView, ProvidersView, ProviderView
+from aico.api.list_price import ListPrice
 from aico.api.problems import documented
 from aico.api.services import Held, Reader
-from aico.core.money import CENTS_PER_DOLLAR, MILLION
-from aico.core.usage import Usage
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
-
-_SAMPLE = 1000  # tokens: small enough for the first step of a tiered price
 
 router = APIRouter(tags=["costs and models"])
 
@@ -44,11 +38,5 @@ def _view(model: Model, prices: PriceBook) -> ModelView:
         max_output=model.max_output,
         capabilities=sorted(model.capabilities),
         quality=model.quality,
-        input_dollars_per_million=_dollars_per_million(model, prices, Usage(input_uncached=_SAMPLE)),
-        output_dollars_per_million=_dollars_per_million(model, prices, Usage(output=_SAMPLE)),
+        **ListPrice.of(model, prices).model_dump(),
     )
-
-
-def _dollars_per_million(model: Model, prices: PriceBook, sample: Usage) -> Decimal | None:
-    price = prices.cost_cents(model.provider, model.provider_model, sample, datetime.now(UTC))
-    return None if price is None else (price.cents / CENTS_PER_DOLLAR * MILLION / _SAMPLE).normalize()

@@ -1,5 +1,6 @@
 """OpenAI's Responses: answered at once, in the background, or as a stream. Either rides the same queue as every job."""
 
+import asyncio
 import json
 from typing import Annotated, Literal
 
@@ -13,7 +14,7 @@ from aico.api.response_schemas import CountRequest, CountView, DeletedView, Item
 from aico.api.response_stream import ResponseStream, follow_until_deleted
 from aico.api.routers.jobs import JSON, Key, Limit, cancelled
 from aico.api.services import Held, Reader, Services, Writer
-from aico.api.streaming import stream_of
+from aico.api.streaming import documented_stream, stream_of
 from aico.api.submit_route import SubmitRoute, parsed
 from aico.core.chat import Message
 from aico.core.errors import Conflict, InvalidInput, NotFound, UnknownPrevious
@@ -35,13 +36,14 @@ PATH = "/v1/responses"
 router = APIRouter(tags=["OpenAI"])
 submitting = APIRouter(tags=["OpenAI"], route_class=SubmitRoute)  # joins `router` at the end of this module
 
-_SUBMIT_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 422, 502, 503, 504)
+_SUBMIT_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 422, 429, 502, 503, 504)
 _READ_ERRORS = documented_errors(400, 401, 403, 404, 422, 503)
 _COUNT_ERRORS = documented_errors(400, 401, 403, 422, 503)
+_STREAM = documented_stream("The response, or its events where `stream` was asked for.")
 _ResponseId = Annotated[str, Path(max_length=100, description="The response's id: `resp_…`.")]
 
 
-@submitting.post(PATH, response_model=ResponseView, responses=_SUBMIT_ERRORS)
+@submitting.post(PATH, response_model=ResponseView, responses={**_STREAM, **_SUBMIT_ERRORS})
 async def create_response(
     request: ResponseRequest, held: Held, principal: Writer, http: Request, key: Key = None
 ) -> Response:
@@ -64,10 +66,11 @@ async def create_response(
 async def count_input_tokens(request: CountRequest, held: Held, principal: Reader) -> CountView:
     """Estimate how many tokens of text a request would be billed for. Tools and pictures are not counted."""
     chat = request.chat(await _earlier(held, principal, request.previous_response_id))
-    return CountView(input_tokens=estimate_input_tokens(chat.messages))
+    # In a thread: the first count of a process loads the vocabulary.
+    return CountView(input_tokens=await asyncio.to_thread(estimate_input_tokens, chat.messages))
 
 
-@router.get(f"{PATH}/{{response_id}}", response_model=ResponseView, responses=_READ_ERRORS)
+@router.get(f"{PATH}/{{response_id}}", response_model=ResponseView, responses={**_STREAM, **_READ_ERRORS})
 async def get_response(
     response_id: _ResponseId,
     held: Held,

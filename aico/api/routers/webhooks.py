@@ -39,9 +39,10 @@ WebhookId = Annotated[UUID, Path(description="The endpoint's id.")]
 _PROBLEMS = documented(401, 403, 422, 503)
 _ONE_PROBLEMS = documented(401, 403, 404, 422, 503)
 _CONFLICT = documented(409)
+_BAD_BODY = documented(400)
 
 
-@router.post("", status_code=201, responses={**_PROBLEMS, **_CONFLICT})
+@router.post("", status_code=201, responses={**_PROBLEMS, **_BAD_BODY, **_CONFLICT})
 async def add_webhook(request: WebhookRequest, held: Held, principal: Writer, response: Response) -> NewWebhookView:
     """Add an endpoint. Its signing secret is in this answer and in no other."""
     _check(request.url, held)
@@ -69,7 +70,7 @@ async def get_webhook(webhook_id: WebhookId, held: Held, principal: Reader) -> W
     return WebhookView.of(await _find(held, principal, webhook_id))
 
 
-@router.patch("/{webhook_id}", responses=_ONE_PROBLEMS)
+@router.patch("/{webhook_id}", responses={**_ONE_PROBLEMS, **_BAD_BODY})
 async def change_webhook(webhook_id: WebhookId, request: WebhookChange, held: Held, principal: Writer) -> WebhookView:
     """Change an endpoint. While it is disabled its deliveries wait; enabled again, it is sent those still in time."""
     if request.url is not None:
@@ -88,7 +89,7 @@ async def remove_webhook(webhook_id: WebhookId, held: Held, principal: Writer) -
         raise _no_webhook(webhook_id)
 
 
-@router.post("/{webhook_id}/rotate", responses=_ONE_PROBLEMS)
+@router.post("/{webhook_id}/rotate", responses={**_ONE_PROBLEMS, **_BAD_BODY})
 async def rotate_secret(
     webhook_id: WebhookId, held: Held, principal: Writer, request: RotateRequest | None = None
 ) -> RotatedView:

@@ -1,0 +1,65 @@
+"""`aico tenants policy`: what holds for a tenant's jobs, set in the real database."""
+
+import pytest
+from cli.conftest import Aico
+from conftest import Postgres, Tenant
+
+from aico.core.jobs import CacheMode
+from aico.store import tenants
+from aico.store.blocking import Database
+from aico.store.scope import Scope
+
+GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service"}
+
+
+@pytest.fixture
+def name(monkeypatch: pytest.MonkeyPatch, postgres: Postgres, tenant: Tenant) -> str:
+    monkeypatch.setenv("DATABASE_URL", postgres.url)
+    return f"tenant {tenant.id}"
+
+
+def shown(aico: Aico, name: str, *options: str) -> dict[str, str]:
+    outcome = aico("tenants", "policy", name, *options)
+    assert outcome.code == 0, outcome.err
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in outcome.out.splitlines() if "│" in line]
+    return dict(cells)
+
+
+def test_a_tenant_without_a_policy_has_the_services(aico: Aico, name: str) -> None:
+    assert shown(aico, name) == GENERAL
+
+
+def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: Tenant, database: Database) -> None:
+    assert shown(aico, name, "--no-fallback") == {**GENERAL, "fallback": "no"}
+    assert shown(aico, name, "--cache", "exact") == {"fallback": "no", "cache": "exact", "baseline": "service"}
+    everything = shown(aico, name, "--baseline", "gpt-5.4", "--fallback")
+    assert everything == shown(aico, name) == {"fallback": "yes", "cache": "exact", "baseline": "gpt-5.4"}
+    stored = database.run(Scope.tenant(tenant.id), tenants.policy(tenant.id))
+    assert stored == [tenants.Policy(fallback=True, cache_mode=CacheMode.EXACT, baseline_model="gpt-5.4")]
+    assert shown(aico, name, "--cache", "service", "--baseline", "service") == GENERAL
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--cache", "always"), "--cache is one of"),
+        (("--cache", ""), "--cache is one of"),
+        (("--baseline", "gpt-17"), "--baseline is a model's id"),
+        (("--baseline", ""), "--baseline is a model's id"),
+        (("--fallback=maybe",), "--fallback"),
+        (("--no-fallback", "--cache", "always"), "--cache is one of"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_changes_nothing(
+    aico: Aico, name: str, options: tuple[str, ...], reason: str
+) -> None:
+    outcome = aico("tenants", "policy", name, *options)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert reason in " ".join(outcome.err.replace("│", " ").split())
+    assert shown(aico, name) == GENERAL
+
+
+def test_a_tenant_that_does_not_exist(aico: Aico, name: str) -> None:
+    outcome = aico("tenants", "policy", "nobody at all", "--no-fallback")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "there is no tenant named 'nobody at all'" in outcome.err
