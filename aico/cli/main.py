@@ -111,6 +111,7 @@ def _addresses(stack: Stack, while_running: str | None = None) -> None:
     if while_running:
         out.print(f"While `{while_running}` runs:")
     out.print(f"  API      {stack.api_url}")
+    out.print(f"  OpenAI   {stack.api_url}/v1 (the base_url of any client), MCP {stack.api_url}/mcp")
     out.print(f"  docs     {stack.api_url}/docs")
     out.print(f"  Flower   {stack.flower_url} (user {FLOWER_USER}, password in {stack.flower_password_file})")
     if stack.key_is_new and not while_running:
