@@ -52,6 +52,14 @@ async def test_an_assistant_asks_watches_and_sees_what_it_cost(door: Open, reque
     assert costs["pending_events"] + sum(row["attempts"] for row in costs["rows"]) >= 2
 
 
+async def test_an_assistant_has_a_batch_answered(door: Open, request: pytest.FixtureRequest) -> None:
+    prompts = [f"Name river {number}, over {request.node.name}." for number in range(3)]
+    async with door() as client:
+        batch = structured(await client.call_tool("run_batch", {"requests": prompts}))
+    assert (batch["status"], batch["total"], batch["answered"], batch["failed"]) == ("completed", 3, 3, 0)
+    assert all("simulated" in result["text"] for result in batch["results"])
+
+
 async def test_an_assistant_takes_tasks_and_ends_them(door: Open, request: pytest.FixtureRequest) -> None:
     tasks = TakesTasks()
     async with door(extensions=[tasks]) as client:
