@@ -1,15 +1,27 @@
 """Tools and formats of answers, as OpenAI's chat completions write them."""
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from aico.core.chat import JsonSchema, Tool, ToolChoice
 from aico.core.inputs import Text
 from aico.wire.chat_messages import Strict
 
 ToolName = Annotated[Text, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-Schema = dict[str, Any]
+
+
+def _storable(schema: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows no infinity, which a number such as 1e400 is read as."""
+    try:
+        json.dumps(schema, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise ValueError("must hold finite numbers, and no half of a surrogate pair") from error
+    return schema
+
+
+Schema = Annotated[dict[str, Any], AfterValidator(_storable)]
 
 
 class FunctionDefinition(Strict):
