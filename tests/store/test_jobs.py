@@ -3,13 +3,16 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import numpy as np
+import psycopg
+import pytest
 from builders import ending_of, new_job, unit_vector
 from conftest import Tenant
 
-from aico.core.jobs import CacheMode, CacheState, JobClass, JobStatus, Stage
+from aico.core.jobs import CacheMode, CacheState, Controls, JobClass, JobStatus, Stage
 from aico.store import backlog, cache, claims, jobs
 from aico.store.blocking import Database
 from aico.store.claims import Claim, ToEmbed
@@ -241,3 +244,21 @@ def test_one_tenants_answer_is_never_anothers(database: Database, make_tenant: C
     assert database.run(Scope.tenant(second.id), probe) == []
     assert database.run(Scope.tenant(second.id), jobs.get(second.id, job)) == []
     assert database.run(Scope.tenant(second.id), jobs.get(first.id, job)) == []
+
+
+def test_a_neighbour_that_is_too_old_hides_no_younger_one(
+    database: Database, tenant: Tenant, admin: psycopg.Connection[Any]
+) -> None:
+    """The nearest answer is an hour old; a farther one is new."""
+    answered(database, tenant, "old", seed=1)
+    admin.execute("update cache_vectors set created_at = now() - interval '1 hour' where tenant_id = %s", (tenant.id,))
+    answered(database, tenant, "young", seed=2)
+    job = new_job("asked", controls=Controls(max_staleness_seconds=1800))
+    store(database, tenant, job)
+    (found,) = to_embed(database, tenant, job.id)
+    near = unit_vector(1) + np.float32(0.9) * unit_vector(2)
+    near /= np.float32(np.linalg.norm(near))
+    (match,) = database.run(
+        Scope.tenant(tenant.id), cache.probe(tenant.id, [replace(found, threshold=0.1)], [near], "variant")
+    )
+    assert match.similarity == pytest.approx(float(near @ unit_vector(2)), abs=0.01) < float(near @ unit_vector(1))
