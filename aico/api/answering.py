@@ -7,16 +7,18 @@ from uuid import UUID
 from fastapi import Request
 
 from aico.api.auth import Principal
-from aico.api.idempotency import HEADER
+from aico.api.idempotency import HEADER, REPLAYED_HEADER
 from aico.api.relay import find
 from aico.api.services import Services
 from aico.api.submitter import KeyTaken
 from aico.core.errors import KeyReused, Unavailable
-from aico.core.jobs import Job, JobStatus
+from aico.core.jobs import Job, JobStatus, Surface
 from aico.core.submission import Submission
 from aico.store import jobs
 from aico.store.jobs import IdempotencyKey, NewJob, Submitted
 from aico.store.scope import Scope
+from aico.wire.chat_answer import headers_of
+from aico.wire.ids import Prefix, row_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class Taken:
 
     job: Job
     replayed: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """How the answer came about, for those who read headers."""
+        return headers_of(self.job.id, self.job.routing) | ({REPLAYED_HEADER: "true"} if self.replayed else {})
 
 
 def admitted(held: Services, principal: Principal, submission: Submission, key: IdempotencyKey | None = None) -> NewJob:
@@ -53,6 +60,13 @@ async def answered(
             return taken
         await _within(wait, ended, http)
     return Taken(await find(held, principal.tenant, job.id))
+
+
+async def named(held: Services, tenant: UUID, prefix: Prefix, name: str, surface: Surface) -> Job | None:
+    """The tenant's job of that public id, if it came through that door."""
+    row = row_id(prefix, name)
+    found = [] if row is None else await held.database.run(Scope.tenant(tenant), jobs.get(tenant, row))
+    return found[0] if found and found[0].surface is surface else None
 
 
 async def ended_or_late(held: Services, tenant: UUID, job_id: UUID, wait: float) -> Job:

@@ -74,6 +74,12 @@ def ended_without_answer(job: Job) -> Failure:
     return failure_of_job(error)
 
 
+def answer_late(where: str) -> Failure:
+    """The time is up, not the job's: `where` its answer will be read."""
+    message = f"no answer yet; the job goes on: GET {where} has its answer when it ends"
+    return Failure(HTTPStatus.GATEWAY_TIMEOUT, message, "answer_late", headers={"x-should-retry": "false"})
+
+
 def failure_of_job(error: JobError) -> Failure:
     status = _JOB_STATUSES.get(error.code, HTTPStatus.BAD_GATEWAY)
     return Failure(status, error.message, error.code, headers={"x-should-retry": "false"})

@@ -220,6 +220,8 @@ def test_who_goes_away_loses_nothing_and_reads_on_from_any_place(
         assert rest[-1] == {"data": "[DONE]"}
     again = http.get(f"{PATH}/{completion}", params={"stream": "true"}, headers={"Last-Event-ID": "4"})
     assert _text(parse_events(again.text)) == whole[4:]
+    odd = http.get(f"{PATH}/{completion}", params={"stream": "true"}, headers={"Last-Event-ID": "9" * 5000})
+    assert _text(parse_events(odd.text)) == whole  # no place that ever was: from the start
 
 
 def test_who_comes_while_it_is_being_said_hears_all_of_it(

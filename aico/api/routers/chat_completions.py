@@ -1,15 +1,16 @@
 """OpenAI's chat completions: answered whole, or as a stream. Either rides the same queue as every job."""
 
 import json
+import re
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from aico.api.answering import Taken, admitted, answered, ended_or_late, submitted
+from aico.api.answering import Taken, admitted, answered, ended_or_late, named, submitted
 from aico.api.auth import Principal
 from aico.api.chat_stream import ChatStream
 from aico.api.completion_schemas import ChatCompletionView
-from aico.api.idempotency import REPLAYED_HEADER
 from aico.api.problems import documented_errors, failed
 from aico.api.relay import Ended, follow
 from aico.api.routers.jobs import JSON, Key
@@ -18,13 +19,11 @@ from aico.api.streaming import documented_stream, first_word, stream_of
 from aico.api.submit_route import SubmitRoute, parsed
 from aico.core.errors import NotFound
 from aico.core.jobs import Job, Surface
-from aico.store import jobs
-from aico.store.scope import Scope
-from aico.wire.chat_answer import completion, headers_of
+from aico.wire.chat_answer import completion
 from aico.wire.chat_request import ChatCompletionRequest
 from aico.wire.controls import control_fields
-from aico.wire.errors import Failure, ended_without_answer
-from aico.wire.ids import Prefix, public_id, row_id
+from aico.wire.errors import answer_late, ended_without_answer
+from aico.wire.ids import Prefix, public_id
 from aico.wire.sequence import place
 
 PATH = "/v1/chat/completions"
@@ -35,6 +34,7 @@ submitting = APIRouter(tags=["OpenAI"], route_class=SubmitRoute)  # joins `route
 _SUBMIT_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 422, 429, 502, 503, 504)
 _READ_ERRORS = documented_errors(400, 401, 402, 403, 404, 409, 413, 422, 502, 503, 504)
 _STREAM = documented_stream("The completion, or its chunks where `stream` was asked for.")
+_NUMBER = re.compile(r"[0-9]{1,16}")
 _CompletionId = Annotated[str, Path(max_length=100, description="The completion's id: `chatcmpl-…`.")]
 
 
@@ -49,7 +49,7 @@ async def create_completion(
         taken = await submitted(held, principal, job)
         return await _streamed(held, principal, taken, with_usage=request.wants_usage)
     taken = await answered(held, principal, job, held.settings.sync_wait_seconds, http)
-    return whole(taken)
+    return _whole(taken)
 
 
 @router.get(f"{PATH}/{{completion_id}}", response_model=ChatCompletionView, responses={**_STREAM, **_READ_ERRORS})
@@ -66,9 +66,9 @@ async def get_completion(
     """Read a completion as soon as it has ended, or go on reading its stream: nothing is lost with a connection."""
     job = await _find(held, principal, completion_id)
     if not stream:
-        return whole(Taken(await ended_or_late(held, principal.tenant, job.id, held.settings.sync_wait_seconds)))
+        return _whole(Taken(await ended_or_late(held, principal.tenant, job.id, held.settings.sync_wait_seconds)))
     last = http.headers.get("last-event-id", "")
-    after = int(last) if starting_after is None and last.isascii() and last.isdigit() else starting_after
+    after = int(last) if starting_after is None and _NUMBER.fullmatch(last) else starting_after
     return await _streamed(held, principal, Taken(job), with_usage=True, after=after)
 
 
@@ -79,39 +79,31 @@ async def _streamed(
     job = taken.job
     heard = follow(held, principal.tenant, job.id)
     first = await first_word(heard)
-    routing = None
     if isinstance(first, Ended):
-        routing = first.job.routing
         if first.job.answer is None:
             return failed(ended_without_answer(first.job))
-    headers = headers_of(job.id, routing) | ({REPLAYED_HEADER: "true"} if taken.replayed else {})
+        taken = replace(taken, job=first.job)
     form = ChatStream(job, with_usage=with_usage, after=None if after is None else place(after))
-    return stream_of(heard, form, headers, first)
+    return stream_of(heard, form, taken.headers, first)
 
 
-def whole(taken: Taken) -> Response:
+def _whole(taken: Taken) -> Response:
     job = taken.job
-    headers = headers_of(job.id, job.routing) | ({REPLAYED_HEADER: "true"} if taken.replayed else {})
     if job.answer is not None and job.routing is not None:
         content = completion(job.id, job.created_at, job.answer, job.routing)
-        return Response(json.dumps(content, ensure_ascii=False), 200, headers, JSON)
-    failure = ended_without_answer(job) if job.status.final else _late(job)
-    failure.headers.update(headers)
+        return Response(json.dumps(content, ensure_ascii=False), 200, taken.headers, JSON)
+    late = answer_late(f"{PATH}/{public_id(Prefix.COMPLETION, job.id)}")
+    failure = ended_without_answer(job) if job.status.final else late
+    failure.headers.update(taken.headers)
     return failed(failure)
 
 
-def _late(job: Job) -> Failure:
-    message = f"no answer yet; the job goes on: GET {PATH}/{public_id(Prefix.COMPLETION, job.id)} has its answer"
-    return Failure(504, message, "answer_late", headers={"x-should-retry": "false"})
-
-
 async def _find(held: Services, principal: Principal, completion_id: str) -> Job:
-    row = row_id(Prefix.COMPLETION, completion_id)
-    scope = Scope.tenant(principal.tenant)
-    found = [] if row is None else await held.database.run(scope, jobs.get(principal.tenant, row))
-    if not found or found[0].surface is not Surface.CHAT:
+    """Raises NotFound."""
+    job = await named(held, principal.tenant, Prefix.COMPLETION, completion_id, Surface.CHAT)
+    if job is None:
         raise NotFound(f"there is no completion {completion_id!r}", param="completion_id")
-    return found[0]
+    return job
 
 
 router.routes[:0] = submitting.routes

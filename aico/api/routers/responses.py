@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from aico.api.answering import Taken, admitted, answered, submitted
+from aico.api.answering import Taken, admitted, answered, named, submitted
 from aico.api.auth import Principal
-from aico.api.idempotency import REPLAYED_HEADER
 from aico.api.problems import documented_errors, failed
 from aico.api.response_schemas import CountRequest, CountView, DeletedView, ItemPage, ResponseView
 from aico.api.response_stream import ResponseStream, follow_until_deleted
@@ -22,10 +21,9 @@ from aico.core.jobs import Job, Surface
 from aico.routing.tokens import estimate_input_tokens
 from aico.store import jobs
 from aico.store.scope import Scope
-from aico.wire.chat_answer import headers_of
 from aico.wire.controls import control_fields
-from aico.wire.errors import Failure, ended_without_answer
-from aico.wire.ids import Prefix, public_id, row_id
+from aico.wire.errors import Failure, answer_late, ended_without_answer
+from aico.wire.ids import Prefix, public_id
 from aico.wire.response_answer import response
 from aico.wire.response_chain import earlier_messages
 from aico.wire.response_items import input_items
@@ -150,18 +148,16 @@ async def _earlier(held: Services, principal: Principal, previous: str | None) -
 
 async def _find(held: Services, principal: Principal, response_id: str) -> Job:
     """Raises NotFound, also for one of another tenant, and for one that was not to be stored."""
-    row = row_id(Prefix.RESPONSE, response_id)
-    scope = Scope.tenant(principal.tenant)
-    found = [] if row is None else await held.database.run(scope, jobs.get(principal.tenant, row))
-    if not found or found[0].surface is not Surface.RESPONSE or not found[0].echo.get("store"):
+    job = await named(held, principal.tenant, Prefix.RESPONSE, response_id, Surface.RESPONSE)
+    if job is None or not job.echo.get("store"):
         raise NotFound(f"there is no response {response_id!r}", param="response_id")
-    return found[0]
+    return job
 
 
 def _streamed(held: Services, principal: Principal, taken: Taken, after: int | None = None) -> Response:
     """Begins at once, so that the caller learns the id that it may go on with."""
     heard = follow_until_deleted(held, principal.tenant, taken.job.id)
-    return stream_of(heard, ResponseStream(taken.job, after), _headers(taken))
+    return stream_of(heard, ResponseStream(taken.job, after), taken.headers)
 
 
 def _whole(taken: Taken) -> Response:
@@ -170,24 +166,18 @@ def _whole(taken: Taken) -> Response:
     if job.answer is not None:
         return _shown(taken)
     failure = ended_without_answer(job) if job.status.final else _late(job)
-    failure.headers.update(_headers(taken))
+    failure.headers.update(taken.headers)
     return failed(failure)
 
 
 def _shown(taken: Taken) -> Response:
     content = json.dumps(response(taken.job), ensure_ascii=False, separators=(",", ":"))
-    return Response(content, 200, _headers(taken), JSON)
-
-
-def _headers(taken: Taken) -> dict[str, str]:
-    return headers_of(taken.job.id, taken.job.routing) | ({REPLAYED_HEADER: "true"} if taken.replayed else {})
+    return Response(content, 200, taken.headers, JSON)
 
 
 def _late(job: Job) -> Failure:
-    stored = f"GET {PATH}/{public_id(Prefix.RESPONSE, job.id)}"
-    where = stored if job.echo.get("store") else f"GET /v1/jobs/{job.id}"
-    message = f"no answer yet; the job goes on: {where} has its answer when it ends"
-    return Failure(504, message, "answer_late", headers={"x-should-retry": "false"})
+    stored = f"{PATH}/{public_id(Prefix.RESPONSE, job.id)}"
+    return answer_late(stored if job.echo.get("store") else f"/v1/jobs/{job.id}")
 
 
 router.routes[:0] = submitting.routes
