@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from faults.slow_provider import Scene, opened
 from faults.world import World, world
 
 REPORTS = pytest.StashKey[list[str]]()
@@ -35,6 +36,12 @@ def calm_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     limits = '[[limits]]\nprovider = "openai_compatible"\nmodel = "steady"\nrequests_per_minute = 300\n'
     with world(tmp_path_factory.mktemp("calm") / "world", settings, limits) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with opened(tmp_path_factory.mktemp("scene")) as there:
+        yield there
 
 
 @pytest.fixture

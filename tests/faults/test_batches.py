@@ -2,47 +2,27 @@
 
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
-from acceptance.conftest import Running, stack
-from openai import OpenAI
+from faults.slow_provider import Scene
 from openai.types import Batch
 
-LINES, QUESTIONS = 3000, 600
-SETTINGS = {"LEASE_SECONDS": "3"}
+LINES, QUESTIONS = 1500, 300
 
 pytestmark = pytest.mark.timeout(300)
 
 
-@dataclass(frozen=True)
-class Scene:
-    product: Running
-    asking: OpenAI
-
-    def batch(self, batch: Batch) -> Batch:
-        return self.asking.batches.retrieve(batch.id)
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with stack(tmp_path_factory.mktemp("batches"), "--no-flower", environment=SETTINGS) as product:
-        # Restarts of the API and of Redis are among the faults: the client rides them out by its own rules.
-        yield Scene(product, OpenAI(base_url=f"{product.url}/v1", api_key=product.key, max_retries=8))
-
-
 def line(number: int) -> bytes:
     messages = [{"role": "user", "content": f"What is question {number % QUESTIONS} about?"}]
-    body = {"model": "auto", "messages": messages, "aico": {"cache": "exact"}}
+    body = {"model": "simulated-small", "messages": messages, "aico": {"cache": "exact", "fallback": False}}
     request = {"custom_id": f"line {number}", "method": "POST", "url": "/v1/chat/completions", "body": body}
     return json.dumps(request).encode() + b"\n"
 
 
 def begun(scene: Scene) -> Batch:
     content = b"".join(map(line, range(LINES)))
-    file = scene.asking.files.create(file=("requests.jsonl", content), purpose="batch")
-    return scene.asking.batches.create(
+    file = scene.patient.files.create(file=("requests.jsonl", content), purpose="batch")
+    return scene.patient.batches.create(
         input_file_id=file.id,
         endpoint="/v1/chat/completions",
         completion_window="24h",
@@ -52,7 +32,12 @@ def begun(scene: Scene) -> Batch:
 
 def ended(scene: Scene, batch: Batch, seconds: float = 240) -> Batch:
     give_up = time.monotonic() + seconds
-    while (now := scene.batch(batch)).status not in {"completed", "failed", "expired", "cancelled"}:
+    while (now := scene.patient.batches.retrieve(batch.id)).status not in {
+        "completed",
+        "failed",
+        "expired",
+        "cancelled",
+    }:
         assert time.monotonic() < give_up, now
         time.sleep(0.5)
     return now
@@ -69,7 +54,7 @@ def test_each_line_is_answered_once_whatever_is_killed(scene: Scene) -> None:
     counts = done.request_counts
     assert (counts.total, counts.completed, counts.failed) == (LINES, LINES, 0)
     assert done.output_file_id is not None
-    results = [json.loads(text) for text in scene.asking.files.content(done.output_file_id).text.splitlines()]
+    results = [json.loads(text) for text in scene.patient.files.content(done.output_file_id).text.splitlines()]
     assert [result["custom_id"] for result in results] == [f"line {number}" for number in range(LINES)]
     said = [result["response"]["body"]["choices"][0]["message"]["content"] for result in results]
     assert len(set(said)) == QUESTIONS  # the model says the same to the same question, and to another something else

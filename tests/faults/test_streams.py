@@ -1,77 +1,18 @@
 """Somebody reads an answer as a stream while a part of the product dies."""
 
-import asyncio
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import openai
 import pytest
-from acceptance.conftest import Running, stack
-from faults.local_server import Connection, Request, serving
-from openai import OpenAI
+from faults.slow_provider import WORDS, Scene
 
-WORDS = [f"word{number} " for number in range(60)]
-SETTINGS = {"LEASE_SECONDS": "3", "RETRY_BASE_SECONDS": "0.1", "OPENAI_COMPATIBLE_MODELS": "slow"}
-PATH = "/v1/chat/completions"
-HEAD = b"HTTP/1.1 200 -\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 pytestmark = pytest.mark.timeout(240)
 QUESTION: list[Any] = [{"role": "user", "content": "Say sixty words."}]
-
-
-@dataclass
-class SlowProvider:
-    """Says a word every 50 ms. With `fickle` each call says other words."""
-
-    fickle: bool = False
-    calls: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def words(self) -> list[str]:
-        with self.lock:
-            self.calls += 1
-            return [f"{self.calls}-{word}" for word in WORDS] if self.fickle else WORDS
-
-    async def handle(self, request: Request, connection: Connection) -> None:
-        assert json.loads(request.body)["stream"] is True
-        await connection.send(HEAD)
-        for word in self.words():
-            await connection.send(_event({"delta": {"content": word}}))
-            await asyncio.sleep(0.05)
-        usage = {"prompt_tokens": 5, "completion_tokens": 60, "total_tokens": 65}
-        await connection.send(_event({"delta": {}, "finish_reason": "stop"}, usage=usage) + b"data: [DONE]\n\n")
-        connection.writer.close()
-
-
-def _event(choice: dict[str, Any], **rest: Any) -> bytes:
-    body = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "slow", **rest}
-    return b"data: " + json.dumps({**body, "choices": [{"index": 0, **choice}]}).encode() + b"\n\n"
-
-
-@dataclass(frozen=True)
-class Scene:
-    provider: SlowProvider
-    product: Running
-    asking: OpenAI
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    provider = SlowProvider()
-    with (
-        serving(provider.handle) as url,
-        stack(
-            tmp_path_factory.mktemp("streams"),
-            "--no-flower",
-            environment={**SETTINGS, "OPENAI_COMPATIBLE_URL": f"{url}/v1"},
-        ) as product,
-    ):
-        asking = OpenAI(base_url=f"{product.url}/v1", api_key=product.key, max_retries=0, timeout=60)
-        yield Scene(provider, product, asking)
+PATH = "/v1/chat/completions"
 
 
 @pytest.fixture(autouse=True)
