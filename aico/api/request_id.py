@@ -1,11 +1,10 @@
 """Gives each request an id, which its answer names and its log lines carry: what a caller quotes."""
 
+import os
 import re
 import time
-from uuid import uuid4
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "x-request-id"
@@ -22,16 +21,18 @@ class RequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == HEADER.encode()), b"")
-        name = given.decode() if _GIVEN.fullmatch(given) else f"req_{uuid4().hex}"
+        given = next((value for name, value in scope["headers"] if name == _NAME), b"")
+        name = given if _GIVEN.fullmatch(given) else b"req_" + os.urandom(16).hex().encode()
         started = time.monotonic()
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers[HEADER] = name
-                headers["openai-processing-ms"] = str(int((time.monotonic() - started) * 1000))
+                millis = b"%d" % ((time.monotonic() - started) * 1000)
+                message["headers"] = [*message["headers"], (_NAME, name), (b"openai-processing-ms", millis)]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=name):
-            await self._app(scope, receive, named)
+        structlog.contextvars.bind_contextvars(request_id=name.decode())  # each request has a task, so a context, alone
+        await self._app(scope, receive, named)
+
+
+_NAME = HEADER.encode()

@@ -1,5 +1,6 @@
 """Commands that run one process of the product; what compose, systemd and `aico up` call."""
 
+import gc
 import os
 import signal
 import sys
@@ -30,8 +31,10 @@ def serve() -> None:
     """Run the API, with the MCP server at `/mcp`."""
     settings = get_settings()
     configure_logging(settings.log_level)
+    app = mount_mcp(create_app(settings), settings)
+    gc.freeze()  # modules and routes live as long as the process: to look through them again and again costs a tenth
     uvicorn.run(
-        mount_mcp(create_app(settings), settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from aico.core.chat import ChatRequest, Message, TextPart
+from aico.core.chat import ChatRequest, ImagePart, Message, Part, TextPart
+
+_PLAIN = {"role", "content"}
 
 
 class CacheKey(NamedTuple):
@@ -37,7 +39,7 @@ def cache_key(request: ChatRequest, scope: Mapping[str, Any] = MappingProxyType(
     context = {
         **request.model_dump(mode="json", exclude_defaults=True, exclude={"messages", "hints"}),
         "earlier": [_canonical_message(message) for message in earlier],
-        "last": _canonical_message(last.model_copy(update={"content": last.images})),
+        "last": _canonical_message(last, words=False),
         "scope": dict(scope),
     }
     namespace = hashlib.sha256(canonical_json(context)).digest()
@@ -45,10 +47,18 @@ def cache_key(request: ChatRequest, scope: Mapping[str, Any] = MappingProxyType(
     return CacheKey(namespace, hashlib.sha256(namespace + turn).digest())
 
 
-def _canonical_message(message: Message) -> dict[str, Any]:
-    parts = [
-        canonical_text(part.text) if isinstance(part, TextPart) else [part.url, part.detail]
-        for part in ([TextPart(text=message.content)] if isinstance(message.content, str) else message.content)
-    ]
+def _canonical_message(message: Message, *, words: bool = True) -> dict[str, Any]:
+    """Without `words` only what is beside the text: pictures, tool calls, names."""
+    content = message.content
+    if isinstance(content, str):
+        parts: list[Any] = [canonical_text(content)] if words else []
+    else:
+        parts = [_canonical_part(part) for part in content if words or isinstance(part, ImagePart)]
+    if message.model_fields_set <= _PLAIN:  # nearly all are: no need to look further
+        return {"role": message.role, "parts": parts}
     rest = message.model_dump(mode="json", exclude_defaults=True, exclude={"content"})
     return {**rest, "parts": parts}
+
+
+def _canonical_part(part: Part) -> Any:
+    return canonical_text(part.text) if isinstance(part, TextPart) else [part.url, part.detail]

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from aico.core.jobs import CacheMode, Controls, JobClass
+from aico.core.jobs import NO_CONTROLS, CacheMode, Controls, JobClass
 from aico.core.submission import WINDOW_PATTERN
 
 
@@ -39,6 +39,9 @@ MetadataKey = Annotated[Text, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[Text, Field(max_length=512)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)]
 Tag = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$")]
+
+
+_CONTROLS = {"baseline_model", "quality_floor", "max_cost_cents", "max_staleness", "fallback"}
 
 
 class ControlFields(BaseModel):
@@ -94,6 +97,8 @@ class ControlFields(BaseModel):
         return self
 
     def controls(self) -> Controls:
+        if not self.model_fields_set & _CONTROLS:
+            return NO_CONTROLS
         return Controls(
             baseline_model=self.baseline_model,
             quality_floor=self.quality_floor,

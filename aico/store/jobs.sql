@@ -2,16 +2,12 @@
 with incoming as (
   select i.*, now() - make_interval(secs => i.priority) as place,
     coalesce(i.deadline_given, now() + make_interval(secs => i.timeout)) as deadline
-  from unnest(
-    %(ids)s::uuid[], %(key_ids)s::uuid[], %(classes)s::text[], %(cache_modes)s::text[], %(requests)s::json[],
-    %(namespaces)s::bytea[], %(fingerprints)s::bytea[], %(metadata)s::jsonb[], %(timeouts)s::real[],
-    %(deadlines)s::timestamptz[], %(priorities)s::integer[], %(max_retries)s::smallint[], %(stages)s::text[],
-    %(reads)s::boolean[], %(keys)s::text[], %(hashes)s::bytea[], %(key_ttls)s::real[], %(surfaces)s::text[],
-    %(echoes)s::jsonb[], %(streams)s::boolean[], %(controls)s::jsonb[], %(tags)s::jsonb[], %(max_ages)s::real[],
-    %(batches)s::uuid[], %(batch_lines)s::integer[], %(custom_ids)s::text[], %(batch_fences)s::bigint[]
-  ) as i (id, api_key_id, class, cache_mode, request, namespace, fingerprint, metadata, timeout, deadline_given,
-    priority, max_retries, stage, reads, key, request_hash, key_ttl, surface, echo, streams, controls, tags, max_age,
-    batch_id, batch_line, custom_id, batch_fence)
+  from json_to_recordset(%(jobs)s::json) as i (
+    id uuid, api_key_id uuid, class text, cache_mode text, request json, namespace bytea, fingerprint bytea,
+    metadata jsonb, timeout real, deadline_given timestamptz, priority integer, max_retries smallint, stage text,
+    reads boolean, key text, request_hash bytea, key_ttl real, surface text, echo jsonb, streams boolean,
+    controls jsonb, tags jsonb, max_age real, batch_id uuid, batch_line integer, custom_id text, batch_fence bigint
+  )
   where i.batch_id is null or exists (  -- lines are taken in by the batch's holder alone
     select from public.batches b where b.tenant_id = %(tenant)s and b.id = i.batch_id and b.fence = i.batch_fence
   )
@@ -51,7 +47,8 @@ job as (
   select id, %(tenant)s, api_key_id, case when entry_id is null then 'queued' else 'completed' end, stage, class,
     cache_mode, request, namespace, fingerprint, metadata, deadline, deadline_given is not null, place,
     case when admitted then now() end, max_retries, answer, routing, case when entry_id is not null then now() end,
-    surface, echo, streams, controls, array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id
+    coalesce(surface, 'job'), coalesce(echo, '{}'), coalesce(streams, false), coalesce(controls, '{}'),
+    array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id
   from turn
   returning id
 ),
