@@ -14,7 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from aico.api.services import Services
-from aico.core.errors import NotFound
+from aico.core.errors import NotFound, Unavailable
 from aico.core.jobs import Job, JobStatus
 from aico.store import jobs
 from aico.store.scope import Scope
@@ -23,6 +23,7 @@ from aico.workers.said import Piece
 
 log = structlog.get_logger()
 
+ASK_AGAIN_SECONDS = 0.5  # while the database is away
 SILENCE_SECONDS = 15.0  # shorter than what usual proxies take for a dead connection
 
 
@@ -81,7 +82,11 @@ async def follow(held: Services, tenant: UUID, job_id: UUID) -> AsyncGenerator[H
                 yield Silence()
                 continue
             if message is None:
-                job = await find(held, tenant, job_id)
+                try:
+                    job = await find(held, tenant, job_id)
+                except Unavailable:  # what was said so far is worth more than an error: ask again
+                    await asyncio.sleep(ASK_AGAIN_SECONDS)
+                    inbox.set()
                 continue
             async for heard in reader.read(message):
                 yield heard

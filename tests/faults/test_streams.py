@@ -38,12 +38,13 @@ def read(scene: Scene, kill: Callable[[], object]) -> tuple[str, str]:
     return completion, said
 
 
-@pytest.mark.parametrize("part", ["route", "valkey", "sweep"])
+@pytest.mark.parametrize("part", ["route", "valkey", "sweep", "postgres"])
 def test_the_stream_goes_on_when_a_part_dies(scene: Scene, part: str) -> None:
     """Another worker repeats what was said; what Redis loses comes with the end."""
     completion, said = read(scene, lambda: scene.product.part(part).kill())
     assert said == "".join(WORDS)
-    assert scene.provider.calls == (2 if part == "route" else 1)
+    # Where Postgres is away for longer than a lease, a job may be taken over although its worker lives.
+    assert scene.provider.calls in {"route": {2}, "postgres": {1, 2}}.get(part, {1})
     answer = scene.asking.chat.completions.retrieve(completion)
     assert answer.choices[0].message.content == said
 
