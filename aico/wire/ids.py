@@ -16,7 +16,6 @@ class Prefix(StrEnum):
     BATCH = "batch_"
     BATCH_LINE = "batch_req_"
     REQUEST = "req_"
-    EVENT = "evt_"
 
 
 def public_id(prefix: Prefix, row: UUID) -> str:

@@ -95,7 +95,13 @@ def test_an_ask_is_answered_once_and_one_that_is_gone_never(runtime: Runtime, em
 
 
 def test_without_redis_nobody_is_answered_and_the_worker_goes_on(
-    deaf_runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, deaf_runtime: Runtime, embedder: KnownEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embed, "get_runtime", lambda: deaf_runtime)
-    embed.vectors.run([(str(uuid4()), str(uuid4()))])
+    ask = Ask(uuid4(), uuid4(), ["patience"])
+    message = put(runtime, ask)
+    with monkeypatch.context() as away:
+        away.setattr(embed, "get_runtime", lambda: deaf_runtime)
+        embed.vectors.run([message])
+    assert answers(runtime, ask) == []
+    embed.vectors.run([message])
+    assert len(answers(runtime, ask)) == 1
