@@ -11,9 +11,10 @@ compile() {
     lock "$@" pyproject.toml
 }
 compile --extra embedded --output-file requirements/runtime.txt
-compile --extra embedded --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+compile --extra embedded --extra pii --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+compile --extra pii --constraint requirements/dev.txt | grep -vxFf requirements/runtime.txt >requirements/pii.txt
 compile --extra torch --constraint requirements/dev.txt |
     grep -vE '^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)(\[[^]]*\])?==' | grep -vxFf requirements/dev.txt >requirements/torch.txt
 # Servers of others that the tests call, each in an environment of its own.
-echo 'mockllm==0.0.8' | lock --constraint requirements/dev.txt --output-file requirements/third-party.txt -
+printf '%s\n' mockllm==0.0.8 localstripe==1.15.10 | lock --constraint requirements/dev.txt --output-file requirements/third-party.txt -
 npm install --prefix requirements/third-party --package-lock-only --omit-lockfile-registry-resolved

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from aico.api.tokens import TokenVerifier
+from aico.core.access import KEY_PERMISSIONS, ROLE_PERMISSIONS, Permission
 from aico.core.errors import Forbidden, Unauthorized
 from aico.core.jobs import CacheMode
 from aico.core.keys import KEY_PREFIX, hash_key
@@ -19,11 +20,24 @@ _REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Principal:
+    """Whoever asks, in one tenant: an API key or a user."""
+
     tenant: UUID
+    permissions: frozenset[Permission]
     api_key: UUID | None = None
     user: UUID | None = None
-    may_write: bool = True
     cache_mode: CacheMode | None = None  # of the tenant's policy; None: the service's
+
+    @property
+    def actor(self) -> str:
+        """As the audit log names it."""
+        return f"key:{self.api_key}" if self.api_key else f"user:{self.user}"
+
+    def require(self, permission: Permission) -> None:
+        """Raises Forbidden."""
+        if permission not in self.permissions:
+            holder = "this API key's scopes do" if self.api_key else "your role in this tenant does"
+            raise Forbidden(f"{holder} not include {permission}")
 
 
 class Authenticator:
@@ -62,13 +76,16 @@ class Authenticator:
         if len(memberships) > 1:
             raise Forbidden("you belong to several tenants: name one in the X-Tenant-Id header", param="X-Tenant-Id")
         member = memberships[0]
-        return Principal(member.tenant, user=user, may_write=member.role != "viewer", cache_mode=member.cache_mode)
+        return Principal(member.tenant, ROLE_PERMISSIONS[member.role], user=user, cache_mode=member.cache_mode)
 
     async def _key_holder(self, key: str) -> Principal:
         holders = await self._database.run(Scope.system(), tenants.authenticate(hash_key(key)))
         if not holders:
             raise Unauthorized("the API key is not valid")
-        return Principal(holders[0].tenant, api_key=holders[0].key, cache_mode=holders[0].cache_mode)
+        holder = holders[0]
+        return Principal(
+            holder.tenant, holder.scopes or KEY_PERMISSIONS, api_key=holder.key, cache_mode=holder.cache_mode
+        )
 
 
 def _bearer(authorization: str | None) -> str:

@@ -18,7 +18,7 @@ from aico.api.subscription import Subscription
 from aico.api.tokens import TokenVerifier
 from aico.api.vectors import LISTEN_SECONDS, VectorClient
 from aico.api.waiters import Waiters
-from aico.core.errors import Forbidden
+from aico.core.access import Permission
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
 from aico.routing.prices import PriceBook
@@ -97,26 +97,27 @@ async def services(request: Request) -> Services:
 class Credential(HTTPBearer):
     """Resolves whoever asks, and shows in the OpenAPI document how to."""
 
-    def __init__(self, *, writes: bool) -> None:
+    def __init__(self, permission: Permission) -> None:
         super().__init__(
             scheme_name="Credential",
             description="An API key (`aico_live_…`) or a Supabase access token."
             " Users who belong to several tenants name one in the `X-Tenant-Id` header.",
             auto_error=False,
         )
-        self._writes = writes
+        self._permission = permission
 
     async def __call__(self, request: Request) -> Principal:  # type: ignore[override]
         authenticator = (await services(request)).authenticator
         headers = request.headers
         principal = await authenticator.principal(headers.get("authorization"), headers.get("x-tenant-id"))
-        if self._writes and not principal.may_write:
-            raise Forbidden("viewers cannot change anything")
+        principal.require(self._permission)
         return principal
 
 
-may_write = Credential(writes=True)
+may_write = Credential(Permission.PROMPTS_WRITE)
 
 Held = Annotated[Services, Depends(services)]
-Reader = Annotated[Principal, Depends(Credential(writes=False))]
+Reader = Annotated[Principal, Depends(Credential(Permission.PROMPTS_READ))]
 Writer = Annotated[Principal, Depends(may_write)]
+UsageReader = Annotated[Principal, Depends(Credential(Permission.USAGE_READ))]
+WebhookWriter = Annotated[Principal, Depends(Credential(Permission.WEBHOOKS_WRITE))]

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from aico.core.access import Permission, Role
 from aico.core.jobs import CacheMode, JobClass
 from aico.core.keys import NewKey
+from aico.core.plans import Plan
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("tenants")
@@ -66,7 +68,7 @@ class Holder:
 
     key: UUID
     tenant: UUID
-    scopes: tuple[str, ...]
+    scopes: frozenset[Permission]  # none: those of every key
     cache_mode: CacheMode | None  # of the tenant's policy
 
 
@@ -75,19 +77,19 @@ def authenticate(key_hash: bytes) -> Statement[Holder]:
 
 
 def _holder(row: Row) -> Holder:
-    return Holder(row["key_id"], row["tenant_id"], tuple(row["scopes"]), _mode(row))
+    return Holder(row["key_id"], row["tenant_id"], frozenset(map(Permission, row["scopes"])), _mode(row))
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
     tenant: UUID
-    role: str
+    role: Role
     cache_mode: CacheMode | None  # of the tenant's policy
 
 
 def memberships() -> Statement[Membership]:
     """Of the user that the transaction runs for."""
-    return Statement(_SQL["memberships"], {}, lambda row: Membership(row["tenant_id"], row["role"], _mode(row)))
+    return Statement(_SQL["memberships"], {}, lambda row: Membership(row["tenant_id"], Role(row["role"]), _mode(row)))
 
 
 def _mode(row: Row) -> CacheMode | None:
@@ -119,6 +121,11 @@ def set_policy(tenant: UUID, policy: Policy) -> Statement[None]:
         "baseline_model": policy.baseline_model,
     }
     return Statement(_SQL["set_policy"], params, no_row)
+
+
+def set_plan(tenant: UUID, plan: Plan | None) -> Statement[None]:
+    """None: no plan, and none of its limits."""
+    return Statement(_SQL["set_plan"], {"tenant": tenant, "plan": plan}, no_row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ update public.tenants
 set fallback = %(fallback)s, cache_mode = %(cache_mode)s, baseline_model = %(baseline_model)s
 where id = %(tenant)s
 
+-- name: set_plan
+update public.tenants set plan = %(plan)s where id = %(tenant)s
+
 -- name: find
 select id, name, created_at from private.tenant_by_name(%(name)s)
 

@@ -158,7 +158,8 @@ async def test_a_person_calls_with_a_token_and_names_the_tenant(
         async with over_http(url, {"Authorization": authorization, "X-Tenant-Id": str(mine.id)}) as client:
             assert structured(await client.call_tool("submit", {"prompt": "By a person."}))["status"] == "queued"
         async with over_http(url, {"Authorization": authorization, "X-Tenant-Id": str(theirs.id)}) as client:
-            assert "viewers cannot" in refusal(await client.call_tool("submit", {"prompt": "By a viewer."}))
+            refused_call = await client.call_tool("submit", {"prompt": "By a viewer."})
+            assert "does not include prompts:write" in refusal(refused_call)
 
 
 @pytest.mark.parametrize(

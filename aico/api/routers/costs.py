@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from aico.api.cost_schemas import CostRow, CostSummary
 from aico.api.problems import documented
-from aico.api.services import Held, Reader
+from aico.api.services import Held, UsageReader
 from aico.store import ledger
 from aico.store.ledger import SummaryRow
 from aico.store.scope import Scope
@@ -19,7 +19,7 @@ router = APIRouter(tags=["costs and models"])
 @router.get("/costs/summary", responses=documented(401, 403, 422, 503))
 async def cost_summary(
     held: Held,
-    principal: Reader,
+    principal: UsageReader,
     days: Annotated[int, Query(ge=1, le=366, description="Whole days back from now, UTC.")] = 30,
 ) -> CostSummary:
     """Spend and savings from the rollups. O(days x models), whatever the number of requests."""

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from aico.api.auth import Principal
 from aico.api.problems import documented
 from aico.api.routers.jobs import After, Limit
-from aico.api.services import Held, Reader, Services, Writer
+from aico.api.services import Held, Reader, Services, WebhookWriter
 from aico.api.webhook_schemas import (
     DeliveryDetail,
     DeliveryPage,
@@ -43,7 +43,9 @@ _BAD_BODY = documented(400)
 
 
 @router.post("", status_code=201, responses={**_PROBLEMS, **_BAD_BODY, **_CONFLICT})
-async def add_webhook(request: WebhookRequest, held: Held, principal: Writer, response: Response) -> NewWebhookView:
+async def add_webhook(
+    request: WebhookRequest, held: Held, principal: WebhookWriter, response: Response
+) -> NewWebhookView:
     """Add an endpoint. Its signing secret is in this answer and in no other."""
     _check(request.url, held)
     tenant, endpoint, secret = principal.tenant, new_id(), webhooks.make_secret()
@@ -71,7 +73,9 @@ async def get_webhook(webhook_id: WebhookId, held: Held, principal: Reader) -> W
 
 
 @router.patch("/{webhook_id}", responses={**_ONE_PROBLEMS, **_BAD_BODY})
-async def change_webhook(webhook_id: WebhookId, request: WebhookChange, held: Held, principal: Writer) -> WebhookView:
+async def change_webhook(
+    webhook_id: WebhookId, request: WebhookChange, held: Held, principal: WebhookWriter
+) -> WebhookView:
     """Change an endpoint. While it is disabled its deliveries wait; enabled again, it is sent those still in time."""
     if request.url is not None:
         _check(request.url, held)
@@ -82,7 +86,7 @@ async def change_webhook(webhook_id: WebhookId, request: WebhookChange, held: He
 
 
 @router.delete("/{webhook_id}", status_code=204, responses=_ONE_PROBLEMS)
-async def remove_webhook(webhook_id: WebhookId, held: Held, principal: Writer) -> None:
+async def remove_webhook(webhook_id: WebhookId, held: Held, principal: WebhookWriter) -> None:
     """Remove an endpoint, with its log and with what was still to be delivered to it."""
     statement = webhooks.remove(principal.tenant, webhook_id)
     if not await held.database.run(Scope.tenant(principal.tenant), statement):
@@ -91,7 +95,7 @@ async def remove_webhook(webhook_id: WebhookId, held: Held, principal: Writer) -
 
 @router.post("/{webhook_id}/rotate", responses={**_ONE_PROBLEMS, **_BAD_BODY})
 async def rotate_secret(
-    webhook_id: WebhookId, held: Held, principal: Writer, request: RotateRequest | None = None
+    webhook_id: WebhookId, held: Held, principal: WebhookWriter, request: RotateRequest | None = None
 ) -> RotatedView:
     """Make a new signing secret, shown this once. For a while the old one signs beside it, so that none is refused."""
     overlap, secret = (request or RotateRequest()).overlap_seconds, webhooks.make_secret()
@@ -102,7 +106,7 @@ async def rotate_secret(
 
 
 @router.post("/{webhook_id}/test", status_code=202, responses={**_ONE_PROBLEMS, **_CONFLICT})
-async def test_webhook(webhook_id: WebhookId, held: Held, principal: Writer) -> DeliveryView:
+async def test_webhook(webhook_id: WebhookId, held: Held, principal: WebhookWriter) -> DeliveryView:
     """Send the event `webhook.test` to an endpoint, whatever its filter says. Its delivery tells how that went."""
     made = await held.database.run(Scope.tenant(principal.tenant), webhooks.test(principal.tenant, webhook_id))
     if not made:
@@ -136,7 +140,7 @@ async def get_delivery(webhook_id: WebhookId, delivery_id: UUID, held: Held, pri
 @router.post(
     "/{webhook_id}/deliveries/{delivery_id}/redeliver", status_code=202, responses={**_ONE_PROBLEMS, **_CONFLICT}
 )
-async def redeliver(webhook_id: WebhookId, delivery_id: UUID, held: Held, principal: Writer) -> DeliveryView:
+async def redeliver(webhook_id: WebhookId, delivery_id: UUID, held: Held, principal: WebhookWriter) -> DeliveryView:
     """Send again what was delivered or has failed: under the same `webhook-id`, by a schedule that begins anew."""
     statement = webhooks.redeliver(principal.tenant, webhook_id, delivery_id)
     found = await held.database.run(Scope.tenant(principal.tenant), statement)

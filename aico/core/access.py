@@ -1,0 +1,43 @@
+"""Who may do what: the roles of members, the scopes of API keys, and the permissions that both stand for."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """One right in one tenant. An API key's scopes are written the same way."""
+
+    PROMPTS_READ = "prompts:read"  # jobs and their answers, files, batches
+    PROMPTS_WRITE = "prompts:write"  # submit, upload, cancel, replay, give feedback
+    USAGE_READ = "usage:read"  # costs, savings, quotas and what is left of them
+    WEBHOOKS_WRITE = "webhooks:write"
+    KEYS_WRITE = "keys:write"
+    MEMBERS_WRITE = "members:write"
+    SETTINGS_WRITE = "settings:write"  # policy, quotas, the tenant's own provider keys
+    AUDIT_READ = "audit:read"
+    DATA_WRITE = "data:write"  # take everything out, and erase it
+    BILLING_WRITE = "billing:write"
+
+
+class Role(StrEnum):
+    """Of a member in a tenant, from the most rights to the fewest."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+    VIEWER = "viewer"
+
+
+_VIEWER = frozenset({Permission.PROMPTS_READ, Permission.USAGE_READ})
+_MEMBER = _VIEWER | {Permission.PROMPTS_WRITE, Permission.WEBHOOKS_WRITE}
+_OWNER = frozenset(Permission)
+
+ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.OWNER: _OWNER,
+    Role.ADMIN: _OWNER - {Permission.BILLING_WRITE, Permission.DATA_WRITE},
+    Role.MEMBER: _MEMBER,
+    Role.VIEWER: _VIEWER,
+}
+
+# Of a key that was made without scopes: what a program needs, and nothing that administers the tenant.
+KEY_PERMISSIONS = _MEMBER
