@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aico.core.billing import Subscription
-from aico.core.errors import InvalidInput
+from aico.core.errors import InvalidInput, Unavailable
 from aico.store.billing import Event
 
 
@@ -29,7 +29,17 @@ def _id(value: Any) -> str | None:
 
 
 def read_subscription(raw: Mapping[str, Any]) -> Subscription:
-    """Before 2025 Stripe kept the period with the subscription, and before 2020 it called prices plans."""
+    """Before 2025 Stripe kept the period with the subscription, and before 2020 it called prices plans.
+
+    Raises Unavailable for what cannot be read: nothing is decided on it.
+    """
+    try:
+        return _subscription(raw)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Unavailable("the payment service answers what cannot be read") from error
+
+
+def _subscription(raw: Mapping[str, Any]) -> Subscription:
     items = raw["items"]["data"]
     dated: Mapping[str, Any] = next((item for item in items if item.get("current_period_end")), raw)
     sold = (item.get("price") or item.get("plan") or {} for item in items)

@@ -1,6 +1,5 @@
 """Billing from the operator's side: how accounts stand, reports of use, and the share of what has been saved."""
 
-import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from aico.api.billing_schemas import ShareView
 from aico.billing.factory import load_gateway
 from aico.cli import jobs
 from aico.cli.options import AsJson
@@ -19,8 +19,8 @@ from aico.cli.tenancy import TenantName, find_tenant, open_database
 from aico.core.errors import InvalidInput, NotFound
 from aico.core.metering import in_doubt
 from aico.core.settings import get_settings
-from aico.core.share import month_of, share_of, this_month, verified_savings
-from aico.store import billing, usage_reports
+from aico.core.share import is_final, month_of, this_month
+from aico.store import billing, ledger, usage_reports
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 from aico.workers.billing import BATCH, Biller
@@ -162,24 +162,16 @@ def share(
         raise InvalidInput(f"--month is a year and a month such as 2026-11, not {month!r}") from error
     with closing(open_database()) as database:
         tenant_id = find_tenant(database, tenant)
-        spending = billing.total(database.run(Scope.tenant(tenant_id), billing.spending(tenant_id, since, until)))
-    savings, rate = verified_savings(spending), get_settings().revenue_share
-    shown = {
-        "month": chosen,
-        "method": savings.method,
-        "baseline_cost_cents": str(spending.baseline_cost_cents),
-        "excluded_baseline_cents": str(savings.excluded_cents),
-        "cost_cents": str(spending.cost_cents),
-        "savings_cents": str(savings.cents),
-        "share_rate": str(rate),
-        "amount_cents": str(share_of(savings, rate)),
-        "unpriced_attempts": spending.unpriced_attempts,
-    }
+        scope = Scope.tenant(tenant_id)
+        (pending,) = database.run(scope, ledger.pending(tenant_id))
+        spending = billing.total(database.run(scope, billing.spending(tenant_id, since, until)))
+    final = is_final(until, datetime.now(UTC), pending_events=pending)
+    view = ShareView.of(chosen, spending, get_settings().revenue_share, final=final)
     if as_json:
-        typer.echo(json.dumps(shown))
+        typer.echo(view.model_dump_json())
         return
     table = Table("share", "value")
-    for name, value in shown.items():
-        money = name.endswith("_cents")
-        table.add_row(name.removesuffix("_cents").replace("_", " "), Text(cents(str(value)) if money else str(value)))
+    for name, value in view:
+        shown = cents(value) if name.endswith("_cents") else str(value)
+        table.add_row(name.removesuffix("_cents").replace("_", " "), Text(shown))
     out.print(table)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
 
+from aico.core.metering import LATE
 from aico.core.money import CENT_PLACES
 
 METHOD = "list_price_baseline"
@@ -57,3 +58,8 @@ def following(first: datetime) -> datetime:
 
 def this_month(now: datetime) -> str:
     return f"{now:%Y-%m}"
+
+
+def is_final(until: datetime, now: datetime, *, pending_events: int) -> bool:
+    """Whether nothing more is expected of a month that ends at `until`."""
+    return not pending_events and now >= until + LATE

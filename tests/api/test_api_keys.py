@@ -24,6 +24,7 @@ from aico.store.blocking import Database
 from aico.store.scope import Scope
 
 OPEN = {"/metrics", "/", "/health", "/health/live", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+OPEN |= {"/webhooks/stripe"}  # a signature opens it
 
 
 def _assert_unauthorized(response: httpx2.Response) -> str:

@@ -23,9 +23,8 @@ from aico.api.problems import documented
 from aico.api.services import BillingWriter, Held, Services
 from aico.core.attempts import AttemptKind
 from aico.core.errors import Conflict, InvalidInput
-from aico.core.metering import LATE
 from aico.core.return_urls import check_return_url
-from aico.core.share import month_of, this_month
+from aico.core.share import is_final, month_of, this_month
 from aico.store import billing, ledger
 from aico.store.billing import KindSpending
 from aico.store.scope import Scope
@@ -111,5 +110,5 @@ async def _month(held: Services, tenant: UUID, month: str) -> tuple[list[KindSpe
     # In this order: what is no longer pending when the first is read, the second has booked.
     (pending,) = await held.database.run(scope, ledger.pending(tenant))
     kinds = await held.database.run(scope, billing.spending(tenant, since, until))
-    final = not pending and datetime.now(UTC) >= until + LATE
+    final = is_final(until, datetime.now(UTC), pending_events=pending)
     return kinds, ShareView.of(month, billing.total(kinds), held.settings.revenue_share, final=final)
