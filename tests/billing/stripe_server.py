@@ -7,13 +7,14 @@ identifier. A repeated idempotency key gets the first reply again, and is refuse
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 
 from aico.embedded.ports import LOOPBACK
 
@@ -41,6 +42,7 @@ class StripeServer:
     replies: dict[str, tuple[Call, Reply]] = field(default_factory=dict)  # by idempotency key
     down: bool = False  # answers 500, and asks not to be asked again
     hangs_up: bool = False  # does what it is asked to, and says nothing
+    on_list: Callable[[], None] = lambda: None  # called when subscriptions are asked for
     lock: threading.Lock = field(default_factory=threading.Lock)
     numbers: Iterator[int] = field(default_factory=count)
 
@@ -90,10 +92,11 @@ class StripeServer:
 
     def _act(self, call: Call) -> Reply:
         if call.method == "GET" and call.path == "/v1/subscriptions":
+            self.on_list()
             return self._list(call.form["customer"])
         number = next(self.numbers)
         if call.path == "/v1/customers":
-            customer = {"object": "customer", "id": f"cus_{id(self)}_{number}", "name": call.form["name"]}
+            customer = {"object": "customer", "id": f"cus_{uuid4().hex}", "name": call.form["name"]}
             self.customers[str(customer["id"])] = customer
             return 200, customer
         if call.path == "/v1/billing/meter_events":

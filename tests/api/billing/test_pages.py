@@ -100,6 +100,7 @@ def test_the_portal_is_the_own_customers(shop: Shop) -> None:
         "https://evil.example.com/",
         "https://app.example.com.evil.com/",
         "https://app.example.com@evil.com/",
+        "https://user:secret@app.example.com/",
         "https://evil.com\\@app.example.com/",
         "https://app.example.com\\.evil.com/",
         "https://evil.com#@app.example.com/",
