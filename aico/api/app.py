@@ -14,6 +14,7 @@ from aico.api.cors import Cors
 from aico.api.request_id import RequestId
 from aico.api.routers import (
     batches,
+    billing,
     chat_completions,
     costs,
     dead_letters,
@@ -47,6 +48,7 @@ PARTS = (
     webhooks,
     feedback,
     costs,
+    billing,
     providers,
     health,
     metrics,
@@ -78,7 +80,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     description.install(app)
     uploads = {("POST", files.PATH): settings.max_file_bytes + files.ENVELOPE_BYTES}
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, others=uploads)
+    events = {("POST", billing.EVENTS_PATH): billing.MAX_EVENT_BYTES}
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, others={**uploads, **events})
     app.add_middleware(RequestId)
     if settings.cors_origins:  # the outermost, so that a browser may read every refusal
         app.add_middleware(Cors, origins=settings.cors_origins)

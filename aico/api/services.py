@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from aico.api.auth import Authenticator, Principal
+from aico.api.billing_desk import BillingDesk
 from aico.api.rate_limit import RateLimiter
 from aico.api.submitter import Submitter
 from aico.api.subscription import Subscription
@@ -43,6 +44,7 @@ class Services:
     prices: PriceBook
     limiter: RateLimiter
     vectors: VectorClient
+    billing: BillingDesk | None  # None: off
 
 
 @asynccontextmanager
@@ -60,6 +62,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     waiters = Waiters(database)
     subscription = Subscription(listener, {DONE_CHANNEL: waiters.hear})
     vectors = VectorClient(broker, answers)
+    billing = BillingDesk.open(database, settings)
     await database.open()
     waiters.start()
     subscription.start()
@@ -78,8 +81,11 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             prices=PriceBook(catalogue),
             limiter=RateLimiter(broker, settings),
             vectors=vectors,
+            billing=billing,
         )
     finally:
+        if billing is not None:
+            billing.close()
         await vectors.stop()
         await answers.aclose()
         await subscription.stop()
@@ -121,3 +127,4 @@ Reader = Annotated[Principal, Depends(Credential(Permission.PROMPTS_READ))]
 Writer = Annotated[Principal, Depends(may_write)]
 UsageReader = Annotated[Principal, Depends(Credential(Permission.USAGE_READ))]
 WebhookWriter = Annotated[Principal, Depends(Credential(Permission.WEBHOOKS_WRITE))]
+BillingWriter = Annotated[Principal, Depends(Credential(Permission.BILLING_WRITE))]

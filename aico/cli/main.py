@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from aico import __version__
-from aico.cli import batch, doctor, job_admin, jobs, mcp, queues, services, tenancy, webhooks
+from aico.cli import batch, billing, doctor, job_admin, jobs, mcp, queues, services, tenancy, webhooks
 from aico.cli.client import Client
 from aico.cli.demo import relations, send, summary
 from aico.cli.show import err, out
@@ -28,13 +28,15 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (jobs.submit, jobs.watch, batch.batch, jobs.report, queues.queues, mcp.mcp, doctor.doctor):
+for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")
 app.add_typer(tenancy.app, name="keys")
 app.add_typer(tenancy.tenants_app, name="tenants")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(billing.app, name="billing")
+app.add_typer(billing.report_app, name="report")
 services.register(app)
 
 State = Annotated[Path, typer.Option(help="Where data, logs and passwords are kept.")]

@@ -115,6 +115,7 @@ def base_settings(postgres: Postgres, own_redis_url: str, tmp_path_factory: pyte
         cerebras_api_key=None,
         openai_api_key=None,
         openai_compatible_url=None,
+        stripe_api_key=None,
         supabase_url=None,
         supabase_jwt_secret=None,
         api_key_cache_seconds=0,

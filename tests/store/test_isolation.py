@@ -107,6 +107,12 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             " values (%(t)s, gen_random_uuid(), 'p', 'm', 'running', 1, now())"
         ),
         "insert into quotas (tenant_id, period, unit, quota) values (%(t)s, 'day', 'tokens', 1)",
+        "insert into billing_accounts (tenant_id, stripe_customer_id) values (%(t)s, 'cus_' || %(t)s)",
+        "insert into stripe_events (tenant_id, id, type) values (%(t)s, 'evt', 'x')",
+        (
+            "insert into usage_reports (tenant_id, day, unit, part, quantity, identifier)"
+            " values (%(t)s, current_date, 'tokens', 0, 1, 'i')"
+        ),
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
         values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}
@@ -199,12 +205,17 @@ def test_a_member_reads_the_own_tenant_and_writes_nothing(
     row = admin.execute("select user_id from members where tenant_id = %s", (first.id,)).fetchone()
     assert row is not None
     enter(application, Scope.user(row["user_id"]))
-    hidden = {"api_keys", "ledger_outbox", "webhook_endpoints"}
+    hidden = {"api_keys", "ledger_outbox", "webhook_endpoints", "billing_accounts", "stripe_events", "usage_reports"}
     for table in set(tables(admin)) - hidden:
         assert visible(application, table) == {first.id}, table
         with pytest.raises(psycopg.errors.InsufficientPrivilege), application.transaction():
             application.execute(sql.SQL("delete from {}").format(sql.Identifier("public", table)))
-    for secret in ("select hash from api_keys", "select secret from webhook_endpoints", "select * from ledger_outbox"):
+    for secret in (
+        "select hash from api_keys",
+        "select secret from webhook_endpoints",
+        "select * from ledger_outbox",
+        "select * from billing_accounts",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), application.transaction():
             application.execute(secret)
     stats = application.execute("select * from get_user_cache_stats()").fetchall()
