@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     supabase_anon_key: SecretStr | None = None
     supabase_service_key: SecretStr | None = None
     supabase_jwt_secret: SecretStr | None = None
+    auth_signup: bool = False  # whether people may sign up themselves at the local stand-in of `aico up`
 
     # Providers: a key switches its provider on
     google_api_key: SecretStr | None = None
