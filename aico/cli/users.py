@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from aico.cli.auth_admin import AuthAdmin, Json
@@ -56,11 +56,11 @@ def create(
 @app.command()
 def ls() -> None:
     """List everybody, oldest first."""
-    table = Table("email", "id", "created", "last sign-in", "state")
+    table = Table("email", Column("id", no_wrap=True), "last sign-in", "state")
     with _admin() as admin:
         for user in admin.users():
-            created, seen = (_minute(user.get(name)) for name in ("created_at", "last_sign_in_at"))
-            table.add_row(Text(user.get("email") or "none"), user["id"], created, seen, _state(user))
+            seen = _minute(user.get("last_sign_in_at"))
+            table.add_row(Text(user.get("email") or "none"), user["id"], seen, _state(user))
     out.print(table)
 
 

@@ -8,7 +8,7 @@ _BYTES = 24
 
 
 def load_or_create_secret(path: Path, prefix: str = "") -> SecretStr:
-    """The secret kept in `path`; made up on first use: `prefix` and 32 URL-safe characters that its owner alone can read.
+    """The secret in `path`; made up on first use: `prefix` and 32 URL-safe characters that its owner alone can read.
 
     The file appears whole or not at all, so that a process killed while writing leaves no half secret behind.
     """

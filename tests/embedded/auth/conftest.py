@@ -1,4 +1,4 @@
-"""The stand-in for Supabase Auth on a real Postgres and a real Valkey, and a cheap hash for those who do not test it."""
+"""The stand-in for Supabase Auth on a real Postgres and a real Valkey, with a hash that costs little."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
