@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
@@ -63,7 +63,6 @@ def create_app(config: Config) -> Starlette:
             refusals.Refusal: refusals.refused,
             HTTPException: refusals.not_served,
             Unavailable: refusals.unavailable,
-            ClientDisconnect: refusals.hung_up,
             Exception: refusals.unexpected,
         },
         lifespan=lifespan,

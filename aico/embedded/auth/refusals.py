@@ -46,11 +46,6 @@ async def unexpected(request: Request, _: Exception) -> Response:
     )
 
 
-async def hung_up(_: Request, __: Exception) -> Response:
-    """Nobody is left to read it."""
-    return Response(status_code=HTTPStatus.BAD_REQUEST)
-
-
 def _rendered(request: Request, refusal: Refusal) -> Response:
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after is not None else {}
     if _asks_for_codes(request.headers.get(_VERSION_HEADER, "")):

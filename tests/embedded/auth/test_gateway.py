@@ -13,6 +13,7 @@ from embedded.auth.test_sign_in import assert_refused
 from psycopg import sql
 from pydantic import SecretStr
 
+from aico.embedded.auth.files import Files
 from aico.embedded.auth.limits import Limits
 from aico.embedded.auth.services import Config
 from aico.embedded.ports import LOOPBACK, free_port
@@ -169,3 +170,18 @@ def test_somebody_may_be_known_by_an_id_alone(admin_database: psycopg.Connection
         "insert into auth.users (id) values (gen_random_uuid()) returning email, encrypted_password, is_anonymous"
     ).fetchone()
     assert row == (None, None, False)
+
+
+def test_without_the_database_clients_are_told_to_try_again(serve_auth: ServeAuth) -> None:
+    away = SecretStr(f"postgresql://aico_auth:x@{LOOPBACK}:{free_port(0)}/postgres")
+    with serve_auth(database_url=away) as project:
+        assert_refused(project.sign_in(new_email()), 503, "unexpected_failure")
+
+
+def test_a_fault_of_the_server_tells_nothing_of_it(serve_auth: ServeAuth, own_files: Files) -> None:
+    with serve_auth(files=own_files) as project:
+        user = project.new_user()
+        own_files.signing_keys.unlink()
+        reply = project.sign_in(user["email"])
+    assert_refused(reply, 500, "unexpected_failure")
+    assert own_files.signing_keys.name not in reply.text

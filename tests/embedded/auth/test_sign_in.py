@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import httpx2
@@ -127,6 +128,22 @@ def test_two_who_exchange_a_token_at_once_go_on_with_the_same(project: Project, 
     assert project.refresh(first).json()["refresh_token"] == second
     third = project.refresh(second).json()["refresh_token"]
     assert len({first, second, third}) == 3
+
+
+def test_a_session_stays_one_chain_whoever_hurries(
+    project: Project, user: dict[str, Any], admin_database: psycopg.Connection[Any]
+) -> None:
+    first = project.sign_in(user["email"]).json()["refresh_token"]
+    with ThreadPoolExecutor(8) as hurrying:
+        replies = list(hurrying.map(project.refresh, [first] * 8))
+    assert [reply.status_code for reply in replies] == [200] * 8
+    assert len({reply.json()["refresh_token"] for reply in replies}) == 1
+    kept = admin_database.execute(
+        "select count(*), count(t.used_at) from auth.refresh_tokens t join auth.sessions s on s.id = t.session_id"
+        " where s.user_id = %s",
+        (user["id"],),
+    ).fetchone()
+    assert kept == (2, 1)
 
 
 def test_a_token_that_comes_again_later_ends_its_session_and_no_other(
