@@ -116,9 +116,7 @@ def _addresses(stack: Stack, while_running: str | None = None) -> None:
     out.print(f"  docs     {stack.api_url}/docs")
     out.print(f"  Flower   {stack.flower_url} (user {FLOWER_USER}, password in {stack.flower_password_file})")
     if stack.auth is not None:
-        out.print(
-            f"  Auth     {stack.auth.url} (keys in {stack.auth.files.home}; `aico users create EMAIL` adds a person)"
-        )
+        out.print(f"  Auth     {stack.auth.url} (`aico users` adds people; keys in {stack.auth.files.home})")
     if stack.key_is_new and not while_running:
         out.print(f"  API key  {stack.environment['AICO_API_KEY']}  (shown this once)")
 
