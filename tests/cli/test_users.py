@@ -9,7 +9,7 @@ from uuid import UUID
 import jwt
 import psycopg
 import pytest
-from cli.conftest import Aico
+from cli.conftest import Aico, Outcome
 from conftest import Postgres
 from embedded.auth.conftest import (  # noqa: F401 - fixtures
     OTHER_PASSWORD,
@@ -27,6 +27,11 @@ from aico.embedded.auth.files import Files
 from aico.embedded.ports import LOOPBACK, free_port
 
 Typed = Callable[[str], None]
+
+
+def said_by(outcome: Outcome) -> str:
+    """A terminal's width breaks lines."""
+    return " ".join(outcome.err.split())
 
 
 @pytest.fixture
@@ -86,7 +91,7 @@ def test_an_email_is_added_once(person: str, aico: Aico, typed: Typed) -> None:
     typed(PASSWORD)
     again = aico("users", "create", person.upper(), "--password-stdin")
     assert (again.code, again.out) == (1, "")
-    assert "already been registered" in again.err
+    assert "already been registered" in said_by(again)
 
 
 @pytest.mark.parametrize(
@@ -104,15 +109,15 @@ def test_a_command_that_makes_no_sense_adds_nobody(
     typed(PASSWORD)
     outcome = aico("users", "create", *options)
     assert (outcome.code, outcome.out) == (2, "")
-    assert said in outcome.err
+    assert said in said_by(outcome)
 
 
 def test_a_short_password_is_refused(project: Project, aico: Aico, typed: Typed) -> None:
     typed("short\n")
     outcome = aico("users", "create", new_email(), "--password-stdin")
     assert (outcome.code, outcome.out) == (2, "")
-    assert "8 to 256 characters" in outcome.err
-    assert "short\n" not in outcome.err
+    assert "8 to 256 characters" in said_by(outcome)
+    assert "short" not in outcome.err
 
 
 def test_everybody_is_listed_on_pages_of_any_length(
@@ -155,7 +160,7 @@ def test_somebody_who_was_removed_is_gone(project: Project, person: str, aico: A
 def test_nobody_of_that_email_is_told(project: Project, aico: Aico, command: str) -> None:
     outcome = aico("users", command, "nobody@example.com")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "nobody@example.com" in outcome.err
+    assert "nobody@example.com" in said_by(outcome)
 
 
 def test_the_next_key_signs_after_a_rotation(project: Project, person: str, aico: Aico) -> None:
@@ -171,17 +176,17 @@ def test_without_a_server_it_says_what_to_do(aico: Aico, monkeypatch: pytest.Mon
     monkeypatch.delenv("SUPABASE_URL", raising=False)
     unset = aico("users", "ls")
     assert unset.code == 2
-    assert "SUPABASE_SERVICE_KEY" in unset.err
+    assert "SUPABASE_SERVICE_KEY" in said_by(unset)
     assert aico("users", "rotate-keys").code == 1
     monkeypatch.setenv("SUPABASE_URL", f"http://{LOOPBACK}:{free_port(0)}")
     monkeypatch.setenv("SUPABASE_SERVICE_KEY", "sb_secret_x")
     away = aico("users", "ls")
     assert away.code == 1
-    assert "aico up" in away.err
+    assert "aico up" in said_by(away)
 
 
 def test_a_wrong_key_administers_nobody(project: Project, aico: Aico, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUPABASE_SERVICE_KEY", project.publishable)
     outcome = aico("users", "ls")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "User not allowed" in outcome.err
+    assert "User not allowed" in said_by(outcome)

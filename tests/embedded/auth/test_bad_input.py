@@ -108,7 +108,9 @@ def test_odd_metadata_is_kept_as_it_can_be(project: Project) -> None:
         assert http.get("/user").json()["user_metadata"] == kept
 
 
-@pytest.mark.parametrize("path", ["/admin/users/1", "/admin/users/%00", "/admin/users/..", f"/admin/users/{UUID(int=1)}"])
+@pytest.mark.parametrize(
+    "path", ["/admin/users/1", "/admin/users/%00", "/admin/users/..", f"/admin/users/{UUID(int=1)}"]
+)
 def test_an_id_of_nobody_is_refused(project: Project, path: str) -> None:
     with project.admin() as admin:
         for method in ("GET", "PUT", "DELETE"):
