@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     supabase_anon_key: SecretStr | None = None
     supabase_service_key: SecretStr | None = None
     supabase_jwt_secret: SecretStr | None = None
+    auth_signup: bool = False  # whether people may sign up themselves at the local stand-in of `aico up`
 
     # Billing: a key switches it on
     stripe_api_key: SecretStr | None = None

@@ -21,6 +21,7 @@ import uvicorn
 from builders import ending_of, unit_vector
 from conftest import Postgres, Tenant
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from aico.api.app import create_app
 from aico.core.jobs import JobStatus
@@ -44,16 +45,24 @@ Connect = Callable[..., httpx2.Client]
 @contextmanager
 def serving(settings: Settings, make: Callable[[Settings], FastAPI] = create_app) -> Iterator[str]:
     """A server of its own for these settings; the address at which it answers."""
-    server = uvicorn.Server(
-        uvicorn.Config(make(settings), loop="uvloop", http="httptools", log_config=None, access_log=False)
-    )
+    with serving_app(lambda _: make(settings)) as url:
+        yield url
+
+
+@contextmanager
+def serving_app(make: Callable[[str], ASGIApp]) -> Iterator[str]:
+    """Likewise for an application that is told its address."""
     with socket.create_server((LOOPBACK, 0)) as listening:
+        url = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+        server = uvicorn.Server(
+            uvicorn.Config(make(url), loop="uvloop", http="httptools", log_config=None, access_log=False)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
             wait_until(lambda: server.started or not thread.is_alive())
             assert server.started
-            yield f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+            yield url
         finally:
             server.should_exit = True
             thread.join()

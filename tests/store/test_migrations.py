@@ -55,6 +55,27 @@ def test_the_owner_of_what_migrations_make_is_no_superuser(empty: str) -> None:
     assert owners == [("aico_owner", False)]
 
 
+def test_a_database_from_before_there_were_accounts_gets_them_and_keeps_its_people(empty: str) -> None:
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("create schema auth")
+        connection.execute(
+            "create table auth.users (id uuid primary key default gen_random_uuid(), email text unique,"
+            " created_at timestamptz not null default now())"
+        )
+        connection.execute("insert into auth.users (email) values ('ann@example.com')")
+        migrate(empty)
+        migrate(empty)
+        assert connection.execute("select email, role, encrypted_password from auth.users").fetchall() == [
+            ("ann@example.com", "authenticated", None)
+        ]
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("insert into auth.users (email) values ('Ann@example.com')")
+        tables = connection.execute(
+            "select relname, relrowsecurity from pg_class where relnamespace = 'auth'::regnamespace and relkind = 'r'"
+        ).fetchall()
+        assert dict(tables) == {"users": True, "sessions": True, "refresh_tokens": True}
+
+
 def test_the_bootstrap_refuses_a_hosted_project(empty: str) -> None:
     with psycopg.connect(empty, autocommit=True) as connection:
         connection.execute("create role supabase_auth_admin")
