@@ -26,15 +26,27 @@ class Actor:
     tenants: str = ""
 
     @contextmanager
-    def acting(self, connection: Connection) -> Iterator[None]:
-        """All that happens inside is done as this actor, and undone at the end."""
+    def acting(self, logins: "Logins") -> Iterator[Connection]:
+        """A connection that acts as this actor; all that it does is undone at the end."""
+        connection = logins.of(self.role)
         with connection.transaction(force_rollback=True):
             connection.execute(
                 "select set_config('aico.tenants', %s, true), set_config('request.jwt.claims', %s, true)",
                 (self.tenants, json.dumps(self.claims) if self.claims else ""),
             )
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(self.role)))
-            yield
+            yield connection
+
+
+@dataclass(frozen=True)
+class Logins:
+    """The superuser passes every test of isolation, so he stands in for those alone who never log in here."""
+
+    admin: Connection
+    application: Connection
+
+    def of(self, role: str) -> Connection:
+        return self.admin if role == "anon" else self.application
 
 
 def user(name: str, identity: UUID, **claims: Any) -> Actor:

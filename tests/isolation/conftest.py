@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from conftest import Postgres, Tenant
-from isolation.actors import Actor, outsiders, user, with_members
+from isolation.actors import Actor, Logins, outsiders, user, with_members
 from isolation.filling import Connection, filled_pair
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -23,6 +23,12 @@ def admin(postgres: Postgres) -> Iterator[Connection]:
     """The superuser, who may take any role."""
     with psycopg.connect(postgres.admin_url, row_factory=dict_row, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def logins(postgres: Postgres, admin: Connection) -> Iterator[Logins]:
+    with psycopg.connect(postgres.url, row_factory=dict_row, autocommit=True) as application:
+        yield Logins(admin, application)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from isolation.actors import Actor
+from isolation.actors import Actor, Logins
 from isolation.conftest import Pair
 from isolation.expectations import ACTIONS, TABLES, Action
 from isolation.filling import Connection
@@ -28,19 +28,19 @@ def public_tables(admin: Connection) -> list[str]:
 class Attempts:
     """What an actor tries with the rows of one tenant."""
 
-    def __init__(self, admin: Connection, tenant: UUID) -> None:
-        self._connection = admin
+    def __init__(self, logins: Logins, tenant: UUID) -> None:
+        self._logins = logins
         self._tenant = tenant
-        self._rows = {table: self._row(table) for table in public_tables(admin)}
+        self._rows = {table: self._row(table) for table in public_tables(logins.admin)}
 
     @property
     def tables(self) -> list[str]:
         return list(self._rows)
 
     def succeed(self, actor: Actor, table: str, action: Action) -> bool:
-        with actor.acting(self._connection):
+        with actor.acting(self._logins) as connection:
             try:
-                return self._connection.execute(*self._statement(table, action)).rowcount > 0
+                return connection.execute(*self._statement(table, action)).rowcount > 0
             except psycopg.errors.InsufficientPrivilege:
                 return False
             except psycopg.errors.IntegrityError:
@@ -48,7 +48,7 @@ class Attempts:
 
     def _row(self, table: str) -> dict[str, Any]:
         query = sql.SQL("select to_jsonb(r) as row from {} r where {} = %s limit 1").format(_name(table), _key(table))
-        found = self._connection.execute(query, (self._tenant,)).fetchone()
+        found = self._logins.admin.execute(query, (self._tenant,)).fetchone()
         assert found is not None, f"isolation/filling.py makes no row in {table}"
         return dict(found["row"])
 
@@ -66,7 +66,7 @@ class Attempts:
         return sql.SQL(text).format(name=name, key=key), (self._tenant,)
 
     def _insertable(self, table: str) -> list[str]:
-        rows = self._connection.execute(
+        rows = self._logins.admin.execute(
             "select attname from pg_attribute where attrelid = ('public.' || quote_ident(%s))::regclass"
             " and attnum > 0 and not attisdropped and attgenerated = '' and attidentity <> 'a'",
             (table,),
@@ -83,8 +83,8 @@ def _key(table: str) -> sql.Identifier:
 
 
 @pytest.fixture
-def attempts(admin: Connection, pair: Pair) -> Attempts:
-    return Attempts(admin, pair.ours.id)
+def attempts(logins: Logins, pair: Pair) -> Attempts:
+    return Attempts(logins, pair.ours.id)
 
 
 def test_every_table_has_its_expectations(admin: Connection) -> None:
@@ -123,37 +123,37 @@ def test_the_service_does_what_it_may_to_the_tenant_that_it_names(attempts: Atte
     assert outcome == {key: key[2] in TABLES[key[1]].service for key in outcome}
 
 
-def test_whoever_may_read_sees_one_tenant_and_no_other(admin: Connection, pair: Pair) -> None:
+def test_whoever_may_read_sees_one_tenant_and_no_other(logins: Logins, pair: Pair) -> None:
     for actor in (pair.service, *(actor for _, actor in pair.insiders)):
         for table, expected in TABLES.items():
             if actor is not pair.service and not expected.readers:
                 continue
-            with actor.acting(admin):
+            with actor.acting(logins) as connection:
                 query = sql.SQL("select distinct {} as tenant from {}").format(_key(table), _name(table))
-                assert {row["tenant"] for row in admin.execute(query)} <= {pair.ours.id}, (actor.name, table)
+                assert {row["tenant"] for row in connection.execute(query)} <= {pair.ours.id}, (actor.name, table)
 
 
-def test_no_row_can_be_handed_to_another_tenant(admin: Connection, pair: Pair) -> None:
+def test_no_row_can_be_handed_to_another_tenant(logins: Logins, pair: Pair) -> None:
     for table, expected in TABLES.items():
         if "update" not in expected.service:
             continue
         moved = sql.SQL("update {name} set {key} = %s where {key} = %s").format(name=_name(table), key=_key(table))
-        with pair.service.acting(admin), pytest.raises(psycopg.Error, match="row-level security"):
-            admin.execute(moved, (pair.theirs.id, pair.ours.id))
+        with pair.service.acting(logins) as connection, pytest.raises(psycopg.Error, match="row-level security"):
+            connection.execute(moved, (pair.theirs.id, pair.ours.id))
 
 
-def test_the_service_for_two_tenants_sees_those_two(admin: Connection, pair: Pair) -> None:
+def test_the_service_for_two_tenants_sees_those_two(logins: Logins, pair: Pair) -> None:
     both = Actor("the service for both", "aico_service", {}, f"{pair.ours.id},{pair.theirs.id}")
-    with both.acting(admin):
+    with both.acting(logins) as connection:
         for table in TABLES:
             query = sql.SQL("select distinct {} as tenant from {}").format(_key(table), _name(table))
-            assert {row["tenant"] for row in admin.execute(query)} == {pair.ours.id, pair.theirs.id}, table
+            assert {row["tenant"] for row in connection.execute(query)} == {pair.ours.id, pair.theirs.id}, table
 
 
 @pytest.mark.parametrize("tenants", ["%", "*", "'' or true", "{}", "00000000-0000-0000-0000-000000000000"])
-def test_no_other_text_stands_for_tenants(admin: Connection, pair: Pair, tenants: str) -> None:
-    with Actor("the service", "aico_service", {}, tenants).acting(admin):
+def test_no_other_text_stands_for_tenants(logins: Logins, pair: Pair, tenants: str) -> None:
+    with Actor("the service", "aico_service", {}, tenants).acting(logins) as connection:
         try:
-            assert admin.execute("select id from jobs").fetchall() == []
+            assert connection.execute("select id from jobs").fetchall() == []
         except psycopg.errors.InvalidTextRepresentation:
             return  # refused as no id

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from isolation.actors import Actor, user
+from isolation.actors import Actor, Logins, user
 from isolation.conftest import Pair
 from isolation.filling import Connection
 
@@ -23,7 +23,7 @@ def hears(
             "insert into realtime.messages (topic, extension, private) values (%s, %s, true)", (topic, extension)
         )
         admin.execute("select set_config('realtime.topic', %s, true)", (topic if asked is None else asked,))
-        with actor.acting(admin):
+        with actor.acting(Logins(admin, admin)):
             try:
                 return bool(admin.execute("select topic from realtime.messages").fetchall())
             except psycopg.errors.InsufficientPrivilege:
@@ -81,7 +81,7 @@ def test_members_neither_send_nor_see_who_is_present(admin: Connection, pair: Pa
     topic = f"tenant:{pair.ours.id}:metrics"
     for _, actor in pair.insiders:
         assert not hears(admin, actor, topic, extension="presence")
-        with actor.acting(admin):
+        with actor.acting(Logins(admin, admin)):
             admin.execute("select set_config('realtime.topic', %s, true)", (topic,))
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 admin.execute("insert into realtime.messages (topic, extension) values (%s, 'broadcast')", (topic,))
