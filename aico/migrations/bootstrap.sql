@@ -121,6 +121,15 @@ create table if not exists realtime.messages (
   updated_at timestamp not null default now()
 );
 alter table realtime.messages enable row level security;
+grant select, insert on realtime.messages to authenticated;
+-- Migrations make policies on it, which the hosted `postgres` role may do without owning it.
+alter table realtime.messages owner to aico_owner;
+
+-- What a channel's reader asks for; Realtime sets it for the transaction in which it asks the policies.
+create or replace function realtime.topic() returns text
+language sql stable set search_path = '' as $$
+  select nullif(current_setting('realtime.topic', true), '')
+$$;
 
 do $$
 begin

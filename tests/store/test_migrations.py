@@ -91,12 +91,3 @@ def test_file_names_suit_the_supabase_cli() -> None:
     names = sorted(file.name for file in folder.iterdir() if file.suffix == ".sql" and file.name != "bootstrap.sql")
     assert names
     assert all(re.fullmatch(r"\d{14}_[a-z0-9_]+\.sql", name) for name in names)
-
-
-def test_functions_fix_their_search_path(postgres: Postgres) -> None:
-    with psycopg.connect(postgres.admin_url) as connection:
-        loose = connection.execute(
-            "select p.proname from pg_proc p where pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
-            " and not coalesce(p.proconfig::text like '%search_path%', false)"
-        ).fetchall()
-    assert loose == []
