@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from aico.core.embedding import BUNDLED_MODEL
 from aico.core.errors import InvalidInput
+from aico.core.plans import Plan
 
 STATE_DIR = Path(".aico")
 STACK_FILE = STATE_DIR / "stack.env"
@@ -45,6 +46,8 @@ class Settings(BaseSettings):
     supabase_anon_key: SecretStr | None = None
     supabase_service_key: SecretStr | None = None
     supabase_jwt_secret: SecretStr | None = None
+    personal_tenants: bool = True  # whether users may have tenants that the operator did not make
+    personal_plan: Plan = Plan.FREE  # of those tenants
 
     # Providers: a key switches its provider on
     google_api_key: SecretStr | None = None

@@ -49,7 +49,7 @@ create table if not exists auth.users (
   created_at timestamptz not null default now()
 );
 alter table auth.users enable row level security;
-grant references on auth.users to aico_owner;
+grant select, references on auth.users to aico_owner;
 
 create or replace function auth.jwt() returns jsonb
 language sql stable set search_path = '' as $$

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from aico.core.attempts import Attempt, Baseline, Policy, known_cost
 from aico.core.chat import ChatRequest
 from aico.core.jobs import Answer, CacheMode, Controls, JobClass, JobError, JobStatus, RoutingReport
+from aico.store.api_keys import models_of
 from aico.store.ledger import event_row
 from aico.store.statement import Row, Statement, named_sql, no_row
 
@@ -33,6 +34,7 @@ class ToEmbed:
     api_key_id: UUID | None
     threshold: float
     max_age_seconds: float | None = None  # of an answer that may be served again
+    models: frozenset[str] | None = None  # whose answers its API key may be given; None: all
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_threshold: float) -> Statement[ToEmbed]:
@@ -51,6 +53,7 @@ def _to_embed(row: Row) -> ToEmbed:
         api_key_id=row["api_key_id"],
         threshold=row["threshold"],
         max_age_seconds=row["max_age"],
+        models=models_of(row),
     )
 
 
@@ -95,16 +98,18 @@ class JobPolicy:
     fallback: bool  # another model may answer where the one that was named fails
     quality_floor: float | None
     max_cost_cents: Decimal | None  # of all attempts together
+    models: frozenset[str] | None = None  # that the API key may use now; None: all
 
     @classmethod
     def of(cls, row: Row) -> "JobPolicy":
-        """Of a row with `controls`, and the tenant's `baseline_model` and `fallback`."""
+        """Of a row with `controls`, the tenant's `baseline_model` and `fallback`, and the API key's `models`."""
         controls = Controls.model_validate(row["controls"])
         return cls(
             baseline_model=controls.baseline_model or row["baseline_model"],
             fallback=row["fallback"] if controls.fallback is None else controls.fallback,
             quality_floor=controls.quality_floor,
             max_cost_cents=controls.max_cost_cents,
+            models=models_of(row),
         )
 
 

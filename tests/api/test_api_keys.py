@@ -19,7 +19,7 @@ from aico.api.problems import speaks_openai
 from aico.core.ids import new_id
 from aico.core.keys import KEY_PREFIX, make_key
 from aico.core.settings import Settings
-from aico.store import tenants
+from aico.store import api_keys
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
@@ -73,10 +73,10 @@ def test_unknown_revoked_and_expired_keys_are_told_the_same(
     scope = Scope.tenant(tenant.id)
     revoked, expired = make_key("revoked"), make_key("expired", datetime.now(UTC) - timedelta(seconds=1))
     for key in (revoked, expired):
-        database.run(scope, tenants.create_key(tenant.id, key))
+        database.run(scope, api_keys.create(tenant.id, key))
     opened = connect(service, revoked.secret.get_secret_value())
     assert opened.get("/v1/jobs").status_code == 200
-    assert database.run(scope, tenants.revoke_key(tenant.id, revoked.prefix)) == [revoked.id]
+    assert database.run(scope, api_keys.revoke(tenant.id, prefix=revoked.prefix)) == [revoked.id]
     told = {
         _assert_unauthorized(connect(service, key).get("/v1/jobs"))
         for key in (
@@ -92,7 +92,7 @@ def test_unknown_revoked_and_expired_keys_are_told_the_same(
 
 def test_a_key_that_expires_later_opens(connect: Connect, service: str, tenant: Tenant, database: Database) -> None:
     key = make_key("later", datetime.now(UTC) + timedelta(hours=1))
-    database.run(Scope.tenant(tenant.id), tenants.create_key(tenant.id, key))
+    database.run(Scope.tenant(tenant.id), api_keys.create(tenant.id, key))
     assert connect(service, key.secret.get_secret_value()).get("/v1/jobs").status_code == 200
 
 
@@ -104,7 +104,7 @@ def test_a_remembered_key_is_forgotten_after_its_time(
     with serving(remembering) as url:
         client = connect(url, tenant.key)
         assert client.get("/v1/jobs").status_code == 200
-        database.run(Scope.tenant(tenant.id), tenants.revoke_key(tenant.id, tenant.key[:16]))
+        database.run(Scope.tenant(tenant.id), api_keys.revoke(tenant.id, prefix=tenant.key[:16]))
         assert client.get("/v1/jobs").status_code == 200
     with serving(remembering) as url:
         _assert_unauthorized(connect(url, tenant.key).get("/v1/jobs"))

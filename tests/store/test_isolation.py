@@ -107,6 +107,10 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             " values (%(t)s, gen_random_uuid(), 'p', 'm', 'running', 1, now())"
         ),
         "insert into quotas (tenant_id, period, unit, quota) values (%(t)s, 'day', 'tokens', 1)",
+        (
+            "insert into invitations (id, tenant_id, email, role, hash, created_by, expires_at)"
+            " values (gen_random_uuid(), %(t)s, 'a@b', 'viewer', sha256(%(t)s::text::bytea), 'x', now())"
+        ),
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
         values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}
@@ -199,12 +203,17 @@ def test_a_member_reads_the_own_tenant_and_writes_nothing(
     row = admin.execute("select user_id from members where tenant_id = %s", (first.id,)).fetchone()
     assert row is not None
     enter(application, Scope.user(row["user_id"]))
-    hidden = {"api_keys", "ledger_outbox", "webhook_endpoints"}
+    hidden = {"api_keys", "invitations", "ledger_outbox", "webhook_endpoints"}
     for table in set(tables(admin)) - hidden:
         assert visible(application, table) == {first.id}, table
         with pytest.raises(psycopg.errors.InsufficientPrivilege), application.transaction():
             application.execute(sql.SQL("delete from {}").format(sql.Identifier("public", table)))
-    for secret in ("select hash from api_keys", "select secret from webhook_endpoints", "select * from ledger_outbox"):
+    for secret in (
+        "select hash from api_keys",
+        "select * from invitations",
+        "select secret from webhook_endpoints",
+        "select * from ledger_outbox",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), application.transaction():
             application.execute(secret)
     stats = application.execute("select * from get_user_cache_stats()").fetchall()
