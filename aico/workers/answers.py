@@ -18,7 +18,8 @@ from aico.routing.features import Features, extract_features
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
 from aico.routing.strategies.protocol import Decision, RoutingPolicy, Strategy, among, price_models
-from aico.store.claims import Ending, JobPolicy
+from aico.store.claims import Ending
+from aico.store.job_policy import JobPolicy
 
 _TRUNCATED = {FinishReason.LENGTH, FinishReason.CONTENT_FILTER}
 _NOTHING = Decimal(0)

@@ -49,9 +49,8 @@ class World:
         made = [(new_id(), make_key("test")) for _ in range(count)]
         for tenant, key in made:
             scope = Scope.tenant(tenant)
-            database.run_each(
-                [(scope, tenants.create(tenant, f"{name} {tenant}")), (scope, api_keys.create(tenant, key))]
-            )
+            database.run(scope, tenants.create(tenant, f"{name} {tenant}"))
+            database.run(scope, api_keys.create(tenant, key))
         database.close()
         return [Tenant(tenant, key.secret.get_secret_value(), key.id) for tenant, key in made]
 
