@@ -125,7 +125,13 @@ def test_a_change_leaves_what_it_does_not_name(api: httpx2.Client) -> None:
     freed = api.patch(path, json={"expires_at": None, "models": None}).json()
     assert (freed["name"], freed["expires_at"], freed["models"]) == ("after", None, None)
     assert api.patch(path, json={}).json() == freed
-    for body in ({"name": None}, {"scopes": []}, {"expires_at": "2020-01-01T00:00:00Z"}, {"models": ["gpt-17"]}):
+    refused: list[dict[str, Any]] = [
+        {"name": None},
+        {"scopes": []},
+        {"expires_at": "2020-01-01T00:00:00Z"},
+        {"models": ["gpt-17"]},
+    ]
+    for body in refused:
         assert_problem(api.patch(path, json=body), 422)
     assert api.get(path).json() == freed
 
