@@ -58,7 +58,7 @@ async def list_invitations(
     return InvitationPage.of([InvitationView.of(one) for one in found], limit, lambda view: view.id)
 
 
-@router.delete("/{invitation_id}", status_code=204, responses={**_PROBLEMS, **documented(404)})
+@router.delete("/{invitation_id:uuid}", status_code=204, responses={**_PROBLEMS, **documented(404)})  # not `accept`
 async def revoke_invitation(
     invitation_id: Annotated[UUID, Path(description="The invitation's id.")], held: Held, principal: MemberWriter
 ) -> None:
