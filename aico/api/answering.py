@@ -36,7 +36,7 @@ class Taken:
 
 def admitted(held: Services, principal: Principal, submission: Submission, key: IdempotencyKey | None = None) -> NewJob:
     """Raises as Admission.admit does."""
-    return held.admission.admit(submission, principal.api_key, key, principal.cache_mode)
+    return held.admission.admit(submission, principal.api_key, key, principal.cache_mode, principal.models)
 
 
 async def submitted(held: Services, principal: Principal, job: NewJob) -> Taken:

@@ -13,6 +13,8 @@ from aico.api.body_limit import BodyLimit
 from aico.api.cors import Cors
 from aico.api.request_id import RequestId
 from aico.api.routers import (
+    api_keys,
+    audit_log,
     batches,
     billing,
     chat_completions,
@@ -23,12 +25,16 @@ from aico.api.routers import (
     feedback,
     files,
     health,
+    identity,
+    invitations,
     jobs,
+    members,
     metrics,
     models,
     providers,
     quote,
     responses,
+    tenants,
     webhooks,
 )
 from aico.api.services import Services, running
@@ -50,6 +56,12 @@ PARTS = (
     costs,
     billing,
     providers,
+    api_keys,
+    members,
+    invitations,
+    tenants,
+    identity,
+    audit_log,
     health,
     metrics,
 )  # in the order in which their routes are tried

@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from aico import __version__
-from aico.cli import batch, billing, doctor, job_admin, jobs, mcp, queues, services, tenancy, users, webhooks
+from aico.cli import (
+    batch,
+    billing,
+    doctor,
+    job_admin,
+    jobs,
+    keys,
+    mcp,
+    members,
+    queues,
+    services,
+    tenancy,
+    users,
+    webhooks,
+)
 from aico.cli.client import Client
 from aico.cli.demo import relations, send, summary
 from aico.cli.show import err, out
@@ -32,7 +46,8 @@ for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, do
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")
-app.add_typer(tenancy.app, name="keys")
+app.add_typer(keys.app, name="keys")
+app.add_typer(members.app, name="members")
 app.add_typer(tenancy.tenants_app, name="tenants")
 app.add_typer(users.app, name="users")
 app.add_typer(webhooks.app, name="webhooks")

@@ -19,7 +19,7 @@ from aico.core.errors import InvalidInput
 from aico.core.settings import get_settings
 from aico.embedded.auth.files import Files
 from aico.embedded.auth.signing import rotate_keys as rotate_signing_keys
-from aico.store import accounts
+from aico.store import members
 from aico.store.scope import Scope
 
 app = typer.Typer(help="People who sign in, and the keys that their tokens are signed with.", no_args_is_help=True)
@@ -115,7 +115,7 @@ def _create_member(admin: AuthAdmin, email: str, password: str, tenant: str, rol
     with closing(open_database()) as database:
         tenant_id = ensure_tenant(database, tenant)
         user = admin.create(email, password)
-        database.run(Scope.tenant(tenant_id), accounts.enrol(tenant_id, UUID(user["id"]), role))
+        database.run(Scope.tenant(tenant_id), members.add(tenant_id, UUID(user["id"]), role))
     return user
 
 

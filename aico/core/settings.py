@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from aico.core.embedding import BUNDLED_MODEL
 from aico.core.errors import InvalidInput
+from aico.core.plans import Plan
 
 STATE_DIR = Path(".aico")
 STACK_FILE = STATE_DIR / "stack.env"
@@ -60,6 +61,8 @@ class Settings(BaseSettings):
     billing_return_origins: Annotated[tuple[Address, ...], NoDecode] = ()  # none: those of `cors_origins`
     billing_grace_days: Annotated[int, Field(ge=0, le=90)] = 7  # that a plan outlasts a failed payment
     revenue_share: Annotated[Decimal, Field(ge=Decimal("0.10"), le=Decimal("0.20"))] = Decimal("0.15")
+    personal_tenants: bool = True  # whether users may have tenants that the operator did not make
+    personal_plan: Plan = Plan.FREE  # of those tenants
 
     # Providers: a key switches its provider on
     google_api_key: SecretStr | None = None

@@ -63,7 +63,7 @@ alter table auth.users
   add column if not exists updated_at timestamptz not null default now(),
   drop constraint if exists users_email_key;  -- it told Ann@example.com from ann@example.com
 create unique index if not exists users_email on auth.users (lower(email));
-grant references on auth.users to aico_owner;
+grant select, references on auth.users to aico_owner;
 
 -- One row for each sign-in. It ends with the sign-out, and all its tokens with it.
 create table if not exists auth.sessions (

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from aico.core.access import Role
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("accounts")
@@ -127,11 +126,6 @@ def refresh(token_hash: bytes, successor_hash: bytes, grace_seconds: float) -> S
 
 def end_sessions(account: UUID, session_id: UUID, scope: SignOut) -> Statement[None]:
     return Statement(_SQL["end_sessions"], {"user": account, "session": session_id, "scope": scope.value}, no_row)
-
-
-def enrol(tenant: UUID, account: UUID, role: Role) -> Statement[None]:
-    """The operator makes somebody a member; in the tenant's scope."""
-    return Statement(_SQL["enrol"], {"tenant": tenant, "user": account, "role": role.value}, no_row)
 
 
 def _values(account: UUID, wanted: Change) -> dict[str, Any]:

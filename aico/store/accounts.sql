@@ -90,11 +90,3 @@ where user_id = %(user)s and case %(scope)s
   when 'others' then id <> %(session)s
   else true
 end
-
--- name: enrol
-with added as (
-  insert into public.members (tenant_id, user_id, role) values (%(tenant)s, %(user)s, %(role)s)
-  returning tenant_id, user_id, role
-)
-insert into public.audit_log (tenant_id, actor, action, subject, detail)
-select tenant_id, 'operator', 'member.added', 'user:' || user_id, jsonb_build_object('role', role) from added

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 import redis
 import uvicorn
+from api.project import Project, publishing
 from builders import ending_of, unit_vector
 from conftest import Postgres, Tenant
 from fastapi import FastAPI
@@ -260,3 +261,17 @@ def _arguments(message: str | bytes) -> list[str]:
     body = json.loads(base64.b64decode(json.loads(message)["body"]))
     arguments: list[str] = body[0]
     return arguments
+
+
+@pytest.fixture(scope="session")
+def signing() -> Iterator[Project]:
+    """A Supabase project whose users may sign in."""
+    with publishing() as project:
+        yield project
+
+
+@pytest.fixture(scope="session")
+def signed_service(base_settings: Settings, signing: Project) -> Iterator[str]:
+    """Trusts that project's keys, and lets users have tenants of their own."""
+    with serving(base_settings.model_copy(update={"supabase_url": signing.url})) as url:
+        yield url

@@ -173,6 +173,8 @@ def populated(address: str, tenant: Tenant) -> World:
                 "file_id": [file],
                 "batch_id": [made("/v1/batches", **batch)],
                 "webhook_id": [hook],
+                "key_id": [made("/v1/api-keys", name=f"key {number}") for number in range(2)],
+                "invitation_id": [made("/v1/invitations", email="new@example.com") for _ in range(2)],
                 "delivery_id": [made(f"/v1/webhooks/{hook}/test") for _ in range(2)],
             },
         )

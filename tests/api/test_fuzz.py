@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis import GenerationMode
 
 from aico.api.app import create_app
+from aico.core.access import Permission
 from aico.core.settings import Settings
 from aico.store.blocking import Database
 
@@ -51,7 +52,7 @@ def world(
     """With a real embed worker, and a route worker that is played."""
     url = type(base_settings.redis_url)(f"{redis_url.rpartition('/')[0]}/{OWN_REDIS_DATABASE}")
     own = base_settings.model_copy(update={"redis_url": url, "api_key_cache_seconds": 60})
-    tenant = new_tenant(database)
+    tenant = new_tenant(database, tuple(Permission))
     with (
         embed_worker(own, tmp_path_factory.mktemp("embed")),
         answering(own, database, every_fourth_fails()),

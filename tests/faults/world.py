@@ -23,7 +23,7 @@ from aico.core.ids import new_id
 from aico.core.keys import make_key
 from aico.embedded.postgres import PostgresServer
 from aico.routing.providers.profiles import PROFILES
-from aico.store import tenants
+from aico.store import api_keys, tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
@@ -94,9 +94,8 @@ def new_tenants(database_url: str, name: str, count: int) -> list[Tenant]:
     made = [(new_id(), make_key("test")) for _ in range(count)]
     for tenant, key in made:
         scope = Scope.tenant(tenant)
-        database.run_each(
-            [(scope, tenants.create(tenant, f"{name} {tenant}")), (scope, tenants.create_key(tenant, key))]
-        )
+        database.run(scope, tenants.create(tenant, f"{name} {tenant}"))
+        database.run(scope, api_keys.create(tenant, key))
     database.close()
     return [Tenant(tenant, key.secret.get_secret_value(), key.id) for tenant, key in made]
 

@@ -32,7 +32,7 @@ class Table:
 
 
 TABLES: dict[str, Table] = {
-    "api_keys": Table(readers=holding(Permission.KEYS_WRITE), hidden=frozenset({"hash"})),
+    "api_keys": Table(readers=holding(Permission.KEYS_WRITE), hidden=frozenset({"hash", "old_hash"})),
     "assignments": Table(),
     "audit_log": Table(service=APPEND_ONLY, readers=holding(Permission.AUDIT_READ)),
     "batch_faults": Table(),
@@ -45,6 +45,7 @@ TABLES: dict[str, Table] = {
     "file_chunks": Table(),
     "files": Table(),
     "idempotency_keys": Table(),
+    "invitations": Table(readers=NOBODY),
     "jobs": Table(),
     "ledger_attempts": Table(service=APPEND_ONLY),
     "ledger_outbox": Table(readers=NOBODY),
@@ -67,16 +68,21 @@ GLOBAL_KEYS = {
     "tenants_name_key": "names are given by the operator",
     "api_keys_pkey": "made by the service, never chosen by a caller",
     "api_keys_hash_key": "a hash of 32 random bytes, never chosen by a caller",
+    "api_keys_old_hash_key": "likewise",
+    "invitations_hash_key": "a hash of 32 random bytes, never chosen by a caller",
+    "tenants_personal": "the user, of whose own tenants one is personal",
     "billing_accounts_stripe_customer_id_key": "made by Stripe, never chosen by a caller",
 }
 
 # Functions that act with their owner's rights, who sees all tenants, and what they reveal to the service, which alone
 # may call them.
 DEFINER_FUNCTIONS = {
+    "accept_invitation": "the tenant that the token and the address were invited to",
     "accounts_to_meter": "ids of tenants, for the sweeper to look at one by one",
     "accounts_to_sync": "ids of tenants, for the sweeper to look at one by one",
     "add_totals": "nothing: sums are added up",
     "admit": "ids of jobs, for the feeder to ring",
+    "all_tenants": "names of all tenants, for the operator's command line",
     "all_totals": "sums of all tenants together, never whose",
     "anyone_waits": "whether any job waits",
     "authenticate_key": "the tenant of the key whose hash is given",
@@ -92,6 +98,8 @@ DEFINER_FUNCTIONS = {
     "in_flight": "a count of one tenant's jobs",
     "late_events": "ids, for the sweeper to ring",
     "lost_bells": "ids, for the sweeper to ring",
+    "make_tenant": "whether the signed-in user may have another tenant",
+    "member_emails": "addresses of members of a tenant that the service acts for",
     "my_tenants": "the tenants of the signed-in user",
     "open_places": "how many jobs of one tenant may start at once",
     "purge_batches": "a count of what was deleted",
@@ -106,6 +114,7 @@ DEFINER_FUNCTIONS = {
     "resize_pools": "nothing: the pools are sized",
     "tenant_by_name": "the tenant of the name that the operator gives",
     "under_way": "a count of all tenants together",
+    "users_called": "ids and addresses of users, for the operator's command line",
 }
 
 # What users may call. Everything else in these schemas is the service's.

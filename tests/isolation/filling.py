@@ -73,6 +73,10 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             "insert into usage_reports (tenant_id, day, unit, part, quantity, identifier)"
             " values (%(t)s, current_date, 'tokens', 0, 1, 'i')"
         ),
+        (
+            "insert into invitations (id, tenant_id, email, role, hash, created_by, expires_at)"
+            " values (gen_random_uuid(), %(t)s, 'a@b', 'viewer', sha256(%(t)s::text::bytea), 'x', now())"
+        ),
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
         values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}

@@ -16,11 +16,8 @@ from billing.stripe_server import StripeServer, stripe_server
 from conftest import Tenant, new_tenant
 
 from aico.core.access import Permission
-from aico.core.keys import make_key
 from aico.core.settings import Settings
-from aico.store import tenants
 from aico.store.blocking import Database
-from aico.store.scope import Scope
 
 SECRET = "whsec_of_the_tests"
 APP = "https://app.example.com"
@@ -56,10 +53,7 @@ def paid_service(billing_settings: Settings) -> Iterator[str]:
 
 def owner(database: Database) -> Tenant:
     """A tenant, with a key that may do everything with its billing."""
-    tenant, key = new_tenant(database), make_key("owner")
-    scopes = [Permission.BILLING_WRITE.value, Permission.PROMPTS_READ.value]
-    database.run(Scope.tenant(tenant.id), tenants.create_key(tenant.id, key, scopes))
-    return Tenant(tenant.id, key.secret.get_secret_value(), key.id)
+    return new_tenant(database, (Permission.BILLING_WRITE, Permission.PROMPTS_READ))
 
 
 @dataclass(frozen=True)

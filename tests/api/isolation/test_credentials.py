@@ -14,10 +14,13 @@ from api.project import SECRET, Project, hs256, publishing
 from conftest import Postgres, Tenant, new_tenant
 from pydantic import SecretStr
 
-from aico.api.auth import Authenticator
+from aico.api.auth import Authenticator, Newcomers
+from aico.api.credentials import Credentials
+from aico.api.key_uses import KeyUses
 from aico.api.tokens import TokenVerifier
 from aico.core.errors import Unauthorized
 from aico.core.keys import KEY_PREFIX, make_key
+from aico.core.plans import Plan
 from aico.core.settings import Settings
 from aico.store.aio import AsyncDatabase
 from aico.store.blocking import Database
@@ -137,10 +140,13 @@ def test_an_unknown_key_costs_the_same_work_as_a_known_one(
         database = Watched(postgres.url)
         await database.open()
         try:
-            authenticator = Authenticator(database, TokenVerifier(base_settings), 0)
+            newcomers = Newcomers(welcome=False, plan=Plan.FREE)
+            authenticator = Authenticator(
+                database, TokenVerifier(base_settings), KeyUses(database), newcomers, lambda: None, 0
+            )
             for _ in range(2):  # what nobody knows is not remembered as that either
                 try:
-                    await authenticator.principal(f"Bearer {key}", None)
+                    await authenticator.principal(Credentials(key, None))
                 except Unauthorized as error:
                     assert str(error) == "the API key is not valid"  # noqa: PT017 - a known key raises nothing
         finally:

@@ -13,7 +13,7 @@ from aico.core.access import Role
 from aico.core.settings import Settings
 from aico.embedded.auth.files import Files
 from aico.embedded.auth.signing import rotate_keys
-from aico.store import accounts
+from aico.store import members
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
@@ -29,7 +29,7 @@ def reads_jobs(api: str, session: dict[str, Any]) -> int:
 
 
 def enrol(database: Database, tenant: Tenant, user: dict[str, Any], role: Role = Role.VIEWER) -> None:
-    database.run(Scope.tenant(tenant.id), accounts.enrol(tenant.id, UUID(user["id"]), role))
+    database.run(Scope.tenant(tenant.id), members.add(tenant.id, UUID(user["id"]), role))
 
 
 def test_a_member_is_let_in_and_a_stranger_is_not(
