@@ -24,7 +24,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 TENANTS = 50
 SHORT = Size(chats=4, streams=2, jobs=4, followed=1, responses=1, refused=1, lines=4)
-LONG = Size(chats=60, streams=20, jobs=60, followed=10, responses=10, refused=5, lines=60)
+LONG = Size(chats=30, streams=10, jobs=30, followed=5, responses=5, refused=3, lines=30)
 _BOOKED = {"miss": "call", "bypass": "call", "exact": "exact_hit", "semantic": "semantic_hit"}
 
 pytestmark = pytest.mark.timeout(900)
