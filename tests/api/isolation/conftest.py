@@ -19,6 +19,7 @@ from builders import ending_of
 from conftest import Tenant, new_tenant
 from psycopg import sql
 
+from aico.core.access import Permission
 from aico.core.settings import Settings
 from aico.store.blocking import Database
 from aico.store.claims import Claim, Ending
@@ -85,7 +86,7 @@ def sides(
 ) -> Iterator[Sides]:
     url = type(base_settings.redis_url)(f"{redis_url.rpartition('/')[0]}/{OWN_REDIS_DATABASE}")
     own = base_settings.model_copy(update={"redis_url": url, "api_key_cache_seconds": 60})
-    owner, intruder = new_tenant(database), new_tenant(database)
+    owner, intruder = new_tenant(database, tuple(Permission)), new_tenant(database, tuple(Permission))
     with (
         embed_worker(own, tmp_path_factory.mktemp("embed")),
         answering(own, database, ending),

@@ -37,7 +37,8 @@ def test_a_member_is_let_in_and_a_stranger_is_not(
 ) -> None:
     member, stranger = project.new_user(), project.new_user()
     enrol(database, tenant, member)
-    with serving(api_settings.model_copy(update={"supabase_url": project.url})) as api:
+    update = {"supabase_url": project.url, "personal_tenants": False}
+    with serving(api_settings.model_copy(update=update)) as api:
         assert reads_jobs(api, project.sign_in(member["email"]).json()) == 200
         assert reads_jobs(api, project.sign_in(stranger["email"]).json()) == 403
 
