@@ -83,7 +83,8 @@ class Shop:
 
     def audited(self) -> list[tuple[str, str]]:
         rows = self.admin.execute(
-            "select actor, action from public.audit_log where tenant_id = %s order by at", (self.tenant.id,)
+            "select actor, action from public.audit_log where tenant_id = %s and actor <> 'operator' order by at",
+            (self.tenant.id,),
         )
         return [(actor, action) for actor, action in rows]
 
