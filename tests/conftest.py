@@ -5,6 +5,7 @@ A service that cannot be had skips what needs it on a laptop and fails it in CI.
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from _pytest.nodeid import coerce_node_id
 
 from aico.core.access import Permission
 from aico.core.ids import new_id
@@ -31,6 +33,17 @@ from aico.store.scope import Scope
 
 APPLICATION_PASSWORD = "application"
 _START_SECONDS = 30
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Names each operation's fuzz. Runners side by side tell tests by name: of two alike, one would be lost."""
+    for item in items:
+        label = getattr(item, "operation_label", None)
+        if label is not None:
+            item._id = coerce_node_id(f"{item.nodeid}[{label}]")  # the plugin leaves it out
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError(f"tests of the same name: {twice}")
 
 
 def unavailable(reason: str) -> None:

@@ -146,8 +146,8 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def populated(address: str, tenant: Tenant) -> World:
-    """Jobs of both outcomes, an answer at each of OpenAI's doors, and an endpoint with two deliveries."""
+def populated(address: str, tenant: Tenant, member: UUID) -> World:
+    """A member, jobs of both outcomes, an answer at each of OpenAI's doors, and an endpoint with two deliveries."""
     with httpx2.Client(base_url=address, headers={"Authorization": f"Bearer {tenant.key}"}, timeout=20) as client:
 
         def made(path: str, **body: Any) -> str:
@@ -174,6 +174,7 @@ def populated(address: str, tenant: Tenant) -> World:
                 "batch_id": [made("/v1/batches", **batch)],
                 "webhook_id": [hook],
                 "key_id": [made("/v1/api-keys", name=f"key {number}") for number in range(2)],
+                "user_id": [str(member)],
                 "invitation_id": [made("/v1/invitations", email="new@example.com") for _ in range(2)],
                 "delivery_id": [made(f"/v1/webhooks/{hook}/test") for _ in range(2)],
             },

@@ -36,18 +36,26 @@ class People:
         email = f"{user.hex}@example.com"
         self.admin.execute("insert into auth.users (id, email) values (%s, %s)", (user, email))
         if roles:
-            self.join(roles["tenant"], user, roles.get("role", "member"))
+            join(self.admin, roles["tenant"], user, roles.get("role", "member"))
         return Person(user, email, self.connect(self.url, self.token(user, email)))
 
     def token(self, user: UUID, email: str | None, **changes: Any) -> str:
         return es256(self.project.claims(user, email=email, **changes))
 
-    def join(self, tenant: UUID, user: UUID, role: str) -> None:
-        self.admin.execute("insert into public.members values (%s, %s, %s)", (tenant, user, role))
-
     def roles(self, tenant: UUID) -> dict[UUID, str]:
         found = self.admin.execute("select user_id, role from public.members where tenant_id = %s", (tenant,))
         return {row[0]: row[1] for row in found.fetchall()}
+
+
+def new_member(admin: psycopg.Connection[Any], tenant: UUID, role: str = "member") -> UUID:
+    user = uuid4()
+    admin.execute("insert into auth.users (id, email) values (%s, %s)", (user, f"{user.hex}@example.com"))
+    join(admin, tenant, user, role)
+    return user
+
+
+def join(admin: psycopg.Connection[Any], tenant: UUID, user: UUID, role: str) -> None:
+    admin.execute("insert into public.members values (%s, %s, %s)", (tenant, user, role))
 
 
 def audited(admin: psycopg.Connection[Any], tenant: UUID) -> list[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ import schemathesis
 from api.conftest import serving
 from api.embedding import embed_worker
 from api.fuzzing import AnyCase, World, answering, every_fourth_fails, populated, with_nul
+from api.identity import new_member
 from conftest import new_tenant
 from hypothesis import HealthCheck, settings
 from schemathesis import GenerationMode
@@ -58,7 +59,7 @@ def world(
         answering(own, database, every_fourth_fails()),
         serving(own) as address,
     ):
-        yield populated(address, tenant)
+        yield populated(address, tenant, new_member(admin, tenant.id))
     admin.execute("delete from public.jobs where tenant_id = %s", (tenant.id,))  # health and metrics look at all jobs
 
 

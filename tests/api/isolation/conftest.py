@@ -15,6 +15,7 @@ import pytest
 from api.conftest import serving, wait_until
 from api.embedding import embed_worker
 from api.fuzzing import answering, failed, populated
+from api.identity import new_member
 from builders import ending_of
 from conftest import Tenant, new_tenant
 from psycopg import sql
@@ -108,7 +109,7 @@ def _client(address: str, tenant: Tenant) -> httpx2.Client:
 
 
 def _side(address: str, tenant: Tenant, api: httpx2.Client, admin: "psycopg.Connection[Any]") -> Side:
-    known = {name: list(ids) for name, ids in populated(address, tenant).known.items()}
+    known = {name: list(ids) for name, ids in populated(address, tenant, new_member(admin, tenant.id)).known.items()}
     dead = api.post("/v1/jobs", json={"prompt": TO_FAIL, "cache": "off"}).raise_for_status().json()["id"]
     known["job_id"].append(dead)
     wait_until(lambda: api.get(f"/v1/jobs/{dead}").json()["status"] == "failed")

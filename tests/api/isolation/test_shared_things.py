@@ -68,7 +68,7 @@ def test_nothing_that_is_sent_along_opens_anothers_cache(sides: Sides) -> None:
 
 
 def _claiming(tenant: str) -> dict[str, str]:
-    return {"X-Tenant-Id": tenant, "OpenAI-Organization": tenant, "OpenAI-Project": tenant}
+    return {"OpenAI-Organization": tenant, "OpenAI-Project": tenant, "Forwarded": f"for={tenant}"}
 
 
 def test_an_idempotency_key_stands_for_each_tenants_own_job(sides: Sides) -> None:
