@@ -11,6 +11,7 @@ from aico.core.access import KEY_PERMISSIONS, ROLE_PERMISSIONS, Permission
 from aico.core.errors import Forbidden, Unauthorized
 from aico.core.jobs import CacheMode
 from aico.core.keys import KEY_PREFIX, hash_key
+from aico.core.redaction import PiiPolicy
 from aico.store import tenants
 from aico.store.aio import AsyncDatabase
 from aico.store.scope import Scope
@@ -27,6 +28,7 @@ class Principal:
     api_key: UUID | None = None
     user: UUID | None = None
     cache_mode: CacheMode | None = None  # of the tenant's policy; None: the service's
+    pii: PiiPolicy = PiiPolicy.OFF  # likewise
 
     @property
     def actor(self) -> str:
@@ -76,7 +78,9 @@ class Authenticator:
         if len(memberships) > 1:
             raise Forbidden("you belong to several tenants: name one in the X-Tenant-Id header", param="X-Tenant-Id")
         member = memberships[0]
-        return Principal(member.tenant, ROLE_PERMISSIONS[member.role], user=user, cache_mode=member.cache_mode)
+        return Principal(
+            member.tenant, ROLE_PERMISSIONS[member.role], user=user, cache_mode=member.cache_mode, pii=member.pii
+        )
 
     async def _key_holder(self, key: str) -> Principal:
         holders = await self._database.run(Scope.system(), tenants.authenticate(hash_key(key)))
@@ -84,7 +88,11 @@ class Authenticator:
             raise Unauthorized("the API key is not valid")
         holder = holders[0]
         return Principal(
-            holder.tenant, holder.scopes or KEY_PERMISSIONS, api_key=holder.key, cache_mode=holder.cache_mode
+            holder.tenant,
+            holder.scopes or KEY_PERMISSIONS,
+            api_key=holder.key,
+            cache_mode=holder.cache_mode,
+            pii=holder.pii,
         )
 
 

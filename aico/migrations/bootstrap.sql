@@ -75,6 +75,7 @@ create table if not exists realtime.messages (
   updated_at timestamp not null default now()
 );
 alter table realtime.messages enable row level security;
+grant select, delete on realtime.messages to aico_owner;
 
 do $$
 begin

@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from aico.core.jobs import Answer, CacheMode, Job, JobError, JobStatus
+from aico.core.redaction import PiiPolicy
 from aico.store.batches import BatchStatus
 from aico.store.jobs import job_of
 from aico.store.statement import Row, Statement, named_sql, no_row
@@ -39,6 +40,7 @@ class HeldBatch:
     error_file_id: UUID | None
     written_line: int  # the last line whose result has been written
     cache_mode: CacheMode | None  # of the tenant's policy
+    pii: PiiPolicy  # likewise
 
 
 def claim(tenant: UUID, batch: UUID, lease_seconds: float) -> Statement[HeldBatch]:
@@ -49,6 +51,7 @@ def claim(tenant: UUID, batch: UUID, lease_seconds: float) -> Statement[HeldBatc
             "status": BatchStatus(row["status"]),
             "ending": row["ending"] and BatchStatus(row["ending"]),
             "cache_mode": row["cache_mode"] and CacheMode(row["cache_mode"]),
+            "pii": PiiPolicy(row["pii"]),
         }
         return HeldBatch(tenant=tenant, **{**row, **named})
 

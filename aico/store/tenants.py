@@ -9,6 +9,7 @@ from aico.core.access import Permission, Role
 from aico.core.jobs import CacheMode, JobClass
 from aico.core.keys import NewKey
 from aico.core.plans import Plan
+from aico.core.redaction import PiiPolicy
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("tenants")
@@ -70,6 +71,7 @@ class Holder:
     tenant: UUID
     scopes: frozenset[Permission]  # none: those of every key
     cache_mode: CacheMode | None  # of the tenant's policy
+    pii: PiiPolicy  # likewise
 
 
 def authenticate(key_hash: bytes) -> Statement[Holder]:
@@ -77,7 +79,9 @@ def authenticate(key_hash: bytes) -> Statement[Holder]:
 
 
 def _holder(row: Row) -> Holder:
-    return Holder(row["key_id"], row["tenant_id"], frozenset(map(Permission, row["scopes"])), _mode(row))
+    return Holder(
+        row["key_id"], row["tenant_id"], frozenset(map(Permission, row["scopes"])), _mode(row), PiiPolicy(row["pii"])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +89,16 @@ class Membership:
     tenant: UUID
     role: Role
     cache_mode: CacheMode | None  # of the tenant's policy
+    pii: PiiPolicy  # likewise
 
 
 def memberships() -> Statement[Membership]:
     """Of the user that the transaction runs for."""
-    return Statement(_SQL["memberships"], {}, lambda row: Membership(row["tenant_id"], Role(row["role"]), _mode(row)))
+    return Statement(_SQL["memberships"], {}, _membership)
+
+
+def _membership(row: Row) -> Membership:
+    return Membership(row["tenant_id"], Role(row["role"]), _mode(row), PiiPolicy(row["pii"]))
 
 
 def _mode(row: Row) -> CacheMode | None:
@@ -103,13 +112,14 @@ class Policy:
     fallback: bool  # another model may answer where the one that was named fails
     cache_mode: CacheMode | None  # None: the service's
     baseline_model: str | None  # likewise
+    pii: PiiPolicy = PiiPolicy.OFF  # whether personal data is replaced before anything is stored
 
 
 def policy(tenant: UUID) -> Statement[Policy]:
     return Statement(
         _SQL["policy"],
         {"tenant": tenant},
-        lambda row: Policy(row["fallback"], _mode(row), row["baseline_model"]),
+        lambda row: Policy(row["fallback"], _mode(row), row["baseline_model"], PiiPolicy(row["pii"])),
     )
 
 
@@ -119,6 +129,7 @@ def set_policy(tenant: UUID, policy: Policy) -> Statement[None]:
         "fallback": policy.fallback,
         "cache_mode": policy.cache_mode and policy.cache_mode.value,
         "baseline_model": policy.baseline_model,
+        "pii": policy.pii.value,
     }
     return Statement(_SQL["set_policy"], params, no_row)
 

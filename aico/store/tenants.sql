@@ -15,19 +15,19 @@ where tenant_id = %(tenant)s and prefix = %(prefix)s and revoked_at is null
 returning id
 
 -- name: authenticate
-select key_id, tenant_id, scopes, cache_mode from private.authenticate_key(%(hash)s)
+select key_id, tenant_id, scopes, cache_mode, pii from private.authenticate_key(%(hash)s)
 
 -- name: memberships
-select m.tenant_id, m.role, t.cache_mode
+select m.tenant_id, m.role, t.cache_mode, t.pii
 from public.members m join public.tenants t on t.id = m.tenant_id
 where m.user_id = (select auth.uid()) order by m.created_at
 
 -- name: policy
-select fallback, cache_mode, baseline_model from public.tenants where id = %(tenant)s
+select fallback, cache_mode, baseline_model, pii from public.tenants where id = %(tenant)s
 
 -- name: set_policy
 update public.tenants
-set fallback = %(fallback)s, cache_mode = %(cache_mode)s, baseline_model = %(baseline_model)s
+set fallback = %(fallback)s, cache_mode = %(cache_mode)s, baseline_model = %(baseline_model)s, pii = %(pii)s
 where id = %(tenant)s
 
 -- name: set_plan
