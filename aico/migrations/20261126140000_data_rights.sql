@@ -268,29 +268,26 @@ $$;
 -- Files expire when their tenant, or whoever uploaded them, said so; a tenant that shortens its time is obeyed at once.
 create or replace function private.purge_files(batch_size integer) returns bigint
 language sql volatile security definer set search_path = '' as $$
-  with purged as (
+  with expired as (
+    select l.tenant_id, l.id from public.files l
+    where l.expires_at < now() and not private.in_use(l.tenant_id, l.id)
+    order by l.expires_at limit batch_size for update skip locked
+  ),
+  outlived as (
+    select l.tenant_id, l.id
+    from public.retention r
+    cross join lateral (
+      select o.tenant_id, o.id from public.files o
+      where o.tenant_id = r.tenant_id and o.id < private.first_id_at(now() - make_interval(days => r.files_days))
+        and not private.in_use(o.tenant_id, o.id)
+      order by o.id limit batch_size for update skip locked
+    ) l
+    where r.files_days is not null
+    limit batch_size
+  ),
+  purged as (
     delete from public.files f
-    using (
-      (
-        select l.tenant_id, l.id from public.files l
-        where l.expires_at < now() and not private.in_use(l.tenant_id, l.id)
-        order by l.expires_at limit batch_size for update skip locked
-      )
-      union all (
-        select l.tenant_id, l.id
-        from public.retention r
-        cross join lateral (
-          select o.tenant_id, o.id from public.files o
-          where o.tenant_id = r.tenant_id and o.expires_at >= now()
-            and o.id < private.first_id_at(now() - make_interval(days => r.files_days))
-            and not private.in_use(o.tenant_id, o.id)
-          order by o.id limit batch_size for update skip locked
-        ) l
-        where r.files_days is not null
-        limit batch_size
-      )
-      limit batch_size
-    ) old
+    using (select * from expired union select * from outlived limit batch_size) old
     where f.tenant_id = old.tenant_id and f.id = old.id
     returning 1
   )
@@ -300,28 +297,25 @@ $$;
 -- Likewise answers.
 create or replace function private.purge_expired_answers(batch_size integer) returns bigint
 language sql volatile security definer set search_path = '' as $$
-  with purged as (
+  with expired as (
+    select l.tenant_id, l.id from public.cache_entries l where l.expires_at < now()
+    order by l.expires_at limit batch_size for update skip locked
+  ),
+  outlived as (
+    select l.tenant_id, l.id
+    from public.retention r
+    cross join lateral (
+      select o.tenant_id, o.id from public.cache_entries o
+      where o.tenant_id = r.tenant_id and o.created_at < now() - make_interval(days => r.cache_days)
+      order by o.created_at limit batch_size for update skip locked
+    ) l
+    where r.cache_days is not null
+    limit batch_size
+  ),
+  purged as (
     delete from public.cache_entries e
-    using (
-      (
-        select l.tenant_id, l.id from public.cache_entries l where l.expires_at < now()
-        order by l.expires_at limit batch_size for update skip locked
-      )
-      union all (
-        select l.tenant_id, l.id
-        from public.retention r
-        cross join lateral (
-          select o.tenant_id, o.id from public.cache_entries o
-          where o.tenant_id = r.tenant_id and o.expires_at >= now()
-            and o.created_at < now() - make_interval(days => r.cache_days)
-          order by o.created_at limit batch_size for update skip locked
-        ) l
-        where r.cache_days is not null
-        limit batch_size
-      )
-      limit batch_size
-    ) expired
-    where e.tenant_id = expired.tenant_id and e.id = expired.id
+    using (select * from expired union select * from outlived limit batch_size) old
+    where e.tenant_id = old.tenant_id and e.id = old.id
     returning 1
   )
   select count(*) from purged

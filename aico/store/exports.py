@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from aico.store.data_requests import HeldRequest, fenced
-from aico.store.statement import Row, Statement, named_sql
+from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("exports")
 
@@ -122,3 +122,8 @@ def complete(held: HeldRequest, file: UUID, size: int, sha256: str, counts: Mapp
         "ttl": TTL_SECONDS,
     }
     return Statement(_SQL["complete"], params, lambda row: row["id"])
+
+
+def note(tenant: UUID, actor: str, sha256: str) -> Statement[None]:
+    """That an export was written elsewhere, by the operator."""
+    return Statement(_SQL["note"], {"tenant": tenant, "actor": actor, "sha256": sha256}, no_row)

@@ -64,6 +64,10 @@ select f.tenant_id, f.id, %(position)s, %(data)s
 from held h join public.files f on f.tenant_id = h.tenant_id and f.id = %(file)s and not f.complete
 returning position
 
+-- name: note
+insert into public.audit_log (tenant_id, actor, action, subject, detail)
+values (%(tenant)s, %(actor)s, 'export.completed', %(tenant)s, jsonb_build_object('sha256', %(sha256)s::text))
+
 -- name: complete
 with ended as (
   update public.data_requests d

@@ -26,9 +26,14 @@ where m.user_id = (select auth.uid()) order by m.created_at
 select fallback, cache_mode, baseline_model, pii from public.tenants where id = %(tenant)s
 
 -- name: set_policy
-update public.tenants
-set fallback = %(fallback)s, cache_mode = %(cache_mode)s, baseline_model = %(baseline_model)s, pii = %(pii)s
-where id = %(tenant)s
+with changed as (
+  update public.tenants
+  set fallback = %(fallback)s, cache_mode = %(cache_mode)s, baseline_model = %(baseline_model)s, pii = %(pii)s
+  where id = %(tenant)s
+  returning id, fallback, cache_mode, baseline_model, pii
+)
+insert into public.audit_log (tenant_id, actor, action, subject, detail)
+select id, 'operator', 'policy.set', id::text, to_jsonb(changed) - 'id' from changed
 
 -- name: set_plan
 update public.tenants set plan = %(plan)s where id = %(tenant)s

@@ -106,6 +106,8 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             "insert into provider_batches (tenant_id, id, provider, model, status, lines, deadline)"
             " values (%(t)s, gen_random_uuid(), 'p', 'm', 'running', 1, now())"
         ),
+        "insert into retention (tenant_id, jobs_days) values (%(t)s, 1)",
+        "insert into data_requests (tenant_id, id, kind, requested_by) values (%(t)s, %(f)s, 'export', 'x')",
         "insert into quotas (tenant_id, period, unit, quota) values (%(t)s, 'day', 'tokens', 1)",
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
