@@ -19,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from aico.cli.show import err, out
-from aico.cli.tenancy import SERVICE, TenantName, find_tenant, open_database, tenants_app
+from aico.cli.tenancy import SERVICE, TenantName, find_tenant, open_database
 from aico.core.data_rights import ErasureScope
 from aico.core.errors import Conflict, InvalidInput
 from aico.core.ids import new_id
@@ -42,7 +42,13 @@ _DAYS = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 Days = Annotated[str | None, typer.Option(metavar="DAYS", help=f"A number of days, or {SERVICE}: as the service does.")]
 
 
-@tenants_app.command("retention")
+def register(app: typer.Typer) -> None:
+    """To the commands about tenants."""
+    app.command("retention")(keep)
+    app.command()(export)
+    app.command()(erase)
+
+
 def keep(
     tenant: TenantName,
     jobs: Days = None,
@@ -71,7 +77,6 @@ def keep(
     out.print(table)
 
 
-@tenants_app.command()
 def export(
     tenant: TenantName,
     target: Annotated[Path, typer.Option("--out", help="A zip file to write, or a folder to put it into.")] = Path(),
@@ -107,7 +112,6 @@ def _all_of(written: int, piece: bytes) -> None:
         raise OSError(f"only {written} of {len(piece)} bytes could be written")
 
 
-@tenants_app.command()
 def erase(
     tenant: TenantName,
     tag: Annotated[str | None, typer.Option(help="Only jobs that have this tag.")] = None,
@@ -186,12 +190,7 @@ def _days(name: str, text: str) -> int | None:
 
 @contextmanager
 def _progress() -> Iterator[Any]:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed} rows"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, transient=True) as progress:
+    told = TextColumn("{task.description} {task.completed} rows")
+    with Progress(SpinnerColumn(), told, TimeElapsedColumn(), console=err, transient=True) as progress:
         task = progress.add_task("")
         yield lambda what, rows: progress.update(task, description=what, advance=rows)

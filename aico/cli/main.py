@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from aico import __version__
-from aico.cli import batch, doctor, job_admin, jobs, mcp, queues, services, tenancy, webhooks
+from aico.cli import batch, data_rights, doctor, job_admin, jobs, mcp, queues, services, tenancy, webhooks
 from aico.cli.client import Client
 from aico.cli.demo import relations, send, summary
 from aico.cli.show import err, out
@@ -33,6 +33,7 @@ for command in (jobs.submit, jobs.watch, batch.batch, jobs.report, queues.queues
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")
 app.add_typer(tenancy.app, name="keys")
+data_rights.register(tenancy.tenants_app)
 app.add_typer(tenancy.tenants_app, name="tenants")
 app.add_typer(webhooks.app, name="webhooks")
 services.register(app)
