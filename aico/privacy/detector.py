@@ -36,7 +36,7 @@ _EMAIL = re.compile(r"(?<![\w.!#$%&'*+/=?^{|}~-])[\w.!#$%&'*+/=?^{|}~-]{1,64}@(?
 _IBAN = re.compile(r"\b[A-Za-z]{2}\d{2}(?=[ -]?\w{4})(?:[ -]?[A-Za-z0-9]){11,30}\b")
 _IBAN_LEAST, _IBAN_MOST = 15, 34
 _WALLET = re.compile(r"\b(?:0x[0-9a-fA-F]{40}|[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?:bc1|BC1)[0-9A-Za-z]{11,71})\b")
-_CARD = re.compile(r"(?<!\d)(?=([2-6](?:[ -]?\d){12,18}))")
+_CARD = re.compile(r"(?<![0-9A-Za-z])(?=([2-6](?:[ -]?\d){12,18}))")
 _CARD_LEAST = 13
 _SSN = re.compile(r"(?<![\d-])\d{3}[ -]\d{2}[ -]\d{4}(?![\d-])")
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
@@ -78,7 +78,8 @@ class PatternDetector:
         if not _MANY_DIGITS.search(text):
             return
         for match in PhoneNumberMatcher(text, self._region, leniency=Leniency.VALID):
-            yield match.start, match.end
+            opened = match.raw_string.startswith("(") and ")" not in match.raw_string
+            yield match.start + opened, match.end
 
 
 def _secrets(text: str) -> Iterator[Span]:
@@ -112,7 +113,7 @@ def _cards(text: str) -> Iterator[Span]:
     for match in _CARD.finditer(text):
         end = _longest(match[1], _CARD_LEAST, len(match[1]), luhn.is_valid)
         following = text[match.start() + end : match.start() + end + 1]
-        if end and not following.isdigit():
+        if end and not following.isalnum():
             yield match.start(), match.start() + end
 
 

@@ -68,12 +68,13 @@ def page(tenant: UUID, table: Table, after: tuple[str, ...] | None, *, limit: in
     if after is not None:
         params |= dict(zip(names, after, strict=True))
         beyond = _beyond(table, names)
+    owner = "id" if table.name == "tenants" else "tenant_id"
     query = sql.SQL(_SQL["page"]).format(
         columns=_columns(table.columns),
         shown=sql.SQL(", ").join(sql.Identifier("s", name) for name in table.columns),
         texts=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in table.key),
-        key=_columns(table.key) if table.key else sql.SQL("true"),
-        owner=sql.Identifier("id" if table.name == "tenants" else "tenant_id"),
+        key=_columns(table.key or (owner,)),
+        owner=sql.Identifier(owner),
         table=sql.Identifier("public", table.name),
         beyond=beyond,
     )

@@ -25,11 +25,12 @@ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') order 
 
 -- name: page
 with s as (
-  select {columns}, array[{texts}]::text[] as place, row_number() over (order by {key}) as number
+  select {columns}, array[{texts}]::text[] as place_of_the_row, row_number() over (order by {key}) as number_of_the_row
   from {table} where {owner} = %(tenant)s and {beyond} order by {key} limit %(limit)s
 ),
 page as (
-  select row_to_json(r)::text as text, s.place, s.number from s cross join lateral (select {shown}) r
+  select row_to_json(r)::text as text, s.place_of_the_row as place, s.number_of_the_row as number
+  from s cross join lateral (select {shown}) r
 ),
 sized as (
   select *, sum(octet_length(text)) over (order by number) - octet_length(text) as before from page
