@@ -185,7 +185,7 @@ begin
   return erased;
 end $$;
 
--- As before, but each tenant's for as long as it says. Looks at the oldest rows of each tenant: one probe of an index a
+-- As before, but each tenant's for as long as it says, and with what was said of them. Looks at the oldest rows of each tenant: one probe of an index a
 -- tenant, then O(batch_size).
 create or replace function private.purge_jobs(kept interval, batch_size integer) returns bigint
 language sql volatile security definer set search_path = '' as $$
@@ -208,7 +208,10 @@ language sql volatile security definer set search_path = '' as $$
       limit batch_size
     ) l
     where j.tenant_id = l.tenant_id and j.id = l.id
-    returning 1
+    returning j.tenant_id, j.id
+  ),
+  judged as (
+    delete from public.feedback f using old where f.tenant_id = old.tenant_id and f.job_id = old.id
   ),
   keys as (
     delete from public.idempotency_keys k
