@@ -81,6 +81,12 @@ def redacted(submission: Submission, detector: Detector, most_characters: int) -
     return replace(submission, chat=ChatRequest.model_validate(clean_chat), metadata=metadata, echo=echo)
 
 
+def redacted_text(text: str, detector: Detector) -> str:
+    """A text by itself. It may become longer."""
+    findings = detector.find(text)
+    return _Placeholders([text]).put(text, findings) if findings else text
+
+
 class _Placeholders:
     """The numbers of one request."""
 

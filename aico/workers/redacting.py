@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from aico.core.errors import InvalidInput, Unavailable
-from aico.core.redaction import Detector, PiiPolicy, redacted
+from aico.core.redaction import Detector, PiiPolicy, redacted, redacted_text
 from aico.core.settings import Settings
 from aico.core.submission import Submission
 
@@ -28,9 +28,16 @@ class Redactor:
 
         Raises Unavailable where nothing can be replaced here: then nothing may be stored. Raises PayloadTooLarge.
         """
+        return replace(redacted(submission, self._able(), self._most_characters), redact=False)
+
+    def clean_text(self, text: str) -> str:
+        """Likewise, of a short text beside a submission."""
+        return redacted_text(text, self._able())
+
+    def _able(self) -> Detector:
         if self._detector is None:
             raise Unavailable("personal data is to be replaced, and this service is not set up for it")
-        return replace(redacted(submission, self._detector, self._most_characters), redact=False)
+        return self._detector
 
 
 def _detector(region: str) -> Detector:

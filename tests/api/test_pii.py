@@ -115,6 +115,20 @@ def test_without_the_policy_a_caller_decides_for_one_request(
     assert "careful too <EMAIL_1>" in text
 
 
+def test_a_comment_is_cleaned_and_still_fits(
+    connect: Connect, redacting: str, careful: Tenant, admin: psycopg.Connection[Any], workers: Workers
+) -> None:
+    api = connect(redacting, careful.key)
+    job = api.post("/v1/jobs", json={"prompt": "a question"}).json()["id"]
+    workers.end(careful.id, UUID(job))
+    said = {"job_id": job, "thumb": "down", "comment": f"{MAIL} " + "a@b.co " * 280}
+    given = api.post("/v1/feedback", json=said).json()
+    row = admin.execute("select comment from feedback where tenant_id = %s", (careful.id,)).fetchone()
+    assert row == (given["comment"],)
+    assert given["comment"].startswith("<EMAIL_1> <EMAIL_2> ")
+    assert len(given["comment"]) == 2000
+
+
 @pytest.mark.parametrize("said", [{}, {"pii": "redact"}])
 def test_where_nothing_can_be_redacted_nothing_is_stored(
     connect: Connect, service: str, careful: Tenant, rows: Rows, said: dict[str, str]
