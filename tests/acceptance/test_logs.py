@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import psycopg
+import pytest
 from dotenv import dotenv_values
 from faults.world import wait_until
 from workers.provider_server import Server, serving
@@ -110,6 +111,7 @@ def break_postgres(running: Running) -> None:
                 continue
 
 
+@pytest.mark.timeout(300)
 def test_no_log_repeats_what_was_asked_or_answered(tmp_path: Path) -> None:
     with serving() as provider:
         said = (f"it is {MARK}", "stop")
