@@ -10,6 +10,9 @@ ifdef CI
 EXTRAS ?= torch
 endif
 
+# Files of tests run side by side, each runner with servers of its own. Empty for one after the other.
+SIDE_BY_SIDE ?= --numprocesses=logical --maxprocesses=4 --dist=loadfile
+
 LOCKS := requirements/runtime.txt requirements/models.txt requirements/local-model.txt
 RUN_STAMP := $(VENV)/.run
 TEST_STAMP := $(VENV)/.test$(if $(filter torch,$(EXTRAS)),-torch)
@@ -31,7 +34,7 @@ up: $(RUN_STAMP) ## Run everything in the foreground until Ctrl-C
 
 test: check $(STRANGERS_STAMPS) ## Run the checks and the whole suite (ARGS goes to pytest)
 	@mkdir -p .aico
-	$(BIN)/python -m pytest --basetemp=.aico/pytest $(ARGS)
+	$(BIN)/python -m pytest --basetemp=.aico/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 faults: $(TEST_STAMP) ## Kill every part and fail every provider at 200 jobs a second, for minutes
 	@mkdir -p .aico

@@ -5,7 +5,7 @@ A service that cannot be had skips what needs it on a laptop and fails it in CI.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from aico.core.access import Permission
 from aico.core.ids import new_id
 from aico.core.keys import make_key
 from aico.core.settings import Settings
@@ -23,7 +24,7 @@ from aico.embedded.ports import free_port
 from aico.embedded.postgres import PostgresServer
 from aico.embedded.process import StartFailed, spawn
 from aico.embedded.valkey import ValkeyServer
-from aico.store import tenants
+from aico.store import api_keys, tenants
 from aico.store.blocking import Database
 from aico.store.migrate import APPLICATION, migrate
 from aico.store.scope import Scope
@@ -106,10 +107,11 @@ class Tenant:
     key_id: UUID
 
 
-def new_tenant(database: Database) -> Tenant:
+def new_tenant(database: Database, scopes: Sequence[Permission] = ()) -> Tenant:
+    """With a key of these scopes; none: those of every key."""
     tenant, key = new_id(), make_key("test")
     database.run(Scope.tenant(tenant), tenants.create(tenant, f"tenant {tenant}"))
-    database.run(Scope.tenant(tenant), tenants.create_key(tenant, key))
+    database.run(Scope.tenant(tenant), api_keys.create(tenant, key, scopes))
     return Tenant(tenant, key.secret.get_secret_value(), key.id)
 
 

@@ -40,7 +40,7 @@ async def admitted(
     """Raises as Admission.admit does, and Unavailable where personal data cannot be replaced as it is to be."""
     if held.redactor.needed(submission, principal.pii):
         submission = await asyncio.get_running_loop().run_in_executor(held.cpu, held.redactor.clean, submission)
-    return held.admission.admit(submission, principal.api_key, key, principal.cache_mode)
+    return held.admission.admit(submission, principal.api_key, key, principal.cache_mode, principal.models)
 
 
 async def submitted(held: Services, principal: Principal, job: NewJob) -> Taken:

@@ -13,7 +13,10 @@ from aico.api.body_limit import BodyLimit
 from aico.api.cors import Cors
 from aico.api.request_id import RequestId
 from aico.api.routers import (
+    api_keys,
+    audit_log,
     batches,
+    billing,
     chat_completions,
     costs,
     data_rights,
@@ -23,12 +26,16 @@ from aico.api.routers import (
     feedback,
     files,
     health,
+    identity,
+    invitations,
     jobs,
+    members,
     metrics,
     models,
     providers,
     quote,
     responses,
+    tenants,
     webhooks,
 )
 from aico.api.services import Services, running
@@ -49,7 +56,14 @@ PARTS = (
     feedback,
     costs,
     data_rights,
+    billing,
     providers,
+    api_keys,
+    members,
+    invitations,
+    tenants,
+    identity,
+    audit_log,
     health,
     metrics,
 )  # in the order in which their routes are tried
@@ -80,7 +94,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     description.install(app)
     uploads = {("POST", files.PATH): settings.max_file_bytes + files.ENVELOPE_BYTES}
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, others=uploads)
+    events = {("POST", billing.EVENTS_PATH): billing.MAX_EVENT_BYTES}
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, others={**uploads, **events})
     app.add_middleware(RequestId)
     if settings.cors_origins:  # the outermost, so that a browser may read every refusal
         app.add_middleware(Cors, origins=settings.cors_origins)

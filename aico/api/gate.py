@@ -5,6 +5,7 @@ from collections.abc import Callable
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from aico.api.credentials import Credentials
 from aico.api.problems import from_error
 from aico.core.errors import AicoError
 
@@ -21,10 +22,9 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = HTTPConnection(scope)
-        headers = asked.headers
         authenticator = asked.state.services.authenticator
         try:
-            await authenticator.principal(headers.get("authorization"), headers.get("x-tenant-id"))
+            await authenticator.principal(Credentials.of(asked.headers))
         except AicoError as error:
             response = from_error(scope["path"], error)
             if "WWW-Authenticate" in response.headers:

@@ -4,26 +4,21 @@ It keeps tenants out of each other's way and is no accounting: while Redis is aw
 """
 
 import math
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
 import redis.asyncio
-import structlog
 from pydantic import BaseModel
-from redis.exceptions import RedisError
 
 from aico.api.auth import Principal
 from aico.core.errors import RateLimited
 from aico.core.settings import Settings
 from aico.routing.tokens import rough_count
 from aico.wire.rate_limits import WINDOW_SECONDS, Standing, fields
-from aico.workers.gcra import SCRIPT, Taking, Verdict, keys_and_arguments
+from aico.workers.budgets import Budgets
+from aico.workers.gcra import Taking
 
-log = structlog.get_logger()
-
-_ASK_AGAIN_SECONDS = 2.0  # while Redis is away, requests do not each wait for it to time out
 _LONGEST_ANSWER = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _ROUNDING = 1e-3  # of a unit: arrival times are kept to the microsecond
 
@@ -58,8 +53,7 @@ class RateLimiter:
     def __init__(self, broker: redis.asyncio.Redis, settings: Settings) -> None:
         granted = {"requests": settings.tenant_requests_per_minute, "tokens": settings.tenant_tokens_per_minute}
         self._grants = [Grant(unit, count) for unit, count in granted.items() if count]
-        self._script = broker.register_script(SCRIPT)
-        self._away_until = 0.0  # monotonic seconds
+        self._budgets = Budgets(broker)
 
     @property
     def counts_tokens(self) -> bool:
@@ -71,15 +65,12 @@ class RateLimiter:
 
         Raises RateLimited, with these fields, and then nothing is counted.
         """
-        if not self._grants or time.monotonic() < self._away_until:
+        if not self._grants:
             return {}
         counts = {"requests": 1, "tokens": tokens}
         takings = [grant.taking(principal.tenant, counts[grant.unit]) for grant in self._grants]
-        try:
-            verdict = Verdict.read(await self._script(*keys_and_arguments(takings, patience=0.0)))
-        except RedisError as error:
-            self._away_until = time.monotonic() + _ASK_AGAIN_SECONDS
-            log.warning("rate_limits_not_kept", error=type(error).__name__)
+        verdict = await self._budgets.take(takings)
+        if verdict is None:
             return {}
         standings = [
             grant.standing(arrival, verdict.now) for grant, arrival in zip(self._grants, verdict.arrivals, strict=True)

@@ -1,6 +1,6 @@
 """What the API process holds from start to stop, and how routes get at it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,13 +12,17 @@ from fastapi.security import HTTPBearer
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from aico.api.auth import Authenticator, Principal
+from aico.api.auth import Authenticator, Newcomers, Principal
+from aico.api.billing_desk import BillingDesk
+from aico.api.credentials import Credentials
+from aico.api.key_uses import KeyUses
 from aico.api.rate_limit import RateLimiter
 from aico.api.submitter import Submitter
 from aico.api.subscription import Subscription
 from aico.api.tokens import TokenVerifier
 from aico.api.vectors import LISTEN_SECONDS, VectorClient
 from aico.api.waiters import Waiters
+from aico.core import changes
 from aico.core.access import Permission
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
@@ -48,6 +52,7 @@ class Services:
     vectors: VectorClient
     redactor: Redactor
     cpu: ThreadPoolExecutor  # for what would hold up the event loop
+    billing: BillingDesk | None  # None: off
 
 
 @asynccontextmanager
@@ -58,24 +63,33 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         url, decode_responses=True, socket_timeout=5, socket_connect_timeout=3, retry=Retry(NoBackoff(), 1)
     )
     listener = redis.asyncio.Redis.from_url(
-        url, decode_responses=True, socket_timeout=None, socket_connect_timeout=3, health_check_interval=10
+        url,
+        decode_responses=True,
+        socket_timeout=None,
+        socket_connect_timeout=3,
+        health_check_interval=10,
+        retry=Retry(NoBackoff(), 0),  # a lost connection is to be known of: what was remembered counts no more
     )
     answers = redis.asyncio.Redis.from_url(url, socket_timeout=LISTEN_SECONDS + 5, socket_connect_timeout=3)
     catalogue = Catalogue.from_settings(settings)
     redactor, cpu = Redactor(settings), ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="cpu")
     waiters = Waiters(database)
-    subscription = Subscription(listener, {DONE_CHANNEL: waiters.hear})
+    uses = KeyUses(database)
+    authenticator = _authenticator(settings, database, uses, lambda: subscription.hearing(changes.CHANNEL))
+    subscription = Subscription(listener, {DONE_CHANNEL: waiters.hear, changes.CHANNEL: authenticator.hear})
     vectors = VectorClient(broker, answers)
+    billing = BillingDesk.open(database, settings)
     await database.open()
     waiters.start()
     subscription.start()
+    uses.start()
     vectors.start()
     try:
         yield Services(
             settings=settings,
             database=database,
             broker=broker,
-            authenticator=Authenticator(database, TokenVerifier(settings), settings.api_key_cache_seconds),
+            authenticator=authenticator,
             submitter=Submitter(database, broker),
             waiters=waiters,
             subscription=subscription,
@@ -86,16 +100,27 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             vectors=vectors,
             redactor=redactor,
             cpu=cpu,
+            billing=billing,
         )
     finally:
+        if billing is not None:
+            billing.close()
         await vectors.stop()
         await answers.aclose()
         await subscription.stop()
         await waiters.stop()
+        await uses.stop()
         await listener.aclose()
         await broker.aclose()
         await database.close()
         cpu.shutdown(wait=False, cancel_futures=True)
+
+
+def _authenticator(
+    settings: Settings, database: AsyncDatabase, uses: KeyUses, hearing: Callable[[], object | None]
+) -> Authenticator:
+    newcomers = Newcomers(settings.personal_tenants, settings.personal_plan)
+    return Authenticator(database, TokenVerifier(settings), uses, newcomers, hearing, settings.api_key_cache_seconds)
 
 
 async def services(request: Request) -> Services:
@@ -103,22 +128,23 @@ async def services(request: Request) -> Services:
     return cast("Services", request.state.services)
 
 
+SCHEME = "Credential"
+SCHEME_DESCRIPTION = (
+    "An API key (`aico_live_…`) or a Supabase access token."
+    " Users who belong to several tenants name one in the `X-Tenant-Id` header."
+)
+
+
 class Credential(HTTPBearer):
     """Resolves whoever asks, and shows in the OpenAPI document how to."""
 
     def __init__(self, permission: Permission) -> None:
-        super().__init__(
-            scheme_name="Credential",
-            description="An API key (`aico_live_…`) or a Supabase access token."
-            " Users who belong to several tenants name one in the `X-Tenant-Id` header.",
-            auto_error=False,
-        )
+        super().__init__(scheme_name=SCHEME, description=SCHEME_DESCRIPTION, auto_error=False)
         self._permission = permission
 
     async def __call__(self, request: Request) -> Principal:  # type: ignore[override]
         authenticator = (await services(request)).authenticator
-        headers = request.headers
-        principal = await authenticator.principal(headers.get("authorization"), headers.get("x-tenant-id"))
+        principal = await authenticator.principal(Credentials.of(request.headers))
         principal.require(self._permission)
         return principal
 
@@ -131,3 +157,8 @@ Writer = Annotated[Principal, Depends(may_write)]
 UsageReader = Annotated[Principal, Depends(Credential(Permission.USAGE_READ))]
 DataWriter = Annotated[Principal, Depends(Credential(Permission.DATA_WRITE))]
 WebhookWriter = Annotated[Principal, Depends(Credential(Permission.WEBHOOKS_WRITE))]
+BillingWriter = Annotated[Principal, Depends(Credential(Permission.BILLING_WRITE))]
+KeyWriter = Annotated[Principal, Depends(Credential(Permission.KEYS_WRITE))]
+MemberWriter = Annotated[Principal, Depends(Credential(Permission.MEMBERS_WRITE))]
+SettingsWriter = Annotated[Principal, Depends(Credential(Permission.SETTINGS_WRITE))]
+AuditReader = Annotated[Principal, Depends(Credential(Permission.AUDIT_READ))]

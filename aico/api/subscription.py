@@ -29,6 +29,7 @@ class Subscription:
             self._listeners[channel].append(listener)
         self._confirmed: dict[str, asyncio.Event] = {}
         self._pubsub: PubSub | None = None  # while it is connected
+        self._heard: dict[str, object] = {}  # channels that Redis has confirmed, with the connection on which
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -38,6 +39,10 @@ class Subscription:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def hearing(self, channel: str) -> object | None:
+        """The connection on which all is heard that is published there; None while something could be missed."""
+        return self._heard.get(channel)
 
     @asynccontextmanager
     async def listening(self, channel: str, listener: Listener) -> AsyncIterator[None]:
@@ -93,11 +98,16 @@ class Subscription:
             except (RedisError, OSError, ValueError) as error:  # ValueError: somebody else's message
                 log.warning("subscription_lost", error=type(error).__name__)
                 self._pubsub = None
+                self._heard.clear()
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     def _deliver(self, kind: str, channel: str, data: str) -> None:
-        if kind == "subscribe" and channel in self._confirmed:
-            self._confirmed[channel].set()
+        if kind == "subscribe":
+            self._heard[channel] = object()
+            if channel in self._confirmed:
+                self._confirmed[channel].set()
+        elif kind == "unsubscribe":
+            self._heard.pop(channel, None)
         elif kind == "message":
             for listener in list(self._listeners.get(channel, ())):
                 listener(data)

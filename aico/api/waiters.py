@@ -30,8 +30,8 @@ class Wakeable(Protocol):
 class Waiters:
     def __init__(self, database: AsyncDatabase) -> None:
         self._database = database
-        self._waiting: dict[UUID, set[Wakeable]] = defaultdict(set)
-        self._tenants: dict[UUID, UUID] = {}
+        # With the tenant that asks, which need not be the job's own: it must not take another's place in the poll.
+        self._waiting: dict[UUID, set[tuple[UUID, Wakeable]]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -57,27 +57,27 @@ class Waiters:
     @contextmanager
     def telling(self, tenant: UUID, job: UUID, ended: "Wakeable") -> Iterator[None]:
         """Likewise, for whoever has a way of its own of being told."""
-        self._waiting[job].add(ended)
-        self._tenants[job] = tenant
+        waiter = (tenant, ended)
+        self._waiting[job].add(waiter)
         try:
             yield
         finally:
-            self._waiting[job].discard(ended)
+            self._waiting[job].discard(waiter)
             if not self._waiting[job]:
                 del self._waiting[job]
-                del self._tenants[job]
 
     def _wake(self, job: UUID) -> None:
-        for ended in tuple(self._waiting.get(job, ())):
+        for _, ended in tuple(self._waiting.get(job, ())):
             ended.set()
 
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            by_tenant: dict[UUID, list[UUID]] = defaultdict(list)
-            for job, tenant in self._tenants.items():
-                by_tenant[tenant].append(job)
-            work = [(Scope.tenant(tenant), jobs.finished(tenant, ids)) for tenant, ids in by_tenant.items()]
+            by_tenant: dict[UUID, set[UUID]] = defaultdict(set)
+            for job, waiters in self._waiting.items():
+                for tenant, _ in waiters:
+                    by_tenant[tenant].add(job)
+            work = [(Scope.tenant(tenant), jobs.finished(tenant, list(ids))) for tenant, ids in by_tenant.items()]
             try:
                 for found in await self._database.run_each(work) if work else ():
                     for job in found:

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from aico.cli.show import err, out
 from aico.cli.tenancy import SERVICE, TenantName, find_tenant, open_database
+from aico.core.access import OPERATOR
 from aico.core.data_rights import ErasureScope
 from aico.core.errors import Conflict, InvalidInput
 from aico.core.ids import new_id
@@ -34,7 +35,6 @@ from aico.workers.archive import Archive, Sink
 from aico.workers.data import work_on
 from aico.workers.runtime import Runtime
 
-OPERATOR = "operator"
 _WRITE_BYTES = 1024 * 1024
 _LOOK_SECONDS = 0.5
 _DAYS = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)

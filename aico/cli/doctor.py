@@ -55,6 +55,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _embedding(settings)
     yield _local_model(settings)
     yield _package("flower", "the workers' console")
+    yield _package("argon2-cffi", "sign-in on this machine")
     yield from _providers(settings)
     yield _api(settings)
 

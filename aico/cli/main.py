@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 from aico import __version__
-from aico.cli import batch, data_rights, doctor, job_admin, jobs, mcp, queues, services, tenancy, webhooks
+from aico.cli import (
+    batch,
+    billing,
+    data_rights,
+    doctor,
+    job_admin,
+    jobs,
+    keys,
+    mcp,
+    members,
+    queues,
+    services,
+    tenancy,
+    users,
+    webhooks,
+)
 from aico.cli.client import Client
 from aico.cli.demo import relations, send, summary
 from aico.cli.show import err, out
@@ -28,14 +43,18 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (jobs.submit, jobs.watch, batch.batch, jobs.report, queues.queues, mcp.mcp, doctor.doctor):
+for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")
-app.add_typer(tenancy.app, name="keys")
+app.add_typer(keys.app, name="keys")
+app.add_typer(members.app, name="members")
 data_rights.register(tenancy.tenants_app)
 app.add_typer(tenancy.tenants_app, name="tenants")
+app.add_typer(users.app, name="users")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(billing.app, name="billing")
+app.add_typer(billing.report_app, name="report")
 services.register(app)
 
 State = Annotated[Path, typer.Option(help="Where data, logs and passwords are kept.")]
@@ -115,6 +134,8 @@ def _addresses(stack: Stack, while_running: str | None = None) -> None:
     out.print(f"  OpenAI   {stack.api_url}/v1 (the base_url of any client), MCP {stack.api_url}/mcp")
     out.print(f"  docs     {stack.api_url}/docs")
     out.print(f"  Flower   {stack.flower_url} (user {FLOWER_USER}, password in {stack.flower_password_file})")
+    if stack.auth is not None:
+        out.print(f"  Auth     {stack.auth.url} (`aico users` adds people; keys in {stack.auth.files.home})")
     if stack.key_is_new and not while_running:
         out.print(f"  API key  {stack.environment['AICO_API_KEY']}  (shown this once)")
 

@@ -34,6 +34,18 @@ def past(text: str) -> datetime:
         raise typer.BadParameter(f"{text} ago is before the calendar begins") from error
 
 
+def ahead(text: str) -> datetime:
+    """A moment in the future, or how far ahead it is: `90d`. Raises typer.BadParameter for anything else."""
+    found = _SPAN.fullmatch(text)
+    try:
+        moment = datetime.now(UTC) + timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else zoned(text)
+    except OverflowError as error:
+        raise typer.BadParameter(f"{text} ahead is after the calendar ends") from error
+    if moment <= datetime.now(UTC):
+        raise typer.BadParameter(f"{text} is not in the future")
+    return moment
+
+
 def window(text: str) -> str:
     """A span of time as the API takes it. Raises typer.BadParameter for anything else."""
     if not _SPAN.fullmatch(text):

@@ -16,6 +16,7 @@ import redis
 
 from aico.cli.tenancy import ensure_key
 from aico.core.settings import STACK_FILE, Settings, checked
+from aico.embedded.auth.launcher import AuthServer, installed
 from aico.embedded.child import Event, ProcessSpec
 from aico.embedded.local_model.launcher import LocalModelServer
 from aico.embedded.ports import LOOPBACK, free_port
@@ -25,12 +26,13 @@ from aico.embedded.secret_file import load_or_create_secret, write_private
 from aico.embedded.supervisor import Stage, Supervisor
 from aico.embedded.valkey import ValkeyServer
 from aico.store.blocking import Database
-from aico.store.migrate import APPLICATION, migrate
+from aico.store.migrate import APPLICATION, let_in, migrate
+from aico.store.scope import ACCOUNTS
 from aico.workers.app import WORKERS
 from aico.workers.health import alive
 from aico.workers.process import LAST_SECONDS
 
-POSTGRES_PORT, REDIS_PORT, MODEL_PORT, FLOWER_PORT = 54320, 63790, 8081, 5555
+POSTGRES_PORT, AUTH_PORT, REDIS_PORT, MODEL_PORT, FLOWER_PORT = 54320, 54321, 63790, 8081, 5555
 DEVELOPMENT_TENANT = "development"
 FLOWER_USER = "admin"
 _MARGIN_SECONDS = 5  # a worker leaves by itself before it is killed
@@ -62,6 +64,7 @@ class Stack:
         self._model = (
             LocalModelServer(state, free_port(MODEL_PORT), simulated=options.simulated) if options.local_model else None
         )
+        self.auth = AuthServer(state, free_port(AUTH_PORT)) if self._wants_auth() else None
         self.environment = {**os.environ, **self._addresses()}
 
     def run(self, *, on_event: Callable[[Event], None], on_ready: Callable[["Supervisor"], None]) -> None:
@@ -81,6 +84,11 @@ class Stack:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def _wants_auth(self) -> bool:
+        """Where the operator has no Supabase project: its tokens, and its database, are not ours to stand in for."""
+        named = any(given(self._settings, name) for name in ("supabase_url", "supabase_jwt_secret"))
+        return self._postgres is not None and not named and installed()
+
     def _addresses(self) -> dict[str, str]:
         addresses = {
             "PORT": self.api_url.rpartition(":")[2],
@@ -94,11 +102,14 @@ class Stack:
         if self._postgres is not None:
             self._postgres.prepare()
             password = load_or_create_secret(self._state / "application.password").get_secret_value()
-            host = self._postgres.superuser_url.get_secret_value().rpartition("@")[2]
-            addresses["DATABASE_URL"] = f"postgresql://{APPLICATION}:{password}@{host}"
+            addresses["DATABASE_URL"] = f"postgresql://{APPLICATION}:{password}@{_place(self._postgres)}"
         if self._valkey is not None:
             self._valkey.prepare()
             addresses["REDIS_URL"] = self._valkey.url.get_secret_value()
+        if self.auth is not None:
+            self.auth.prepare()
+            addresses["SUPABASE_URL"] = self.auth.url
+            addresses["SUPABASE_ANON_KEY"] = self.auth.files.publishable_key.get_secret_value()
         return addresses
 
     def _servers(self) -> tuple[ProcessSpec, ...]:
@@ -109,7 +120,10 @@ class Stack:
         """Once the servers run: migrate, make the tenant and its key, and tell the children which model answers."""
         if self._postgres is not None:
             password = load_or_create_secret(self._state / "application.password").get_secret_value()
-            migrate(self._postgres.superuser_url.get_secret_value(), password)
+            owner = self._postgres.superuser_url.get_secret_value()
+            migrate(owner, password)
+            if self.auth is not None:
+                let_in(owner, ACCOUNTS, self.auth.files.database_password.get_secret_value())
         elif self._settings.database_admin_url is not None:
             migrate(self._settings.database_admin_url.get_secret_value())
         if self._model is not None:
@@ -134,9 +148,12 @@ class Stack:
     def _stack_lines(self) -> str:
         names = (
             *("DATABASE_URL", "REDIS_URL", "COST_OPTIMIZER_API_URL", "PORT", "AICO_API_KEY"),
-            *("LOCAL_MODEL_URL", "SIMULATED_MODEL_URL"),
+            *("LOCAL_MODEL_URL", "SIMULATED_MODEL_URL", "SUPABASE_URL", "SUPABASE_ANON_KEY"),
         )
-        return "".join(f"{name}={self.environment[name]}\n" for name in names if name in self.environment)
+        known = {name: self.environment[name] for name in names if name in self.environment}
+        if self.auth is not None:  # for the command line: no child needs it
+            known["SUPABASE_SERVICE_KEY"] = self.auth.files.secret_key.get_secret_value()
+        return "".join(f"{name}={value}\n" for name, value in known.items())
 
     def _workers(self) -> tuple[ProcessSpec, ...]:
         """The API, the workers and the console. They share `environment`, which the stage before completes."""
@@ -151,6 +168,8 @@ class Stack:
             ),
             ProcessSpec("sweep", self._aico("sweep"), partial(alive, broker, "sweep")),
         ]
+        if self.auth is not None and self._postgres is not None:
+            specs.append(self.auth.spec(_place(self._postgres), self.environment))
         if self._options.flower:
             specs.append(ProcessSpec("flower", self._aico("flower")))
         return tuple(specs)
@@ -166,6 +185,11 @@ class Stack:
             return httpx2.get(f"{self.api_url}/health/live", timeout=2).is_success
         except httpx2.TransportError:
             return False
+
+
+def _place(postgres: PostgresServer) -> str:
+    """Host, port and name of its database."""
+    return postgres.superuser_url.get_secret_value().rpartition("@")[2]
 
 
 def given(settings: Settings, name: str) -> bool:

@@ -1,38 +1,43 @@
-"""Tenants, their API keys, shares of the work and policies, from the operator's side."""
+"""Tenants, their plans, shares of the work and policies, from the operator's side: straight in the database."""
 
 import re
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 from rich.text import Text
 
 from aico.cli.show import err, out
+from aico.cli.telling import tell
+from aico.core import changes
 from aico.core.errors import InvalidInput, NotFound
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode, JobClass
-from aico.core.keys import NewKey, hash_key, make_key
+from aico.core.keys import hash_key, make_key
+from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
 from aico.core.settings import get_settings
 from aico.embedded.secret_file import write_private
 from aico.routing.catalogue import Catalogue
-from aico.store import tenants
+from aico.store import api_keys, tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
-app = typer.Typer(help="API keys of a tenant.", no_args_is_help=True)
-tenants_app = typer.Typer(help="Shares of the work and policies, straight in the database.", no_args_is_help=True)
+tenants_app = typer.Typer(help="Tenants, their plans, policies and shares of the work.", no_args_is_help=True)
 
 LEAST_WEIGHT, MOST_WEIGHT = 0.001, 1000.0
 GENERAL = "none"  # no cap of its own
 SERVICE = "service"  # no policy of its own
+NO_PLAN = "none"
+LONGEST_NAME = 200
 _CAP = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 TenantName = Annotated[str, typer.Argument(help="The tenant's name.")]
-Tenant = Annotated[str, typer.Option(help="The tenant's name.")]
 
 
 def ensure_tenant(database: Database, name: str) -> UUID:
@@ -48,18 +53,13 @@ def ensure_key(database: Database, tenant_name: str, file: Path) -> tuple[str, b
     """The tenant's development key, kept in `file`, and whether it had to be made."""
     if file.exists():
         key = file.read_text("ascii")
-        if database.run(Scope.system(), tenants.authenticate(hash_key(key))):
+        if database.run(Scope.system(), api_keys.authenticate(hash_key(key))):
             return key, False
     tenant = ensure_tenant(database, tenant_name)
-    made = _create(database, tenant, "development")
+    made = make_key("development")
+    database.run(Scope.tenant(tenant), api_keys.create(tenant, made))
     write_private(file, made.secret.get_secret_value())
     return made.secret.get_secret_value(), True
-
-
-def _create(database: Database, tenant: UUID, name: str) -> NewKey:
-    key = make_key(name)
-    database.run(Scope.tenant(tenant), tenants.create_key(tenant, key))
-    return key
 
 
 def open_database() -> Database:
@@ -75,42 +75,61 @@ def find_tenant(database: Database, name: str) -> UUID:
     return found[0].id
 
 
-@app.command()
-def create(name: Annotated[str, typer.Argument(help="What the key is for.")], tenant: Tenant = "development") -> None:
-    """Make a key and print it. It is shown this once; a tenant that does not exist yet is made."""
-    database = open_database()
-    key = _create(database, ensure_tenant(database, tenant), name)
-    database.close()
-    err.print(f"A key for [bold]{tenant}[/bold]; it cannot be shown again:")
-    typer.echo(key.secret.get_secret_value())
-
-
-@app.command()
-def ls(tenant: Tenant = "development") -> None:
-    """List a tenant's keys."""
-    database = open_database()
-    tenant_id = find_tenant(database, tenant)
-    table = Table("prefix", "name", "created", "expires", "state")
-    for key in database.run(Scope.tenant(tenant_id), tenants.keys(tenant_id)):
-        state = "revoked" if key.revoked_at else "live"
-        expires = f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never"
-        table.add_row(key.prefix, key.name, f"{key.created_at:%Y-%m-%d %H:%M}", expires, state)
-    database.close()
-    out.print(table)
-
-
-@app.command()
-def revoke(
-    prefix: Annotated[str, typer.Argument(help="As `aico keys ls` shows it.")], tenant: Tenant = "development"
+@tenants_app.command()
+def ls(
+    after: Annotated[UUID | None, typer.Option(help="Those after this one.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 100,
 ) -> None:
-    """Revoke a key; it stops working within seconds."""
-    database = open_database()
-    tenant_id = find_tenant(database, tenant)
-    revoked = database.run(Scope.tenant(tenant_id), tenants.revoke_key(tenant_id, prefix))
-    database.close()
-    if not revoked:
-        raise NotFound(f"{tenant!r} has no live key {prefix!r}")
-    err.print(f"Revoked {prefix}.")
+    """List all tenants, oldest first. Those that users made have their id as name."""
+    with closing(open_database()) as database:
+        found = database.run(Scope.system(), tenants.everyone(after=after, limit=limit + 1))
+    table = Table(Column("id", no_wrap=True), "name", "shown as", "plan", "members", "created")
+    for one in found[:limit]:
+        name = "" if one.name == str(one.id) else one.name
+        texts = (name, one.display_name or "", one.plan or "none", one.members, f"{one.created_at:%Y-%m-%d %H:%M}")
+        table.add_row(str(one.id), *(escape(str(text)) for text in texts))
+    out.print(table)
+    if len(found) > limit:
+        err.print(f"There are more: --after {found[limit - 1].id}")
+
+
+@tenants_app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What it is called; no other tenant has that name.")],
+    plan: Annotated[
+        Plan | None, typer.Option(help="What it has subscribed to; without one, no plan limits it.")
+    ] = None,
+) -> None:
+    """Make a tenant and print its id. Exit code 0: made; 2: there is one of that name, or the name makes no sense."""
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise InvalidInput(f"a name has 1 to {LONGEST_NAME} characters")
+    with closing(open_database()) as database:
+        if database.run(Scope.system(), tenants.find(name)):
+            raise InvalidInput(f"there is a tenant named {name!r} already")
+        tenant = new_id()
+        database.run_each(
+            [
+                (Scope.tenant(tenant), statement)
+                for statement in (tenants.create(tenant, name), *([tenants.set_plan(tenant, plan)] if plan else []))
+            ]
+        )
+    typer.echo(tenant)
+
+
+@tenants_app.command()
+def plan(
+    tenant: TenantName,
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help=f"{', '.join(Plan)}, or {NO_PLAN}.")],
+) -> None:
+    """Set what a tenant has subscribed to. Exit code 0: set; 1: there is no such tenant; 2: there is no such plan."""
+    if plan not in {*Plan, NO_PLAN}:
+        raise InvalidInput(f"a plan is one of {', '.join(Plan)}, {NO_PLAN}, not {plan!r}")
+    with closing(open_database()) as database:
+        tenant_id = find_tenant(database, tenant)
+        chosen = None if plan == NO_PLAN else Plan(plan)
+        database.run(Scope.tenant(tenant_id), tenants.set_plan(tenant_id, chosen))
+    tell(changes.of_tenant(tenant_id))
+    err.print(f"{tenant} has the plan {plan}.", markup=False)
 
 
 @tenants_app.command()
@@ -184,7 +203,8 @@ def policy(
         tenant_id = find_tenant(database, tenant)
         scope = Scope.tenant(tenant_id)
         (before,) = database.run(scope, tenants.policy(tenant_id))
-        after = tenants.Policy(
+        after = replace(
+            before,
             fallback=before.fallback if fallback is None else fallback,
             cache_mode=before.cache_mode if cache is None else mode,
             baseline_model=before.baseline_model if baseline is None else model,
@@ -192,6 +212,7 @@ def policy(
         )
         if after != before:
             database.run(scope, tenants.set_policy(tenant_id, after))
+            tell(changes.of_tenant(tenant_id))
     table = Table("policy", "value")
     table.add_row("fallback", "yes" if after.fallback else "no")
     table.add_row("cache", after.cache_mode or SERVICE)

@@ -41,3 +41,15 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
 
 # Of a key that was made without scopes: what a program needs, and nothing that administers the tenant.
 KEY_PERMISSIONS = _MEMBER
+
+OPERATOR = "operator"  # the actor, in the audit log, of what the command line does
+
+
+def grantable(permissions: frozenset[Permission]) -> tuple[Role, ...]:
+    """The roles that whoever has these may give and take: those that add nothing to them."""
+    return tuple(role for role in Role if ROLE_PERMISSIONS[role] <= permissions)
+
+
+def invitable(permissions: frozenset[Permission]) -> tuple[Role, ...]:
+    """The roles to which whoever has these may invite."""
+    return grantable(permissions) if Permission.MEMBERS_WRITE in permissions else ()

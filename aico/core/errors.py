@@ -8,6 +8,7 @@ AicoError
 ├── Unauthorized            401
 ├── BudgetExceeded          402  no model answers within what the caller wants to spend
 ├── Forbidden               403
+│   └── ModelNotAllowed     403  the API key may not use it
 ├── NotFound                404
 ├── Conflict                409  what is there does not allow it
 ├── KeyReused               422  an idempotency key that stands for another request
@@ -80,6 +81,11 @@ class Forbidden(AicoError):
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
     title = "Not allowed"
+
+
+class ModelNotAllowed(Forbidden):
+    code = "model_not_allowed"
+    title = "Model not allowed"
 
 
 class NotFound(AicoError):

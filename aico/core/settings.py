@@ -1,6 +1,7 @@
 """Every setting that the environment or `.env` can change. Nothing else in the product reads the environment."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,12 +11,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from aico.core.embedding import BUNDLED_MODEL
 from aico.core.errors import InvalidInput
+from aico.core.plans import Plan
 
 STATE_DIR = Path(".aico")
 STACK_FILE = STATE_DIR / "stack.env"
 
 Address = Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$")]
 McpAddress = Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+/mcp$")]
+
+StripePrice = Annotated[str, Field(pattern=r"^(pro|business|tokens|cents):[A-Za-z0-9_-]{1,200}$")]
+MeterEvent = Annotated[str, Field(pattern=r"^(tokens|cents):[A-Za-z0-9_.-]{1,100}$")]
 
 
 class Settings(BaseSettings):
@@ -45,6 +50,19 @@ class Settings(BaseSettings):
     supabase_anon_key: SecretStr | None = None
     supabase_service_key: SecretStr | None = None
     supabase_jwt_secret: SecretStr | None = None
+    auth_signup: bool = False  # whether people may sign up themselves at the local stand-in of `aico up`
+
+    # Billing: a key switches it on
+    stripe_api_key: SecretStr | None = None
+    stripe_webhook_secret: SecretStr | None = None
+    stripe_prices: Annotated[tuple[StripePrice, ...], NoDecode] = ()
+    stripe_meter_events: Annotated[tuple[MeterEvent, ...], NoDecode] = ()  # what use is reported as
+    stripe_api_base: Address | None = None  # instead of Stripe's own address: a proxy, or a stand-in for tests
+    billing_return_origins: Annotated[tuple[Address, ...], NoDecode] = ()  # none: those of `cors_origins`
+    billing_grace_days: Annotated[int, Field(ge=0, le=90)] = 7  # that a plan outlasts a failed payment
+    revenue_share: Annotated[Decimal, Field(ge=Decimal("0.10"), le=Decimal("0.20"))] = Decimal("0.15")
+    personal_tenants: bool = True  # whether users may have tenants that the operator did not make
+    personal_plan: Plan = Plan.FREE  # of those tenants
 
     # Providers: a key switches its provider on
     google_api_key: SecretStr | None = None
@@ -107,7 +125,11 @@ class Settings(BaseSettings):
     max_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 365  # the longest that a tenant may ask for
     metrics_token: SecretStr | None = None  # what `GET /metrics` asks for
 
-    @field_validator("cors_origins", "mcp_urls", "openai_compatible_models", mode="before")
+    @field_validator(
+        *("cors_origins", "mcp_urls", "openai_compatible_models"),
+        *("stripe_prices", "stripe_meter_events", "billing_return_origins"),
+        mode="before",
+    )
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):

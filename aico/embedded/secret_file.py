@@ -7,14 +7,14 @@ from pydantic import SecretStr
 _BYTES = 24
 
 
-def load_or_create_secret(path: Path) -> SecretStr:
-    """The secret kept in `path`; made up on first use: 32 URL-safe characters in a file that only its owner can read.
+def load_or_create_secret(path: Path, prefix: str = "") -> SecretStr:
+    """The secret in `path`; made up on first use: `prefix` and 32 URL-safe characters that its owner alone can read.
 
     The file appears whole or not at all, so that a process killed while writing leaves no half secret behind.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_private(path, secrets.token_urlsafe(_BYTES))
+        write_private(path, prefix + secrets.token_urlsafe(_BYTES))
     return SecretStr(path.read_text(encoding="ascii"))
 
 

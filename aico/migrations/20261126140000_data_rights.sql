@@ -72,20 +72,30 @@ begin
          using (tenant_id = any (array(select private.service_tenants())))
          with check (tenant_id = any (array(select private.service_tenants())))', noun);
     execute format('revoke all on public.%I from public, anon, authenticated', noun);
+    -- Not to members: what concerns all of a tenant's data is for its owners, whom the API knows from the others.
     execute format('grant select, insert, update, delete on public.%I to aico_service', noun);
-    execute format('grant select on public.%I to authenticated', noun);
   end loop;
 end $$;
+
+-- Nor may other members read an export piece by piece: it holds more than they may see.
+alter policy member_reads on public.file_chunks using (
+  tenant_id = any (array(select private.my_tenants())) and exists (
+    select from public.files f
+    where f.tenant_id = file_chunks.tenant_id and f.id = file_chunks.file_id and f.purpose <> 'export'
+  ));
 
 -- As before, with the tenant's policy on personal data.
 drop function private.authenticate_key(bytea);
 create function private.authenticate_key(key_hash bytea)
-returns table (key_id uuid, tenant_id uuid, scopes text[], cache_mode text, pii text)
+returns table (key_id uuid, tenant_id uuid, scopes text[], models text[], cache_mode text, pii text,
+  valid_for double precision)
 language sql stable security definer set search_path = '' as $$
-  select k.id, k.tenant_id, k.scopes, t.cache_mode, t.pii
+  select k.id, k.tenant_id, k.scopes, k.models, t.cache_mode, t.pii,
+    extract(epoch from least(k.expires_at, case when k.old_hash = key_hash then k.old_hash_until end) - now())
   from public.api_keys k
   join public.tenants t on t.id = k.tenant_id
-  where k.hash = key_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+  where (k.hash = key_hash or k.old_hash = key_hash and k.old_hash_until > now())
+    and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
 $$;
 
 -- The lowest id of version 7 that can have been made at this time.
@@ -179,7 +189,7 @@ begin
   if tenant in (select private.service_tenants()) and to_regclass('realtime.messages') is not null
     and has_table_privilege('realtime.messages', 'delete') and has_table_privilege('realtime.messages', 'select')
   then
-    delete from realtime.messages m where strpos(m.topic, tenant::text) > 0;
+    delete from realtime.messages m where split_part(m.topic, ':', 1) = 'tenant' and split_part(m.topic, ':', 2) = tenant::text;
     get diagnostics erased = row_count;
   end if;
   return erased;

@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from aico.core.attempts import Attempt, Baseline, Policy, known_cost
 from aico.core.chat import ChatRequest
-from aico.core.jobs import Answer, CacheMode, Controls, JobClass, JobError, JobStatus, RoutingReport
+from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
+from aico.store.api_keys import models_of
+from aico.store.job_policy import JobPolicy
 from aico.store.ledger import event_row
 from aico.store.statement import Row, Statement, named_sql, no_row
 
@@ -33,6 +35,7 @@ class ToEmbed:
     api_key_id: UUID | None
     threshold: float
     max_age_seconds: float | None = None  # of an answer that may be served again
+    models: frozenset[str] | None = None  # whose answers its API key may be given; None: all
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_threshold: float) -> Statement[ToEmbed]:
@@ -51,6 +54,7 @@ def _to_embed(row: Row) -> ToEmbed:
         api_key_id=row["api_key_id"],
         threshold=row["threshold"],
         max_age_seconds=row["max_age"],
+        models=models_of(row),
     )
 
 
@@ -85,27 +89,6 @@ class Call(BaseModel):
     model: str
     at: datetime
     cents: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class JobPolicy:
-    """What the caller allows, and the tenant where the caller did not say."""
-
-    baseline_model: str | None  # None: the service's
-    fallback: bool  # another model may answer where the one that was named fails
-    quality_floor: float | None
-    max_cost_cents: Decimal | None  # of all attempts together
-
-    @classmethod
-    def of(cls, row: Row) -> "JobPolicy":
-        """Of a row with `controls`, and the tenant's `baseline_model` and `fallback`."""
-        controls = Controls.model_validate(row["controls"])
-        return cls(
-            baseline_model=controls.baseline_model or row["baseline_model"],
-            fallback=row["fallback"] if controls.fallback is None else controls.fallback,
-            quality_floor=controls.quality_floor,
-            max_cost_cents=controls.max_cost_cents,
-        )
 
 
 ClaimKey = tuple[UUID, int]  # a job may be claimed again by the same process; the fence tells the claims apart

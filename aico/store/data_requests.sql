@@ -13,7 +13,7 @@ select id, kind, status, scope, requested_by, counts, file_id, sha256, error, cr
 from asked
 
 -- name: tenant_name
-select name from public.tenants where id = %(tenant)s
+select coalesce(display_name, name) as name from public.tenants where id = %(tenant)s
 
 -- name: get
 select id, kind, status, scope, requested_by, counts, file_id, sha256, error, created_at, started_at, finished_at

@@ -12,7 +12,8 @@ from psycopg.types.json import Jsonb
 from aico.core.attempts import Attempt
 from aico.core.chat import ChatRequest
 from aico.core.jobs import CacheMode
-from aico.store.claims import Claim, JobPolicy
+from aico.store.claims import Claim
+from aico.store.job_policy import JobPolicy
 from aico.store.ledger import event_row
 from aico.store.statement import Row, Statement, named_sql, no_row
 

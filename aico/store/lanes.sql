@@ -132,10 +132,12 @@ returning b.id
 
 -- name: asked
 select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,
-  t.baseline_model, t.fallback, j.status = 'in_progress' and j.stage = 'lane' and j.fence = i.fence as open
+  t.baseline_model, t.fallback, k.models,
+  j.status = 'in_progress' and j.stage = 'lane' and j.fence = i.fence as open
 from unnest(%(ids)s::uuid[], %(fences)s::bigint[]) as i (id, fence)
 join public.jobs j on j.tenant_id = %(tenant)s and j.id = i.id and j.lane_id = %(batch)s
 join public.tenants t on t.id = j.tenant_id
+left join public.api_keys k on k.tenant_id = j.tenant_id and k.id = j.api_key_id
 
 -- name: give_back
 select private.leave_lane(%(tenant)s, w.ids, %(reason)s, array_fill(%(message)s::text, array[cardinality(w.ids)])) as id

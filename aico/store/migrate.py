@@ -58,10 +58,14 @@ def migrate(admin_url: str, application_password: str | None = None) -> list[str
         for migration in fresh:
             _apply(connection, migration)
         if application_password is not None:
-            connection.execute(
-                sql.SQL("alter role {} login password {}").format(sql.Identifier(APPLICATION), application_password)
-            )
+            _let_in(connection, APPLICATION, application_password)
         return [f"{migration.version}_{migration.name}" for migration in fresh]
+
+
+def let_in(admin_url: str, role: str, password: str) -> None:
+    """Allow one of the roles that the bootstrap or the migrations made to log in."""
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        _let_in(connection, role, password)
 
 
 def pending(admin_url: str) -> list[str]:
@@ -73,6 +77,10 @@ def pending(admin_url: str) -> list[str]:
         )
         applied = {version for (version,) in rows}
         return [f"{entry.version}_{entry.name}" for entry in migrations() if entry.version not in applied]
+
+
+def _let_in(connection: psycopg.Connection[tuple[object, ...]], role: str, password: str) -> None:
+    connection.execute(sql.SQL("alter role {} login password {}").format(sql.Identifier(role), password))
 
 
 def _hosted(connection: psycopg.Connection[tuple[object, ...]]) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+ACCOUNTS = "aico_auth"  # the role that the stand-in for Supabase Auth logs in as
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -31,6 +33,11 @@ class Scope:
     def system(cls, *, durable: bool = True) -> "Scope":
         """No tenant: only the functions in `private` that say what they reveal."""
         return cls("aico_service", durable=durable)
+
+    @classmethod
+    def accounts(cls) -> "Scope":
+        """The local stand-in for Supabase Auth: users and their sessions, and nothing of any tenant."""
+        return cls(ACCOUNTS)
 
     @property
     def params(self) -> dict[str, str]:

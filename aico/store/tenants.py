@@ -1,22 +1,36 @@
-"""Statements about tenants, members, API keys and shares of the work."""
+"""Statements about tenants: how they come to be, their policies, plans and shares of the work."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from aico.core.access import Permission, Role
+from psycopg.types.json import Jsonb
+
+from aico.core.access import OPERATOR
 from aico.core.jobs import CacheMode, JobClass
-from aico.core.keys import NewKey
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("tenants")
 
+MAX_MADE = 10  # tenants that one user may make
+
 
 def create(tenant: UUID, name: str, baseline_model: str | None = None) -> Statement[None]:
+    """By the operator, under a name that no other tenant has."""
     return Statement(_SQL["create"], {"id": tenant, "name": name, "baseline": baseline_model}, no_row)
+
+
+def make(tenant: UUID, maker: UUID, title: str, plan: Plan, *, personal: bool = False) -> Statement[UUID]:
+    """By a user whose token was verified, who becomes its owner.
+
+    No row: he has MAX_MADE, or the personal one already, or there is no such user.
+    """
+    params = {"tenant": tenant, "maker": maker, "title": title, "plan": plan, "personal": personal, "most": MAX_MADE}
+    return Statement(_SQL["make"], params, lambda row: row["tenant_id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,82 +41,33 @@ class Tenant:
 
 
 def find(name: str) -> Statement[Tenant]:
+    """By the operator's name or by the id. Tenants that users made have no other name here than their id."""
     return Statement(_SQL["find"], {"name": name}, lambda row: Tenant(**row))
 
 
-def create_key(tenant: UUID, key: NewKey, scopes: Sequence[str] = ()) -> Statement[None]:
-    params = {
-        "id": key.id,
-        "tenant": tenant,
-        "name": key.name,
-        "prefix": key.prefix,
-        "hash": key.hash,
-        "scopes": list(scopes),
-        "expires": key.expires_at,
-    }
-    return Statement(_SQL["create_key"], params, no_row)
-
-
 @dataclass(frozen=True, slots=True)
-class ApiKey:
+class ListedTenant:
     id: UUID
     name: str
-    prefix: str
-    scopes: list[str]
+    display_name: str | None
+    plan: Plan | None
+    personal: bool
+    members: int
     created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
 
 
-def keys(tenant: UUID) -> Statement[ApiKey]:
-    return Statement(_SQL["keys"], {"tenant": tenant}, lambda row: ApiKey(**row))
-
-
-def revoke_key(tenant: UUID, prefix: str) -> Statement[UUID]:
-    """Returns the revoked key's id; no row when there was no live key with this prefix."""
-    return Statement(_SQL["revoke_key"], {"tenant": tenant, "prefix": prefix}, lambda row: row["id"])
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Whom an API key speaks for."""
-
-    key: UUID
-    tenant: UUID
-    scopes: frozenset[Permission]  # none: those of every key
-    cache_mode: CacheMode | None  # of the tenant's policy
-    pii: PiiPolicy  # likewise
-
-
-def authenticate(key_hash: bytes) -> Statement[Holder]:
-    return Statement(_SQL["authenticate"], {"hash": key_hash}, _holder)
-
-
-def _holder(row: Row) -> Holder:
-    return Holder(
-        row["key_id"], row["tenant_id"], frozenset(map(Permission, row["scopes"])), _mode(row), PiiPolicy(row["pii"])
+def everyone(*, after: UUID | None = None, limit: int) -> Statement[ListedTenant]:
+    """For the operator: a page of all tenants, by id, which is by age."""
+    return Statement(
+        _SQL["everyone"],
+        {"after": after, "limit": limit},
+        lambda row: ListedTenant(**{**row, "plan": _plan(row)}),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
-    tenant: UUID
-    role: Role
-    cache_mode: CacheMode | None  # of the tenant's policy
-    pii: PiiPolicy  # likewise
-
-
-def memberships() -> Statement[Membership]:
-    """Of the user that the transaction runs for."""
-    return Statement(_SQL["memberships"], {}, _membership)
-
-
-def _membership(row: Row) -> Membership:
-    return Membership(row["tenant_id"], Role(row["role"]), _mode(row), PiiPolicy(row["pii"]))
-
-
-def _mode(row: Row) -> CacheMode | None:
-    return None if row["cache_mode"] is None else CacheMode(row["cache_mode"])
+def lock(tenant: UUID) -> Statement[UUID]:
+    """Comes first in a transaction that counts what a tenant has, so that two count one after the other."""
+    return Statement(_SQL["lock"], {"tenant": tenant}, lambda row: row["id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +77,61 @@ class Policy:
     fallback: bool  # another model may answer where the one that was named fails
     cache_mode: CacheMode | None  # None: the service's
     baseline_model: str | None  # likewise
+    similarity_threshold: float | None = None  # likewise; a cosine
     pii: PiiPolicy = PiiPolicy.OFF  # whether personal data is replaced before anything is stored
 
 
 def policy(tenant: UUID) -> Statement[Policy]:
-    return Statement(
-        _SQL["policy"],
-        {"tenant": tenant},
-        lambda row: Policy(row["fallback"], _mode(row), row["baseline_model"], PiiPolicy(row["pii"])),
+    return Statement(_SQL["policy"], {"tenant": tenant}, _policy)
+
+
+def _policy(row: Row) -> Policy:
+    return Policy(
+        row["fallback"], mode_of(row), row["baseline_model"], row["similarity_threshold"], PiiPolicy(row["pii"])
     )
 
 
+def mode_of(row: Row) -> CacheMode | None:
+    return None if row["cache_mode"] is None else CacheMode(row["cache_mode"])
+
+
 def set_policy(tenant: UUID, policy: Policy) -> Statement[None]:
-    params = {
-        "tenant": tenant,
-        "fallback": policy.fallback,
-        "cache_mode": policy.cache_mode and policy.cache_mode.value,
-        "baseline_model": policy.baseline_model,
-        "pii": policy.pii.value,
-    }
-    return Statement(_SQL["set_policy"], params, no_row)
+    """By the operator."""
+    return change(tenant, OPERATOR, asdict(policy))
 
 
-def set_plan(tenant: UUID, plan: Plan | None) -> Statement[None]:
+def change(tenant: UUID, by: str, changes: Mapping[str, Any]) -> Statement[None]:
+    """`changes` names columns: `display_name` and the fields of Policy. What is not named stays as it is."""
+    return Statement(_SQL["change"], {"tenant": tenant, "by": by, "changes": Jsonb(dict(changes))}, no_row)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A tenant as its members see it."""
+
+    id: UUID
+    name: str
+    plan: Plan | None
+    personal: bool
+    created_at: datetime
+    policy: Policy
+
+
+def get(tenant: UUID) -> Statement[Profile]:
+    return Statement(
+        _SQL["get"],
+        {"tenant": tenant},
+        lambda row: Profile(row["id"], row["name"], _plan(row), row["personal"], row["created_at"], _policy(row)),
+    )
+
+
+def _plan(row: Row) -> Plan | None:
+    return None if row["plan"] is None else Plan(row["plan"])
+
+
+def set_plan(tenant: UUID, plan: Plan | None, by: str = OPERATOR) -> Statement[None]:
     """None: no plan, and none of its limits."""
-    return Statement(_SQL["set_plan"], {"tenant": tenant, "plan": plan}, no_row)
+    return Statement(_SQL["set_plan"], {"tenant": tenant, "plan": plan, "by": by}, no_row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ _JOB_STATUSES = {
     "cancelled": HTTPStatus.CONFLICT,
     "deadline_exceeded": HTTPStatus.GATEWAY_TIMEOUT,
     "invalid_input": HTTPStatus.BAD_REQUEST,
+    "model_not_allowed": HTTPStatus.FORBIDDEN,
     "model_not_found": HTTPStatus.NOT_FOUND,
     "no_provider": HTTPStatus.BAD_REQUEST,
     "payload_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -1,6 +1,7 @@
 """Decides at the door whether a request can be answered at all, so that nothing hopeless is stored."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from aico.core.canonical import cache_key
@@ -14,7 +15,7 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.features import extract_features, needs
 from aico.routing.lanes import Terms
 from aico.routing.prices import PriceBook
-from aico.routing.strategies.protocol import PricedModel, RoutingPolicy, able, permitted, price_models
+from aico.routing.strategies.protocol import PricedModel, RoutingPolicy, able, among, permitted, price_models
 from aico.store.jobs import IdempotencyKey, NewJob
 
 _TIMEOUT_FACTORS = {JobClass.INTERACTIVE: 1, JobClass.STANDARD: 6, JobClass.BATCH: 144}
@@ -28,8 +29,8 @@ class Admission:
     def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
         self._catalogue = catalogue
         self._prices = PriceBook(catalogue)
-        self._models = tuple(PricedModel(model, None) for model in catalogue.models)
-        self._smallest_window = min((model.context_window for model in catalogue.models), default=0)
+        self._models = catalogue.models
+        self._smallest_window = min((model.context_window for model in self._models), default=0)
         self._settings = settings
 
     def admit(
@@ -38,14 +39,15 @@ class Admission:
         api_key: UUID | None = None,
         idempotency: IdempotencyKey | None = None,
         policy: CacheMode | None = None,
+        models: frozenset[str] | None = None,
     ) -> NewJob:
-        """The job to be stored; `policy` is the tenant's cache mode.
+        """The job to be stored; `policy` is the tenant's cache mode, and `models` those that the key may use.
 
-        Raises a precise InvalidInput, UnknownModel, PayloadTooLarge, BudgetExceeded or NoProvider. Linear in the
-        prompt's length.
+        Raises a precise InvalidInput, UnknownModel, ModelNotAllowed, PayloadTooLarge, BudgetExceeded or NoProvider.
+        Linear in the prompt's length.
         """
         chat, controls = submission.chat, submission.controls
-        self._answerable(chat, controls)
+        self._answerable(chat, controls, models)
         retries = submission.max_retries
         return NewJob(
             id=new_id(),
@@ -53,7 +55,7 @@ class Admission:
             job_class=submission.job_class,
             cache_mode=submission.cache_mode(policy),
             request=chat.model_dump(mode="json", exclude_defaults=True),
-            key=cache_key(chat, {} if controls.quality_floor is None else {"quality_floor": controls.quality_floor}),
+            key=cache_key(chat, _scope(controls, models)),
             metadata=submission.metadata,
             timeout_seconds=self._timeout(submission.job_class),
             deadline=self._deadline(submission),
@@ -68,9 +70,9 @@ class Admission:
             streams=submission.streams,
         )
 
-    def appraise(self, submission: Submission) -> Terms:
+    def appraise(self, submission: Submission, models: frozenset[str] | None = None) -> Terms:
         """How long an answer may take. Raises as `admit` does, and stores nothing either."""
-        self._answerable(submission.chat, submission.controls)
+        self._answerable(submission.chat, submission.controls, models)
         deadline, job_class = self._deadline(submission), submission.job_class
         if deadline is None:
             return Terms(job_class, self._timeout(job_class), deadline_given=False)
@@ -92,7 +94,7 @@ class Admission:
             raise InvalidInput(f"a deadline may be at most {self._settings.max_deadline_seconds} s ahead", param=param)
         return due
 
-    def _answerable(self, chat: ChatRequest, controls: Controls) -> None:
+    def _answerable(self, chat: ChatRequest, controls: Controls, models: frozenset[str] | None) -> None:
         characters = sum(len(message.text) for message in chat.messages)
         if characters > self._settings.max_prompt_chars:
             raise PayloadTooLarge(
@@ -104,11 +106,12 @@ class Admission:
         model = None if chat.model in AUTO_MODELS else self._catalogue.find(chat.model)
         if model is not None and chat.max_tokens is not None and chat.max_tokens > model.max_output:
             raise InvalidInput(f"{model.id} answers with at most {model.max_output} tokens", param="max_tokens")
+        allowed = among(self._models, models, chat.model)
         limited = controls.quality_floor is not None or controls.max_cost_cents is not None
         if not limited and not needs(chat) and self._surely_fits(chat):
             return
         features = extract_features(chat)
-        candidates = self._models if model is None else (PricedModel(model, None),)
+        candidates = [PricedModel(one, None) for one in ((model,) if model else allowed)]
         usable = able(features, candidates)
         if limited:
             priced = price_models([one.model for one in usable], features, self._prices, datetime.now(UTC))
@@ -120,3 +123,9 @@ class Admission:
         """Cheaper than counting tokens: no text has more tokens than bytes."""
         size = sum(len(message.text.encode()) for message in chat.messages) + (chat.max_tokens or 0)
         return size + _OVERHEAD_TOKENS <= self._smallest_window
+
+
+def _scope(controls: Controls, models: frozenset[str] | None) -> dict[str, Any]:
+    """What else must be equal for an answer to be served again: none is, of a model that may not answer."""
+    floor = {} if controls.quality_floor is None else {"quality_floor": controls.quality_floor}
+    return floor if models is None else {**floor, "models": sorted(models)}

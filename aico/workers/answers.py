@@ -17,8 +17,9 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.features import Features, extract_features
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
-from aico.routing.strategies.protocol import Decision, RoutingPolicy, Strategy, price_models
-from aico.store.claims import Ending, JobPolicy
+from aico.routing.strategies.protocol import Decision, RoutingPolicy, Strategy, among, price_models
+from aico.store.claims import Ending
+from aico.store.job_policy import JobPolicy
 
 _TRUNCATED = {FinishReason.LENGTH, FinishReason.CONTENT_FILTER}
 _NOTHING = Decimal(0)
@@ -71,10 +72,11 @@ class Answers:
         self._baseline_model = settings.baseline_model
 
     def choose(self, request: ChatRequest, policy: JobPolicy, spent_cents: Decimal = _NOTHING) -> Choice:
-        """Raises NoProvider, InvalidInput where no model can serve the request, or BudgetExceeded."""
+        """Raises NoProvider, ModelNotAllowed, InvalidInput where no model can serve the request, or BudgetExceeded."""
         at = datetime.now(UTC)
         features = extract_features(request)
-        priced = price_models(self._models, features, self.prices, at)
+        models = among(self._models, policy.models, request.model)
+        priced = price_models(models, features, self.prices, at)
         asked = routing_policy(request, policy, spent_cents)
         decision = self._strategy.decide(features, priced, asked)
         return Choice(features, decision, asked, {one.model.id: one.cents for one in priced}, at)

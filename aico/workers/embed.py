@@ -143,7 +143,9 @@ def _settle(
     matches: dict[UUID, Match] = {}
     if readers:
         probe = cache_store.probe(tenant, [job for job, _ in readers], [vector for _, vector in readers], model)
-        matches = {match.job: match for match in patiently(lambda: runtime.database.run(Scope.tenant(tenant), probe))}
+        found = patiently(lambda: runtime.database.run(Scope.tenant(tenant), probe))
+        may_hear = {job.id: job.models for job in batch}
+        matches = {match.job: match for match in found if _allowed(match, may_hear[match.job])}
     latency_ms = int((time.monotonic() - started) * 1000)
     finish(
         runtime, tenant, [_hit(job, match, latency_ms) for job in batch if (match := matches.get(job.id)) is not None]
@@ -153,6 +155,11 @@ def _settle(
         advance = claims.advance(tenant, [job for job, _ in missed], [vector for _, vector in missed], model)
         waiting = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), advance))
         runtime.tell(bells=[to_route(tenant, job.id, job.job_class) for job in waiting])
+
+
+def _allowed(match: Match, models: frozenset[str] | None) -> bool:
+    """A job that is replayed under another key keeps its namespace, where other models may have answered."""
+    return models is None or match.routing.model in models
 
 
 def _hit(job: ToEmbed, match: Match, latency_ms: int) -> Ending:

@@ -11,10 +11,12 @@ from uuid import uuid4
 import redis
 import structlog
 
+from aico.billing.factory import load_gateway
 from aico.core.errors import Unavailable
 from aico.core.jobs import JobClass
 from aico.store import backlog, batches, cache, data_requests, files, lanes, ledger, retention, webhooks
 from aico.store.scope import Scope
+from aico.workers.billing import Biller
 from aico.workers.feed import Feeder
 from aico.workers.queue import Queue, to_batch, to_data, to_lane, to_notify, to_record, to_work
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
@@ -148,13 +150,19 @@ class Sweeper:
 
 
 def main(stop: threading.Event) -> None:
-    """Sweep and feed until `stop`. If the feeder dies of something unforeseen, so does the process: it is restarted."""
+    """Sweep, feed and bill until `stop`. If one dies of something unforeseen, so does the process: it is restarted."""
     runtime = get_runtime()
-    with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
-        feeding = pool.submit(Feeder(runtime).run, stop)
-        feeding.add_done_callback(lambda _: stop.set())
+    beside = [Feeder(runtime).run]
+    gateway = load_gateway(runtime.settings)
+    if gateway is not None:
+        beside.append(Biller(runtime.database, gateway, runtime.settings).run)
+    with ThreadPoolExecutor(len(beside), thread_name_prefix="beside") as pool:
+        running = [pool.submit(run, stop) for run in beside]
+        for one in running:
+            one.add_done_callback(lambda _: stop.set())
         try:
             Sweeper(runtime).run(stop)
         finally:
             stop.set()
-        feeding.result()
+        for one in running:
+            one.result()

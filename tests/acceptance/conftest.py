@@ -24,6 +24,7 @@ PARTS = {
     "postgres": "/postgres -D",
     "valkey": "valkey-server",
     "model": "aico.embedded.local_model",
+    "auth": "aico.embedded.auth",
     "api": "aico.cli.main serve",
     "embed": "worker embed",
     "route": "worker route",

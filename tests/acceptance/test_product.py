@@ -17,15 +17,17 @@ from acceptance.conftest import Running, stack
 REPOSITORY = Path(__file__).parents[2]
 
 
-def aico(running: Running, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """A command in the folder of the running stack, where it finds its addresses and key."""
+def aico(running: Running, *arguments: str, given: str | None = None) -> "subprocess.CompletedProcess[str]":
+    """A command in the folder of the running stack, where it finds its addresses and key. `given`: standard input."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(running.state_dir / "home")}
     link = running.state_dir / "cwd"
     link.mkdir(exist_ok=True)
     if not (link / ".aico").exists():
         (link / ".aico").symlink_to(running.state_dir, target_is_directory=True)
     argv = [sys.executable, "-m", "aico.cli.main", *arguments]
-    return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=link, env=environment, timeout=120)
+    return subprocess.run(
+        argv, input=given, capture_output=True, text=True, check=False, cwd=link, env=environment, timeout=120
+    )
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -18,9 +18,11 @@ import psycopg
 import pytest
 import redis
 import uvicorn
+from api.project import Project, publishing
 from builders import ending_of, unit_vector
 from conftest import Postgres, Tenant
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from aico.api.app import create_app
 from aico.core.jobs import JobStatus
@@ -44,16 +46,24 @@ Connect = Callable[..., httpx2.Client]
 @contextmanager
 def serving(settings: Settings, make: Callable[[Settings], FastAPI] = create_app) -> Iterator[str]:
     """A server of its own for these settings; the address at which it answers."""
-    server = uvicorn.Server(
-        uvicorn.Config(make(settings), loop="uvloop", http="httptools", log_config=None, access_log=False)
-    )
+    with serving_app(lambda _: make(settings)) as url:
+        yield url
+
+
+@contextmanager
+def serving_app(make: Callable[[str], ASGIApp]) -> Iterator[str]:
+    """Likewise for an application that is told its address."""
     with socket.create_server((LOOPBACK, 0)) as listening:
+        url = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+        server = uvicorn.Server(
+            uvicorn.Config(make(url), loop="uvloop", http="httptools", log_config=None, access_log=False)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
             wait_until(lambda: server.started or not thread.is_alive())
             assert server.started
-            yield f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+            yield url
         finally:
             server.should_exit = True
             thread.join()
@@ -115,6 +125,7 @@ def base_settings(postgres: Postgres, own_redis_url: str, tmp_path_factory: pyte
         cerebras_api_key=None,
         openai_api_key=None,
         openai_compatible_url=None,
+        stripe_api_key=None,
         supabase_url=None,
         supabase_jwt_secret=None,
         api_key_cache_seconds=0,
@@ -250,3 +261,17 @@ def _arguments(message: str | bytes) -> list[str]:
     body = json.loads(base64.b64decode(json.loads(message)["body"]))
     arguments: list[str] = body[0]
     return arguments
+
+
+@pytest.fixture(scope="session")
+def signing() -> Iterator[Project]:
+    """A Supabase project whose users may sign in."""
+    with publishing() as project:
+        yield project
+
+
+@pytest.fixture(scope="session")
+def signed_service(base_settings: Settings, signing: Project) -> Iterator[str]:
+    """Trusts that project's keys, and lets users have tenants of their own."""
+    with serving(base_settings.model_copy(update={"supabase_url": signing.url})) as url:
+        yield url

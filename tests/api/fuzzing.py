@@ -3,7 +3,7 @@
 import base64
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -36,16 +36,20 @@ LONGEST_WAIT = 0.05  # seconds that a caller waits for a job that does not end
 _REFUSED = JobError(code="request_refused", message="the provider does not accept this")
 
 
+def every_fourth_fails() -> Callable[[Claim], Ending]:
+    numbers = count()
+    return lambda claim: failed(claim) if next(numbers) % 4 == 0 else ending_of(claim)
+
+
 @contextmanager
-def answering(settings: Settings, database: Database) -> Iterator[None]:
-    """A route worker that knows all answers at once; every fourth job fails."""
-    stop, numbers = threading.Event(), count()
+def answering(settings: Settings, database: Database, ending: Callable[[Claim], Ending]) -> Iterator[None]:
+    """A route worker that knows all answers at once."""
+    stop = threading.Event()
 
     def end(tenant: UUID, job: UUID) -> None:
         scope = Scope.tenant(tenant)
         for claim in database.run(scope, claims.claim(tenant, job, 30)):
-            ending = _failed(claim) if next(numbers) % 4 == 0 else ending_of(claim)
-            database.run(scope, claims.finish(tenant, [ending], 3600))
+            database.run(scope, claims.finish(tenant, [ending(claim)], 3600))
 
     def work() -> None:
         with redis.Redis.from_url(settings.redis_url.get_secret_value()) as broker:
@@ -65,7 +69,7 @@ def answering(settings: Settings, database: Database) -> Iterator[None]:
         thread.join()
 
 
-def _failed(claim: Claim) -> Ending:
+def failed(claim: Claim) -> Ending:
     return Ending(claim.id, claim.fence, JobStatus.FAILED, error=_REFUSED)
 
 
@@ -105,6 +109,11 @@ def with_nul(case: AnyCase) -> Iterator[str]:
 
     That character is valid JSON and valid in a URL, and Postgres does not store it. Chance hits on it too rarely.
     """
+    return placed(case, lambda text: text[:-1] + "\x00")  # as long as before
+
+
+def placed(case: AnyCase, change: Callable[[str], str]) -> Iterator[str]:
+    """Changes each text of the case's query and its body in turn, and says at which place."""
     for part in ("query", "body"):
         values = getattr(case, part)
         if isinstance(values, dict | list):
@@ -112,7 +121,7 @@ def with_nul(case: AnyCase) -> Iterator[str]:
                 spoilt = deepcopy(values)
                 *above, last = steps
                 holder = reduce(getitem, above, spoilt)
-                holder[last] = holder[last][:-1] + "\x00"  # as long as before
+                holder[last] = change(holder[last])
                 setattr(case, part, spoilt)
                 yield f"{part}{place}"
             setattr(case, part, values)
@@ -147,6 +156,9 @@ def populated(address: str, tenant: Tenant) -> World:
         jobs = [made("/v1/jobs", prompt=f"question {number}") for number in range(5)]
         wait_until(lambda: not client.get("/v1/jobs", params={"status": "queued"}).json()["data"])
         hook = made("/v1/webhooks", url="https://hooks.example.com/aico")
+        sent = {"file": ("lines.jsonl", b'{"custom_id": "a"}\n')}
+        file = client.post("/v1/files", files=sent, data={"purpose": "batch"}).raise_for_status().json()["id"]
+        batch = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
         said = [{"role": "user", "content": "a conversation"}]
         return World(
             address,
@@ -158,7 +170,11 @@ def populated(address: str, tenant: Tenant) -> World:
                     made("/v1/responses", model="auto", input=f"a thing {number}", background=True, stream=False)
                     for number in range(4)
                 ],
+                "file_id": [file],
+                "batch_id": [made("/v1/batches", **batch)],
                 "webhook_id": [hook],
+                "key_id": [made("/v1/api-keys", name=f"key {number}") for number in range(2)],
+                "invitation_id": [made("/v1/invitations", email="new@example.com") for _ in range(2)],
                 "delivery_id": [made(f"/v1/webhooks/{hook}/test") for _ in range(2)],
             },
         )

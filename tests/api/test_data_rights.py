@@ -14,7 +14,7 @@ from conftest import Tenant
 
 from aico.core.keys import make_key
 from aico.core.settings import Settings
-from aico.store import tenants
+from aico.store import api_keys
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 from aico.workers import data
@@ -28,7 +28,7 @@ def owner(connect: Connect, service: str, tenant: Tenant, database: Database) ->
     """Who may do what concerns all of the tenant's data, and read prompts."""
     key = make_key("owner")
     scopes = ["data:write", "prompts:read", "prompts:write"]
-    database.run(Scope.tenant(tenant.id), tenants.create_key(tenant.id, key, scopes))
+    database.run(Scope.tenant(tenant.id), api_keys.create(tenant.id, key, scopes))
     return connect(service, key.secret.get_secret_value())
 
 
@@ -186,7 +186,7 @@ def test_another_tenants_requests_cannot_be_seen(
 ) -> None:
     request = owner.post("/v1/exports").json()["id"]
     other, key = make_tenant(), make_key("owner")
-    database.run(Scope.tenant(other.id), tenants.create_key(other.id, key, ["data:write"]))
+    database.run(Scope.tenant(other.id), api_keys.create(other.id, key, ["data:write"]))
     stranger = connect(service, key.secret.get_secret_value())
     assert_problem(stranger.get(f"/v1/exports/{request}"), 404)
     assert stranger.get("/v1/exports").json()["data"] == []

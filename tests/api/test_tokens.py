@@ -13,11 +13,26 @@ import httpx2
 import psycopg
 import pytest
 from api.conftest import DEAD_PORT, Connect, Rows, assert_problem, serving
-from api.project import KEY_ID, PUBLIC_JWK, SECRET, Claims, Project, es256, hs256, publishing
+from api.project import (
+    KEY_ID,
+    PUBLIC_JWK,
+    RSA_JWK,
+    RSA_KEY_ID,
+    SECRET,
+    Claims,
+    Project,
+    es256,
+    hs256,
+    publishing,
+    rs256,
+)
 from conftest import Tenant
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm
 from pydantic import SecretStr
 
+from aico.api.tokens import KEYS_SECONDS, TokenVerifier
+from aico.core.errors import Unauthorized, Unavailable
 from aico.core.settings import Settings
 from aico.embedded.ports import LOOPBACK
 
@@ -83,9 +98,10 @@ def test_published_keys_and_the_shared_secret_let_a_member_in(
     connect: Connect, with_keys: str, with_secret: str, project: Project, member: Member, tenant: Tenant, rows: Rows
 ) -> None:
     claims = project.claims(member(tenant))
-    for url, token in ((with_keys, es256(claims)), (with_secret, es256(claims)), (with_secret, hs256(claims))):
-        assert connect(url, token).post("/v1/jobs", json={"prompt": "from a person"}).status_code == 202
-    assert rows.jobs(tenant.id) == 3
+    tokens = ((with_keys, es256), (with_keys, rs256), (with_secret, es256), (with_secret, hs256))
+    for url, signed in tokens:
+        assert connect(url, signed(claims)).post("/v1/jobs", json={"prompt": "from a person"}).status_code == 202
+    assert rows.jobs(tenant.id) == 4
 
 
 def test_without_the_operators_secret_no_shared_secret_counts(
@@ -102,7 +118,7 @@ def test_who_is_no_member_is_told_nothing_about_the_tenant(
     connect: Connect, with_secret: str, project: Project, member: Member, make_tenant: Callable[[], Tenant]
 ) -> None:
     ours, theirs = make_tenant(), make_tenant()
-    stranger, insider = hs256(project.claims(member())), hs256(project.claims(member(ours)))
+    stranger, insider = hs256(project.claims(uuid4())), hs256(project.claims(member(ours)))
     details = {
         assert_problem(connect(with_secret, token, **headers).get("/v1/jobs"), 403, "forbidden")["detail"]
         for token, headers in (
@@ -172,6 +188,14 @@ def _attacks(project: Project, user: UUID) -> dict[str, str]:
         "tampered claims": _tampered(es256(good), project.claims(uuid4())),
         "no signature": es256(good).rpartition(".")[0] + ".",
         "key given by the token": _by_hand({"alg": "ES256", "jwk": PUBLIC_JWK}, good, lambda _: bytes(64)),
+        "elliptic curve key under RSA's name": _by_hand({"alg": "RS256", "kid": KEY_ID}, good, lambda _: bytes(64)),
+        "RSA key under the curve's name": _by_hand({"alg": "ES256", "kid": RSA_KEY_ID}, good, lambda _: bytes(64)),
+        "RSA public key as shared secret": _by_hand(
+            {"alg": "HS256", "kid": RSA_KEY_ID}, good, _hmac(json.dumps(RSA_JWK).encode())
+        ),
+        "another's RSA signature": rs256(good, rsa.generate_private_key(public_exponent=65537, key_size=2048)),
+        "service key of the project": "sb_secret_" + "x" * 31,
+        "public key of the project": "sb_publishable_" + "x" * 31,
     }
     wrong: dict[str, Claims] = {
         "audience": {"aud": "other"},
@@ -189,6 +213,8 @@ def _attacks(project: Project, user: UUID) -> dict[str, str]:
         "no subject": {"sub": None},
         "subject that is no id": {"sub": "' or true --"},
         "subject that is no text": {"sub": 1},
+        "session that is no id": {"session_id": "mine"},
+        "expiry that never comes": {"exp": 1e400},
     }
     for name, changes in wrong.items():
         attacks[f"{name}, published key"] = es256(project.claims(user, **changes))
@@ -231,6 +257,52 @@ def test_a_little_clock_difference_is_forgiven(
 ) -> None:
     claims = project.claims(member(tenant), exp=int(time.time()) - 1)
     assert connect(with_secret, es256(claims)).get("/v1/jobs").status_code == 200
+
+
+def test_a_storm_of_unknown_key_ids_fetches_no_keys(base_settings: Settings) -> None:
+    with publishing() as project:
+        verifier = TokenVerifier(base_settings.model_copy(update={"supabase_url": project.url}))
+        good = project.claims(uuid4())
+        verifier.verify(es256(good))
+        for number in range(50):
+            with pytest.raises(Unauthorized):
+                verifier.verify(es256(good, kid=f"unknown-{number}"))
+        assert project.fetches == 1
+
+
+def test_two_published_keys_work_side_by_side_and_a_withdrawn_one_no_more(
+    base_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = ec.generate_private_key(ec.SECP256R1())
+    jwk = {**ECAlgorithm.to_jwk(new.public_key(), as_dict=True), "kid": "key-new", "alg": "ES256", "use": "sig"}
+    with publishing() as project:
+        project.keys = [PUBLIC_JWK, jwk]
+        verifier = TokenVerifier(base_settings.model_copy(update={"supabase_url": project.url}))
+        user = uuid4()
+        claims = project.claims(user, email="a@example.com")
+        old_token, new_token = es256(claims), es256(claims, new, "key-new")
+        assert {verifier.verify(token).user for token in (old_token, new_token)} == {user}
+        assert verifier.verify(new_token).email == "a@example.com"
+        project.keys = [jwk]
+        assert verifier.verify(old_token).user == user  # until the keys are looked at again
+        later = time.monotonic() + KEYS_SECONDS
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        with pytest.raises(Unauthorized):
+            verifier.verify(old_token)
+        assert verifier.verify(new_token).user == user
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"[]", b"{}", b'{"keys": []}', b'{"keys": 1}'])
+def test_keys_that_make_no_sense_are_no_fault_of_the_caller_and_not_fetched_for_each(
+    base_settings: Settings, answer: bytes
+) -> None:
+    with publishing() as project:
+        project.answer = answer
+        verifier = TokenVerifier(base_settings.model_copy(update={"supabase_url": project.url}))
+        for _ in range(5):
+            with pytest.raises(Unavailable):
+                verifier.verify(es256(project.claims(uuid4())))
+        assert project.fetches == 1
 
 
 def test_keys_that_cannot_be_fetched_are_no_fault_of_the_caller(

@@ -6,7 +6,7 @@ from conftest import Postgres
 
 from aico.core.ids import new_id
 from aico.core.keys import KEY_PREFIX, hash_key
-from aico.store import tenants
+from aico.store import api_keys, tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
@@ -19,7 +19,7 @@ def team(monkeypatch: pytest.MonkeyPatch, postgres: Postgres) -> str:
 
 
 def _opens(database: Database, key: str) -> bool:
-    return bool(database.run(Scope.system(), tenants.authenticate(hash_key(key))))
+    return bool(database.run(Scope.system(), api_keys.authenticate(hash_key(key))))
 
 
 def test_a_key_is_printed_once_and_opens(aico: Aico, team: str, database: Database) -> None:

@@ -21,6 +21,7 @@ from aico.api.app import create_app
 from aico.api.metrics import exposition
 from aico.api.operations import Figures
 from aico.cli.main import app
+from aico.core.access import KEY_PERMISSIONS, ROLE_PERMISSIONS, Permission, Role
 from aico.core.attempts import AttemptKind
 from aico.core.jobs import JobClass
 from aico.core.settings import Settings
@@ -33,6 +34,7 @@ from aico.workers.process import EXIT_DEAF, EXIT_UNFINISHED
 ROOT = Path(__file__).parents[2]
 README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
 ARCHITECTURE, CONFIGURATION = ROOT / "docs/architecture.md", ROOT / "docs/configuration.md"
+TENANTS = ROOT / "docs/tenants.md"
 OPERATIONS = ROOT / "docs/operations.md"
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
 PAGES = [README, CHANGELOG, *sorted((ROOT / "docs").rglob("*.md"))]
@@ -130,6 +132,23 @@ def test_named_routes_exist(page: Path) -> None:
     served = {re.sub(r"{\w+}", "{}", route) for route in served_routes()}
     for route in re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`?]*)", page.read_text()):
         assert re.sub(r"{\w+}", "{}", route) in served
+
+
+def test_the_roles_have_the_permissions_that_are_described() -> None:
+    shown = re.findall(r"^\| `(\w+:\w+)` \| (.+) \|$", TENANTS.read_text(), re.MULTILINE)
+    holders = [*(ROLE_PERMISSIONS[role] for role in Role), KEY_PERMISSIONS]
+    assert {name: cells.split(" | ") for name, cells in shown} == {
+        permission: ["yes" if permission in holder else "no" for holder in holders] for permission in Permission
+    }
+
+
+def test_every_action_that_is_audited_is_named() -> None:
+    code = "".join(
+        file.read_text() for folder in ("store", "migrations") for file in (ROOT / "aico" / folder).glob("*.sql")
+    )
+    written = set(re.findall(r"'((?:api_key|member|invitation|tenant)\.\w+)'", code))
+    named = set(re.findall(r"`((?:api_key|member|invitation|tenant)\.\w+)`", TENANTS.read_text()))
+    assert written == named
 
 
 def test_the_runbook_lists_every_metric() -> None:

@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.conftest import Running, stack
+from faults.echo import MODEL, Echo
 from faults.local_server import Connection, Request, serving
 from openai import OpenAI
 
 WORDS = [f"word{number} " for number in range(60)]
-SETTINGS = {"LEASE_SECONDS": "3", "RETRY_BASE_SECONDS": "0.1", "OPENAI_COMPATIBLE_MODELS": "slow"}
+SETTINGS = {
+    "LEASE_SECONDS": "3",
+    "RETRY_BASE_SECONDS": "0.1",
+    "OPENAI_COMPATIBLE_MODELS": f"slow,{MODEL}",
+    "WEBHOOK_ALLOW_PRIVATE": "true",
+}
 HEAD = b"HTTP/1.1 200 -\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 
@@ -52,6 +58,7 @@ class Scene:
     """`asking` gives up at once; `patient` rides out restarts by the client's own rules."""
 
     provider: SlowProvider
+    echo: Echo
     product: Running
     asking: OpenAI
     patient: OpenAI
@@ -59,12 +66,17 @@ class Scene:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Scene]:
-    provider = SlowProvider()
-    with serving(provider.handle) as url:
+    provider, echo = SlowProvider(), Echo()
+
+    async def handle(request: Request, connection: Connection) -> None:
+        asked = json.loads(request.body)["model"]
+        await (echo if asked == MODEL else provider).handle(request, connection)
+
+    with serving(handle) as url:
         environment = {**SETTINGS, "OPENAI_COMPATIBLE_URL": f"{url}/v1"}
         with stack(folder, "--no-flower", environment=environment) as product:
             asking, patient = (
                 OpenAI(base_url=f"{product.url}/v1", api_key=product.key, max_retries=retries, timeout=60)
                 for retries in (0, 8)
             )
-            yield Scene(provider, product, asking, patient)
+            yield Scene(provider, echo, product, asking, patient)

@@ -23,7 +23,7 @@ from aico.core.ids import new_id
 from aico.core.keys import make_key
 from aico.embedded.postgres import PostgresServer
 from aico.routing.providers.profiles import PROFILES
-from aico.store import tenants
+from aico.store import api_keys, tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
@@ -44,16 +44,7 @@ class World:
         return self.tenants(name, 1)[0]
 
     def tenants(self, name: str, count: int) -> list[Tenant]:
-        database = Database(self.environment["DATABASE_URL"], max_size=1)
-        database.open()
-        made = [(new_id(), make_key("test")) for _ in range(count)]
-        for tenant, key in made:
-            scope = Scope.tenant(tenant)
-            database.run_each(
-                [(scope, tenants.create(tenant, f"{name} {tenant}")), (scope, tenants.create_key(tenant, key))]
-            )
-        database.close()
-        return [Tenant(tenant, key.secret.get_secret_value(), key.id) for tenant, key in made]
+        return new_tenants(self.environment["DATABASE_URL"], name, count)
 
     def client(self, tenant: Tenant) -> Client:
         return Client(self.running.url, tenant.key, patience_seconds=_PATIENCE_SECONDS)
@@ -65,9 +56,7 @@ class World:
 
     def owner(self) -> "psycopg.Connection[dict[str, Any]]":
         """The owner of the database, whom row level security does not bind."""
-        port = urlsplit(self.environment["DATABASE_URL"]).port
-        server = PostgresServer(self.running.state_dir, port or 0)
-        return psycopg.connect(server.superuser_url.get_secret_value(), autocommit=True, row_factory=dict_row)
+        return owner(self.running, self.environment["DATABASE_URL"])
 
     def ask(self, query: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         with self.owner() as connection:
@@ -97,6 +86,24 @@ class World:
             [tenant],
         )
         return [row["reason"] for row in found]
+
+
+def new_tenants(database_url: str, name: str, count: int) -> list[Tenant]:
+    database = Database(database_url, max_size=1)
+    database.open()
+    made = [(new_id(), make_key("test")) for _ in range(count)]
+    for tenant, key in made:
+        scope = Scope.tenant(tenant)
+        database.run(scope, tenants.create(tenant, f"{name} {tenant}"))
+        database.run(scope, api_keys.create(tenant, key))
+    database.close()
+    return [Tenant(tenant, key.secret.get_secret_value(), key.id) for tenant, key in made]
+
+
+def owner(running: Running, database_url: str) -> "psycopg.Connection[dict[str, Any]]":
+    """The superuser of a running product's database, whom row level security does not bind."""
+    server = PostgresServer(running.state_dir, urlsplit(database_url).port or 0)
+    return psycopg.connect(server.superuser_url.get_secret_value(), autocommit=True, row_factory=dict_row)
 
 
 def wait_until(holds: Callable[[], bool], what: str, seconds: float = _PATIENCE_SECONDS) -> None:

@@ -15,6 +15,8 @@ from mcp_server.task_client import StartedTask, TakesTasks, Task, cancel, get, u
 from aico.core.settings import Settings
 from aico.mcp_server.task_ids import TaskRef, TaskTool, read_task_id
 
+SOME_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
 pytestmark = pytest.mark.anyio
 
 
@@ -123,7 +125,7 @@ async def test_no_task_takes_input(http: Open) -> None:
 
 @pytest.mark.parametrize("request_of", [get, cancel, update])
 @pytest.mark.parametrize(
-    "task_id", ["", "ask.", f"submit.{uuid4()}", f"ask.{uuid4()}", f"ask.{uuid4()}/../x", "ask.42"]
+    "task_id", ["", "ask.", f"submit.{SOME_ID}", f"ask.{SOME_ID}", f"ask.{SOME_ID}/../x", "ask.42"]
 )
 async def test_a_task_that_never_was_is_unknown(http: Open, request_of: Callable[[str], Any], task_id: str) -> None:
     async with http(extensions=[TakesTasks()]) as client:
@@ -157,7 +159,7 @@ async def test_an_older_client_is_offered_no_tasks(http: Open, answered: None, r
 
 
 @pytest.mark.parametrize(
-    ("tool", "behind"), [("ask", str(uuid4())), ("wait_for_job", str(uuid4())), ("run_batch", "batch_01aB-x")]
+    ("tool", "behind"), [("ask", SOME_ID), ("wait_for_job", SOME_ID), ("run_batch", "batch_01aB-x")]
 )
 def test_a_task_id_is_read_as_it_was_written(tool: str, behind: str) -> None:
     ref = TaskRef(TaskTool(tool), behind)

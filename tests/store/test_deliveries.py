@@ -163,7 +163,8 @@ def test_the_attempt_that_fails_for_good_disables_the_endpoint(
         webhooks.disable(tenant.id, held, "gone"),
     ]
     settled, notices = database.run_each([(scope, statement) for statement in work])
-    noted = admin.execute("select * from public.audit_log where tenant_id = %s", (tenant.id,)).fetchall()
+    query = "select * from public.audit_log where tenant_id = %s and actor <> 'operator'"
+    noted = admin.execute(query, (tenant.id,)).fetchall()
     (endpoint,) = database.run(scope, webhooks.endpoints(tenant.id, gone))
     assert endpoint.enabled is stale
     assert [len(found) for found in (settled, notices, noted)] == ([0] * 3 if stale else [1] * 3)

@@ -55,6 +55,27 @@ def test_the_owner_of_what_migrations_make_is_no_superuser(empty: str) -> None:
     assert owners == [("aico_owner", False)]
 
 
+def test_a_database_from_before_there_were_accounts_gets_them_and_keeps_its_people(empty: str) -> None:
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("create schema auth")
+        connection.execute(
+            "create table auth.users (id uuid primary key default gen_random_uuid(), email text unique,"
+            " created_at timestamptz not null default now())"
+        )
+        connection.execute("insert into auth.users (email) values ('ann@example.com')")
+        migrate(empty)
+        migrate(empty)
+        assert connection.execute("select email, role, encrypted_password from auth.users").fetchall() == [
+            ("ann@example.com", "authenticated", None)
+        ]
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("insert into auth.users (email) values ('Ann@example.com')")
+        tables = connection.execute(
+            "select relname, relrowsecurity from pg_class where relnamespace = 'auth'::regnamespace and relkind = 'r'"
+        ).fetchall()
+        assert dict(tables) == {"users": True, "sessions": True, "refresh_tokens": True}
+
+
 def test_the_bootstrap_refuses_a_hosted_project(empty: str) -> None:
     with psycopg.connect(empty, autocommit=True) as connection:
         connection.execute("create role supabase_auth_admin")
@@ -70,12 +91,3 @@ def test_file_names_suit_the_supabase_cli() -> None:
     names = sorted(file.name for file in folder.iterdir() if file.suffix == ".sql" and file.name != "bootstrap.sql")
     assert names
     assert all(re.fullmatch(r"\d{14}_[a-z0-9_]+\.sql", name) for name in names)
-
-
-def test_functions_fix_their_search_path(postgres: Postgres) -> None:
-    with psycopg.connect(postgres.admin_url) as connection:
-        loose = connection.execute(
-            "select p.proname from pg_proc p where pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
-            " and not coalesce(p.proconfig::text like '%search_path%', false)"
-        ).fetchall()
-    assert loose == []

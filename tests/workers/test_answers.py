@@ -16,7 +16,7 @@ from aico.core.settings import Settings
 from aico.core.usage import Usage
 from aico.routing.catalogue import Catalogue
 from aico.routing.strategies.complexity import ComplexityStrategy
-from aico.store.claims import JobPolicy
+from aico.store.job_policy import JobPolicy
 from aico.workers.answers import Answers, keeps
 
 PLAIN = JobPolicy(baseline_model=None, fallback=True, quality_floor=None, max_cost_cents=None)

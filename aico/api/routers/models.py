@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter
 
+from aico.api.auth import Principal
 from aico.api.list_price import ListPrice
 from aico.api.model_schemas import ListedModel, ModelList
 from aico.api.problems import documented_errors
@@ -25,23 +26,27 @@ _ERRORS = documented_errors(401, 403, 503)
 
 
 @router.get("", responses=_ERRORS)
-async def list_models(held: Held, _principal: Reader) -> ModelList:
-    """List what `model` may say: the models whose provider is switched on, `auto` and its variants. O(models)."""
-    return ModelList(data=list(_listed(held)))
+async def list_models(held: Held, principal: Reader) -> ModelList:
+    """List what `model` may say: the models whose provider is switched on, `auto` and its variants. O(models).
+
+    Where the API key is limited to models, the others are left out.
+    """
+    return ModelList(data=list(_listed(held, principal)))
 
 
 @router.get("/{model_id:path}", responses={**_ERRORS, **documented_errors(404)})
-async def get_model(model_id: str, held: Held, _principal: Reader) -> ListedModel:
+async def get_model(model_id: str, held: Held, principal: Reader) -> ListedModel:
     """Describe one of them. An id may contain slashes."""
     name = held.settings.embedding_model_name
     if model_id in names(name):
         return _embedding(name)
-    found = next((one for one in _listed(held) if one.id == model_id), None)
+    found = next((one for one in _listed(held, principal) if one.id == model_id), None)
     return found or _described(held.catalogue.find(model_id), held.prices)
 
 
-def _listed(held: Services) -> Iterator[ListedModel]:
-    models = held.catalogue.models
+def _listed(held: Services, principal: Principal) -> Iterator[ListedModel]:
+    allowed = principal.models
+    models = tuple(model for model in held.catalogue.models if allowed is None or model.id in allowed)
     if models:
         for name, description in _CHOSEN_HERE.items():
             yield _choice(name, description, models)

@@ -12,7 +12,7 @@ from aico.routing.features import extract_features
 from aico.routing.lanes import Estimate, LanePolicy, quote
 from aico.routing.providers.batches.lane import lane_profiles
 from aico.routing.strategies.complexity import ComplexityStrategy
-from aico.routing.strategies.protocol import RoutingPolicy, price_models
+from aico.routing.strategies.protocol import RoutingPolicy, among, price_models
 
 router = APIRouter(tags=["jobs"])
 
@@ -20,16 +20,18 @@ _STRATEGY = ComplexityStrategy()
 
 
 @router.post("/v1/quote", responses=documented(400, 401, 403, 404, 413, 422, 503))
-async def quote_job(request: JobRequest, held: Held, _principal: Reader) -> QuoteView:
+async def quote_job(request: JobRequest, held: Held, principal: Reader) -> QuoteView:
     """Estimate what a job would cost now and by its deadline. Nothing is stored; the cache is not asked. O(models)."""
     submission = request.submission()
-    chat, controls, terms = submission.chat, submission.controls, held.admission.appraise(submission)
+    chat, controls = submission.chat, submission.controls
+    terms = held.admission.appraise(submission, principal.models)
     at = datetime.now(UTC)
     asked = RoutingPolicy(
         model=chat.model, quality_floor=controls.quality_floor or 0.0, max_cents=controls.max_cost_cents
     )
     features = extract_features(chat)
-    decision = _STRATEGY.decide(features, price_models(held.catalogue.models, features, held.prices, at), asked)
+    models = among(held.catalogue.models, principal.models, chat.model)
+    decision = _STRATEGY.decide(features, price_models(models, features, held.prices, at), asked)
     lanes = [profile.name for profile in lane_profiles(held.settings)]
     return QuoteView.of(
         quote(

@@ -7,8 +7,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from aico.core.chat import AUTO_MODEL
-from aico.core.errors import BudgetExceeded, InvalidInput, NoProvider
+from aico.core.chat import AUTO_MODEL, AUTO_MODELS
+from aico.core.errors import BudgetExceeded, InvalidInput, ModelNotAllowed, NoProvider
 from aico.core.usage import Usage
 from aico.routing.features import Features
 from aico.routing.models import Capability, Model
@@ -70,6 +70,22 @@ class Strategy(Protocol):
         Raises NoProvider for no models at all, InvalidInput where none of them can serve the request, and
         BudgetExceeded where none may for what it costs.
         """
+
+
+def among(models: Sequence[Model], allowed: frozenset[str] | None, asked: str) -> tuple[Model, ...]:
+    """Of the models those that an API key may use; `allowed` None: all. Raises ModelNotAllowed where `asked` is none.
+
+    Whatever is then decided, first choice or fallback, is one of them.
+    """
+    if allowed is None:
+        return tuple(models)
+    listed = ", ".join(sorted(allowed))
+    if asked not in AUTO_MODELS and asked not in allowed:
+        raise ModelNotAllowed(f"this API key may not use the model {asked!r}, only {listed}", param="model")
+    left = tuple(model for model in models if model.id in allowed)
+    if models and not left:
+        raise ModelNotAllowed(f"none of the models that this API key may use can be called: {listed}", param="model")
+    return left
 
 
 def price_models(

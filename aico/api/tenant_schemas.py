@@ -1,0 +1,139 @@
+"""What goes over the wire about tenants, those who act for them, and who did what."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aico.api.key_schemas import Actor, Name
+from aico.api.paging import Page
+from aico.core.access import ROLE_PERMISSIONS, Permission, Role
+from aico.core.inputs import ModelName
+from aico.core.jobs import CacheMode
+from aico.core.plans import Plan
+from aico.core.redaction import PiiPolicy
+from aico.store.audit import Entry
+from aico.store.members import Membership
+from aico.store.tenants import Profile
+
+
+class MembershipView(BaseModel):
+    """A tenant that a user belongs to, and what he may do there."""
+
+    id: Annotated[UUID, Field(description="For the X-Tenant-Id header.")]
+    name: str
+    role: Role
+    permissions: list[Permission]
+    plan: Plan | None
+    personal: Annotated[bool, Field(description="Made at its owner's first sign-in.")]
+    since: datetime
+
+    @classmethod
+    def of(cls, one: Membership) -> Self:
+        return cls(
+            id=one.tenant,
+            name=one.name,
+            role=one.role,
+            permissions=sorted(ROLE_PERMISSIONS[one.role]),
+            plan=one.plan,
+            personal=one.personal,
+            since=one.since,
+        )
+
+
+class MembershipList(BaseModel):
+    data: list[MembershipView]
+
+    @classmethod
+    def of(cls, found: Sequence[Membership]) -> Self:
+        return cls(data=[MembershipView.of(one) for one in found])
+
+
+class UserView(BaseModel):
+    """Who is signed in."""
+
+    id: UUID
+    email: str | None
+    session_id: UUID | None
+    tenants: list[MembershipView]
+
+
+class WhoAmIView(BaseModel):
+    """Whom a credential speaks for. Without one: nobody, so all is null and nothing permitted."""
+
+    actor: Actor | None = None
+    tenant_id: UUID | None = None
+    role: Role | None = None
+    permissions: list[Permission] = []
+    models: Annotated[list[str] | None, Field(description="That may answer; null: all.")] = None
+
+
+class TenantRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+
+
+class TenantChange(BaseModel):
+    """What is left out stays as it is. Null, where it may stand, means the service's default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name = ""
+    fallback: Annotated[bool, Field(description="Whether another model may answer where a named one fails.")] = True
+    cache_mode: CacheMode | None = None
+    baseline_model: Annotated[ModelName | None, Field(description="What savings are measured against.")] = None
+    similarity_threshold: Annotated[
+        float | None, Field(ge=0, le=1, description="The least cosine at which a kept answer is served again.")
+    ] = None
+    pii: Annotated[PiiPolicy, Field(description="`redact`: personal data is replaced before anything is stored.")] = (
+        PiiPolicy.OFF
+    )
+
+
+class TenantView(BaseModel):
+    id: UUID
+    name: str
+    plan: Plan | None
+    personal: bool
+    created_at: datetime
+    fallback: bool
+    cache_mode: Annotated[CacheMode | None, Field(description="Null: the service's.")]
+    baseline_model: Annotated[str | None, Field(description="Null: the service's.")]
+    similarity_threshold: Annotated[float | None, Field(description="Null: the service's.")]
+    pii: PiiPolicy
+
+    @classmethod
+    def of(cls, tenant: Profile) -> Self:
+        policy = tenant.policy
+        return cls(
+            id=tenant.id,
+            name=tenant.name,
+            plan=tenant.plan,
+            personal=tenant.personal,
+            created_at=tenant.created_at,
+            fallback=policy.fallback,
+            cache_mode=policy.cache_mode,
+            baseline_model=policy.baseline_model,
+            similarity_threshold=policy.similarity_threshold,
+            pii=policy.pii,
+        )
+
+
+class EntryView(BaseModel):
+    id: UUID
+    at: datetime
+    actor: Actor
+    action: Annotated[str, Field(description="Dotted, in the past tense: `api_key.created`.")]
+    subject: str
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        return cls.model_validate(entry, from_attributes=True)
+
+
+class EntryPage(Page[EntryView]):
+    pass

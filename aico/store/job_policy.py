@@ -1,0 +1,31 @@
+"""What holds for one job, of what its caller said, its tenant and its API key."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aico.core.jobs import Controls
+from aico.store.api_keys import models_of
+from aico.store.statement import Row
+
+
+@dataclass(frozen=True, slots=True)
+class JobPolicy:
+    """What the caller allows, and the tenant where the caller did not say."""
+
+    baseline_model: str | None  # None: the service's
+    fallback: bool  # another model may answer where the one that was named fails
+    quality_floor: float | None
+    max_cost_cents: Decimal | None  # of all attempts together
+    models: frozenset[str] | None = None  # that the API key may use now; None: all
+
+    @classmethod
+    def of(cls, row: Row) -> "JobPolicy":
+        """Of a row with `controls`, the tenant's `baseline_model` and `fallback`, and the API key's `models`."""
+        controls = Controls.model_validate(row["controls"])
+        return cls(
+            baseline_model=controls.baseline_model or row["baseline_model"],
+            fallback=row["fallback"] if controls.fallback is None else controls.fallback,
+            quality_floor=controls.quality_floor,
+            max_cost_cents=controls.max_cost_cents,
+            models=models_of(row),
+        )

@@ -1,0 +1,48 @@
+"""What `aico up` starts, as far as it can be told without starting it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aico.cli.stack import Options, Stack
+from aico.core.settings import Settings
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that names nothing."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def stack(state_dir: Path, **given: Any) -> Stack:
+    settings = Settings(_env_file=None, redis_url="redis://127.0.0.1:9/0", **given)  # type: ignore[arg-type, call-arg]
+    return Stack(settings, Options(state_dir, local_model=False, flower=False))
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_stand_in_for_accounts_is_started_where_nothing_else_is_named(tmp_path: Path) -> None:
+    made = stack(tmp_path)
+    assert made.auth is not None
+    assert made.environment["SUPABASE_URL"] == made.auth.url
+    assert made.environment["SUPABASE_ANON_KEY"] == (tmp_path / "auth" / "publishable.key").read_text()
+    assert "SUPABASE_SERVICE_KEY" not in made.environment
+    assert (tmp_path / "auth" / "signing.keys").is_file()
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"supabase_url": "https://project.example"},
+        {"supabase_jwt_secret": "a secret of the project"},
+        {"database_url": "postgresql://aico_app@127.0.0.1:9/aico"},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+def test_no_stand_in_is_started_beside_what_the_operator_has(tmp_path: Path, given: dict[str, str]) -> None:
+    made = stack(tmp_path, **given)
+    assert made.auth is None
+    assert "SUPABASE_URL" not in made.environment
+    assert not (tmp_path / "auth").exists()

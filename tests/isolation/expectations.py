@@ -1,0 +1,129 @@
+"""What each role may do with each public table, as data. A table that is not named here fails the tests.
+
+Whoever adds a table adds a line: what the service may do with the rows of the tenant that it names, which members may
+read them directly, and which columns none of them may. Nobody else may do anything, and no member may write.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from aico.core.access import ROLE_PERMISSIONS, Permission, Role
+
+Action = Literal["select", "insert", "update", "delete"]
+ACTIONS: tuple[Action, ...] = ("select", "insert", "update", "delete")
+
+EVERYTHING = frozenset(ACTIONS)
+APPEND_ONLY = frozenset[Action]({"select", "insert"})
+
+EVERYBODY = frozenset(Role)
+NOBODY = frozenset[Role]()
+
+
+def holding(permission: Permission) -> frozenset[Role]:
+    """As the API decides it."""
+    return frozenset(role for role, permissions in ROLE_PERMISSIONS.items() if permission in permissions)
+
+
+@dataclass(frozen=True)
+class Table:
+    service: frozenset[Action] = EVERYTHING
+    readers: frozenset[Role] = EVERYBODY
+    hidden: frozenset[str] = frozenset()  # columns that no reader sees
+
+
+TABLES: dict[str, Table] = {
+    "api_keys": Table(readers=holding(Permission.KEYS_WRITE), hidden=frozenset({"hash", "old_hash"})),
+    "assignments": Table(),
+    "audit_log": Table(service=APPEND_ONLY, readers=holding(Permission.AUDIT_READ)),
+    "batch_faults": Table(),
+    "batches": Table(),
+    "billing_accounts": Table(readers=NOBODY),
+    "cache_entries": Table(),
+    "cache_vectors": Table(),
+    "data_requests": Table(readers=NOBODY),
+    "experiments": Table(),
+    "feedback": Table(),
+    "file_chunks": Table(),
+    "files": Table(),
+    "idempotency_keys": Table(),
+    "invitations": Table(readers=NOBODY),
+    "jobs": Table(),
+    "ledger_attempts": Table(service=APPEND_ONLY),
+    "ledger_outbox": Table(readers=NOBODY),
+    "members": Table(),
+    "outcomes": Table(),
+    "provider_batches": Table(),
+    "quotas": Table(),
+    "retention": Table(readers=NOBODY),
+    "rollups": Table(),
+    "stripe_events": Table(readers=NOBODY),
+    "tenant_shares": Table(),
+    "tenants": Table(),
+    "usage_reports": Table(readers=NOBODY),
+    "webhook_deliveries": Table(readers=holding(Permission.WEBHOOKS_WRITE)),
+    "webhook_endpoints": Table(readers=holding(Permission.WEBHOOKS_WRITE), hidden=frozenset({"secret", "old_secrets"})),
+}
+
+# Unique keys that do not begin with the tenant: whoever makes a row learns from a conflict that another has the value.
+GLOBAL_KEYS = {
+    "tenants_pkey": "the tenant itself",
+    "tenants_name_key": "names are given by the operator",
+    "api_keys_pkey": "made by the service, never chosen by a caller",
+    "api_keys_hash_key": "a hash of 32 random bytes, never chosen by a caller",
+    "api_keys_old_hash_key": "likewise",
+    "invitations_hash_key": "a hash of 32 random bytes, never chosen by a caller",
+    "tenants_personal": "the user, of whose own tenants one is personal",
+    "billing_accounts_stripe_customer_id_key": "made by Stripe, never chosen by a caller",
+}
+
+# Functions that act with their owner's rights, who sees all tenants, and what they reveal to the service, which alone
+# may call them.
+DEFINER_FUNCTIONS = {
+    "accept_invitation": "the tenant that the token and the address were invited to",
+    "accounts_to_meter": "ids of tenants, for the sweeper to look at one by one",
+    "accounts_to_sync": "ids of tenants, for the sweeper to look at one by one",
+    "add_totals": "nothing: sums are added up",
+    "admit": "ids of jobs, for the feeder to ring",
+    "all_tenants": "names of all tenants, for the operator's command line",
+    "all_totals": "sums of all tenants together, never whose",
+    "anyone_waits": "whether any job waits",
+    "authenticate_key": "the tenant of the key whose hash is given",
+    "billing_customer": "the tenant of the customer that a signed event of Stripe names",
+    "billing_states": "counts of all tenants together",
+    "dead_jobs": "a count of all tenants together",
+    "due_batches": "ids, for the sweeper to ring",
+    "due_data_requests": "ids, for the sweeper to ring",
+    "due_deliveries": "ids, for the sweeper to ring",
+    "due_jobs": "ids, for the sweeper to ring",
+    "due_lanes": "ids, for the sweeper to ring",
+    "end_overdue_jobs": "ids and states, for the sweeper to ring",
+    "ensure_ledger_partitions": "nothing: partitions are made",
+    "erase_ledger_after": "a count of attempts of a tenant that the service acts for, and its place among them",
+    "erase_ledger_of": "a count of attempts of a tenant that the service acts for",
+    "erase_realtime": "a count of messages of a tenant that the service acts for",
+    "in_flight": "a count of one tenant's jobs",
+    "late_events": "ids, for the sweeper to ring",
+    "lost_bells": "ids, for the sweeper to ring",
+    "make_tenant": "whether the signed-in user may have another tenant",
+    "member_emails": "addresses of members of a tenant that the service acts for",
+    "my_tenants": "the tenants of the signed-in user",
+    "open_places": "how many jobs of one tenant may start at once",
+    "purge_batches": "a count of what was deleted",
+    "purge_deliveries": "a count of what was deleted",
+    "purge_expired_answers": "a count of what was deleted",
+    "purge_files": "a count of what was deleted",
+    "purge_jobs": "a count of what was deleted",
+    "purge_lanes": "a count of what was deleted",
+    "purge_ledger_bodies": "a count of what was stripped",
+    "purge_stripe_events": "a count of what was deleted",
+    "queue_stats": "counts of all tenants together",
+    "recall_from_lanes": "a count",
+    "resize_pools": "nothing: the pools are sized",
+    "strip_orphan": "nothing: a trigger",
+    "tenant_by_name": "the tenant of the name that the operator gives",
+    "under_way": "a count of all tenants together",
+    "users_called": "ids and addresses of users, for the operator's command line",
+}
+
+# What users may call. Everything else in these schemas is the service's.
+USERS_FUNCTIONS = {"my_tenants", "get_user_cache_stats", "match_cache_entries"}
