@@ -12,10 +12,11 @@ import httpx2
 import psycopg
 import pytest
 from api.conftest import Connect, Rows, Workers, assert_error, assert_problem, serving
-from conftest import Tenant
+from conftest import Tenant, new_tenant
 from psycopg import sql
 
 from aico.api.services import CPU_THREADS
+from aico.core.access import Permission
 from aico.core.redaction import PiiPolicy
 from aico.core.settings import Settings
 from aico.core.submission import Submission
@@ -43,6 +44,11 @@ def careful(tenant: Tenant, database: Database) -> Tenant:
     policy = Policy(fallback=True, cache_mode=None, baseline_model=None, pii=PiiPolicy.REDACT)
     database.run(Scope.tenant(tenant.id), tenants.set_policy(tenant.id, policy))
     return tenant
+
+
+@pytest.fixture
+def make_owner(database: Database) -> Callable[[], Tenant]:
+    return lambda: new_tenant(database, tuple(Permission))
 
 
 def stored(admin: psycopg.Connection[Any], tenant: Tenant) -> str:
@@ -127,6 +133,19 @@ def test_a_comment_is_cleaned_and_still_fits(
     assert row == (given["comment"],)
     assert given["comment"].startswith("<EMAIL_1> <EMAIL_2> ")
     assert len(given["comment"]) == 2000
+
+
+def test_a_policy_that_is_set_holds_for_the_next_request(
+    connect: Connect, redacting: str, make_owner: Callable[[], Tenant], admin: psycopg.Connection[Any]
+) -> None:
+    tenant = make_owner()
+    api = connect(redacting, tenant.key)
+    assert api.get("/v1/tenant").json()["pii"] == "off"
+    assert_problem(api.patch("/v1/tenant", json={"pii": "some"}), 422)
+    assert_problem(api.patch("/v1/tenant", json={"pii": None}), 422)
+    assert api.patch("/v1/tenant", json={"pii": "redact"}).json()["pii"] == "redact"
+    assert api.post("/v1/jobs", json={"prompt": f"to {MAIL}"}).is_success
+    assert "to <EMAIL_1>" in stored(admin, tenant)
 
 
 @pytest.mark.parametrize("said", [{}, {"pii": "redact"}])
