@@ -263,6 +263,15 @@ def test_another_tenants_data_is_left_alone(desk: Desk, make_tenant: Callable[[]
     assert desk.traces() == {}
 
 
+def test_another_tenants_job_cannot_be_named(desk: Desk, make_tenant: Callable[[], Tenant]) -> None:
+    other = Desk(desk.runtime, make_tenant(), desk.admin)
+    theirs, mine = other.answered(), desk.answered()
+    receipt = desk.erase(job_ids=[str(theirs.id), str(mine.id)])
+    assert receipt.counts["jobs"] == 1
+    assert other.run(jobs.get(other.tenant.id, theirs.id))[0].answer is not None
+    assert other.traces()["ledger_attempts.error"] == 2
+
+
 def test_an_answer_that_comes_after_the_erasure_is_stored_nowhere(
     desk: Desk, routed: Runtime, provider: Server, tenant: Tenant
 ) -> None:
