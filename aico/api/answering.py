@@ -34,8 +34,12 @@ class Taken:
         return headers_of(self.job.id, self.job.routing) | ({REPLAYED_HEADER: "true"} if self.replayed else {})
 
 
-def admitted(held: Services, principal: Principal, submission: Submission, key: IdempotencyKey | None = None) -> NewJob:
-    """Raises as Admission.admit does."""
+async def admitted(
+    held: Services, principal: Principal, submission: Submission, key: IdempotencyKey | None = None
+) -> NewJob:
+    """Raises as Admission.admit does, and Unavailable where personal data cannot be replaced as it is to be."""
+    if held.redactor.needed(submission, principal.pii):
+        submission = await asyncio.get_running_loop().run_in_executor(held.cpu, held.redactor.clean, submission)
     return held.admission.admit(submission, principal.api_key, key, principal.cache_mode, principal.models)
 
 

@@ -17,6 +17,7 @@ from aico.core.ids import new_id
 from aico.core.jobs import CacheMode
 from aico.core.keys import KEY_PREFIX, hash_key
 from aico.core.plans import Plan
+from aico.core.redaction import PiiPolicy
 from aico.store import api_keys, members, tenants
 from aico.store.aio import AsyncDatabase
 from aico.store.members import Membership
@@ -38,6 +39,7 @@ class Principal:
     role: Role | None = None  # a user's
     models: frozenset[str] | None = None  # that may answer; None: all
     cache_mode: CacheMode | None = None  # of the tenant's policy; None: the service's
+    pii: PiiPolicy = PiiPolicy.OFF  # likewise
 
     @property
     def actor(self) -> str:
@@ -150,6 +152,7 @@ class Authenticator:
             user=signed_in.user,
             role=member.role,
             cache_mode=member.cache_mode,
+            pii=member.pii,
         )
         return principal, signed_in.expires_at - time.time()
 
@@ -186,5 +189,6 @@ class Authenticator:
             api_key=holder.key,
             models=holder.models,
             cache_mode=holder.cache_mode,
+            pii=holder.pii,
         )
         return principal, float("inf") if holder.valid_seconds is None else holder.valid_seconds

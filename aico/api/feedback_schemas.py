@@ -20,7 +20,8 @@ Score = Annotated[
     Field(ge=0, le=1, allow_inf_nan=False, description="From 0, useless, to 1, just right; kept to a millionth."),
     AfterValidator(_to_a_millionth),
 ]
-Comment = Annotated[Turn, Field(max_length=2000, description="Why.")]
+COMMENT_CHARACTERS = 2000
+Comment = Annotated[Turn, Field(max_length=COMMENT_CHARACTERS, description="Why.")]
 
 
 class FeedbackRequest(BaseModel):

@@ -92,6 +92,7 @@ class JobRequest(ControlFields):
             priority=self.priority,
             max_retries=self.max_retries,
             streams=self.stream,
+            redact=self.pii is not None,
         )
 
     def chat(self) -> ChatRequest:

@@ -1,6 +1,7 @@
 """What the API process holds from start to stop, and how routes get at it."""
 
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, cast
@@ -29,8 +30,10 @@ from aico.routing.prices import PriceBook
 from aico.store.aio import AsyncDatabase
 from aico.workers.admission import Admission
 from aico.workers.queue import DONE_CHANNEL
+from aico.workers.redacting import Redactor
 
 POOL_SIZE = 8
+CPU_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Services:
     prices: PriceBook
     limiter: RateLimiter
     vectors: VectorClient
+    redactor: Redactor
+    cpu: ThreadPoolExecutor  # for what would hold up the event loop
     billing: BillingDesk | None  # None: off
 
 
@@ -67,6 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     )
     answers = redis.asyncio.Redis.from_url(url, socket_timeout=LISTEN_SECONDS + 5, socket_connect_timeout=3)
     catalogue = Catalogue.from_settings(settings)
+    redactor, cpu = Redactor(settings), ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="cpu")
     waiters = Waiters(database)
     uses = KeyUses(database)
     authenticator = _authenticator(settings, database, uses, lambda: subscription.hearing(changes.CHANNEL))
@@ -92,6 +98,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             prices=PriceBook(catalogue),
             limiter=RateLimiter(broker, settings),
             vectors=vectors,
+            redactor=redactor,
+            cpu=cpu,
             billing=billing,
         )
     finally:
@@ -105,6 +113,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         await listener.aclose()
         await broker.aclose()
         await database.close()
+        cpu.shutdown(wait=False, cancel_futures=True)
 
 
 def _authenticator(
@@ -146,6 +155,7 @@ Held = Annotated[Services, Depends(services)]
 Reader = Annotated[Principal, Depends(Credential(Permission.PROMPTS_READ))]
 Writer = Annotated[Principal, Depends(may_write)]
 UsageReader = Annotated[Principal, Depends(Credential(Permission.USAGE_READ))]
+DataWriter = Annotated[Principal, Depends(Credential(Permission.DATA_WRITE))]
 WebhookWriter = Annotated[Principal, Depends(Credential(Permission.WEBHOOKS_WRITE))]
 BillingWriter = Annotated[Principal, Depends(Credential(Permission.BILLING_WRITE))]
 KeyWriter = Annotated[Principal, Depends(Credential(Permission.KEYS_WRITE))]

@@ -13,6 +13,7 @@ from aico.core.access import ROLE_PERMISSIONS, Permission, Role
 from aico.core.inputs import ModelName
 from aico.core.jobs import CacheMode
 from aico.core.plans import Plan
+from aico.core.redaction import PiiPolicy
 from aico.store.audit import Entry
 from aico.store.members import Membership
 from aico.store.tenants import Profile
@@ -87,6 +88,9 @@ class TenantChange(BaseModel):
     similarity_threshold: Annotated[
         float | None, Field(ge=0, le=1, description="The least cosine at which a kept answer is served again.")
     ] = None
+    pii: Annotated[PiiPolicy, Field(description="`redact`: personal data is replaced before anything is stored.")] = (
+        PiiPolicy.OFF
+    )
 
 
 class TenantView(BaseModel):
@@ -99,6 +103,7 @@ class TenantView(BaseModel):
     cache_mode: Annotated[CacheMode | None, Field(description="Null: the service's.")]
     baseline_model: Annotated[str | None, Field(description="Null: the service's.")]
     similarity_threshold: Annotated[float | None, Field(description="Null: the service's.")]
+    pii: PiiPolicy
 
     @classmethod
     def of(cls, tenant: Profile) -> Self:
@@ -113,6 +118,7 @@ class TenantView(BaseModel):
             cache_mode=policy.cache_mode,
             baseline_model=policy.baseline_model,
             similarity_threshold=policy.similarity_threshold,
+            pii=policy.pii,
         )
 
 

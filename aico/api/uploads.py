@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from aico.api.auth import Principal
 from aico.api.file_schemas import ExpiresAfter
+from aico.api.keeping import at_most, file_seconds
 from aico.api.services import Services
 from aico.core.errors import InvalidInput, PayloadTooLarge, Unavailable
 from aico.core.ids import new_id
@@ -22,7 +23,6 @@ from aico.wire.errors import message_of
 MULTIPART = "multipart/form-data"
 _FIELDS = {"file", "purpose", "expires_after[anchor]", "expires_after[seconds]"}
 _NAME_CHARACTERS = 255
-_DAY_SECONDS = 24 * 3600
 
 
 @asynccontextmanager
@@ -40,7 +40,8 @@ async def form_of(request: Request) -> AsyncIterator[FormData]:
 async def store(form: FormData, held: Services, principal: Principal) -> File:
     """Nothing of a file is seen before all of it is stored. At most CHUNK_BYTES are held in memory."""
     upload = _checked(form, held.settings.max_file_bytes)
-    ttl = _ttl(form, held.settings.job_retention_days * _DAY_SECONDS)
+    given = _ttl(form)
+    ttl = at_most(principal, await file_seconds(held, principal) if given is None else given)
     tenant, file, size = principal.tenant, new_id(), 0
     scope, run = Scope.tenant(tenant), held.database.run
     await run(scope, files.begin(tenant, file, filename_of(upload.filename or ""), Purpose.BATCH))
@@ -75,10 +76,11 @@ def _checked(form: FormData, limit: int) -> UploadFile:
     return upload
 
 
-def _ttl(form: FormData, default: int) -> int:
+def _ttl(form: FormData) -> int | None:
+    """None: whoever uploads it does not say."""
     given = {name: form.get(f"expires_after[{name}]") for name in ("anchor", "seconds")}
     if set(given.values()) == {None}:
-        return default
+        return None
     try:
         return ExpiresAfter.model_validate({name: value for name, value in given.items() if value is not None}).seconds
     except ValidationError as error:

@@ -12,6 +12,7 @@ from aico import __version__
 from aico.cli import (
     batch,
     billing,
+    data_rights,
     doctor,
     job_admin,
     jobs,
@@ -48,6 +49,7 @@ app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")
 app.add_typer(keys.app, name="keys")
 app.add_typer(members.app, name="members")
+data_rights.register(tenancy.tenants_app)
 app.add_typer(tenancy.tenants_app, name="tenants")
 app.add_typer(users.app, name="users")
 app.add_typer(webhooks.app, name="webhooks")

@@ -20,6 +20,7 @@ from aico.core.ids import new_id
 from aico.core.jobs import CacheMode, JobClass
 from aico.core.keys import hash_key, make_key
 from aico.core.plans import Plan
+from aico.core.redaction import PiiPolicy
 from aico.core.settings import get_settings
 from aico.embedded.secret_file import write_private
 from aico.routing.catalogue import Catalogue
@@ -188,6 +189,9 @@ def policy(
     baseline: Annotated[
         str | None, typer.Option(metavar="MODEL", help=f"What savings are measured against, or {SERVICE}.")
     ] = None,
+    pii: Annotated[
+        PiiPolicy | None, typer.Option(help="Whether personal data is replaced before anything is stored.")
+    ] = None,
 ) -> None:
     """Show what holds for a tenant's jobs where their callers do not say otherwise, or set what is given.
 
@@ -204,6 +208,7 @@ def policy(
             fallback=before.fallback if fallback is None else fallback,
             cache_mode=before.cache_mode if cache is None else mode,
             baseline_model=before.baseline_model if baseline is None else model,
+            pii=before.pii if pii is None else pii,
         )
         if after != before:
             database.run(scope, tenants.set_policy(tenant_id, after))
@@ -212,6 +217,7 @@ def policy(
     table.add_row("fallback", "yes" if after.fallback else "no")
     table.add_row("cache", after.cache_mode or SERVICE)
     table.add_row("baseline", Text(after.baseline_model or SERVICE))
+    table.add_row("pii", after.pii)
     out.print(table)
 
 

@@ -1,7 +1,7 @@
 """Fields of requests that several doors take: checked alike, whoever asks."""
 
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -74,6 +74,10 @@ class ControlFields(BaseModel):
     ] = None
     fallback: Annotated[
         bool | None, Field(description="Whether another model may answer where the one that is named fails.")
+    ] = None
+    pii: Annotated[
+        Literal["redact"] | None,
+        Field(description="Replace personal data before anything is stored, as a tenant's policy may ask for anyway."),
     ] = None
     tags: Annotated[list[Tag], Field(max_length=16)] = []
     deadline: Annotated[

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     batch_lane_min_seconds: Annotated[float, Field(gt=0)] = 3600  # least time to the deadline for that
     batch_lane_linger_seconds: Annotated[float, Field(ge=0)] = 60  # how long jobs wait for company
 
+    # Personal data
+    pii_redaction: Literal["off", "available"] = "off"  # whether it can be replaced; tenants and callers ask for it
+    pii_phone_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"  # whose numbers need no country code
+
     # Limits
     tenant_requests_per_minute: Annotated[int, Field(ge=0)] = 0  # 0: none
     tenant_tokens_per_minute: Annotated[int, Field(ge=0)] = 0  # likewise
@@ -117,7 +121,8 @@ class Settings(BaseSettings):
         590  # for an answer that is waited for; clients give up after 600
     )
     idempotency_ttl_seconds: Annotated[int, Field(ge=60)] = 24 * 3600
-    job_retention_days: Annotated[int, Field(ge=1)] = 30  # ended jobs, and webhook deliveries
+    job_retention_days: Annotated[int, Field(ge=1)] = 30  # ended jobs, webhook deliveries, words in the ledger
+    max_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 365  # the longest that a tenant may ask for
     metrics_token: SecretStr | None = None  # what `GET /metrics` asks for
 
     @field_validator(

@@ -27,6 +27,7 @@ class Submission:
     surface: Surface = Surface.JOB
     echo: dict[str, Any] = field(default_factory=dict)
     streams: bool = False
+    redact: bool = False  # personal data, whatever the tenant's policy says
 
     def due(self, now: datetime) -> datetime | None:
         """The deadline that the caller asks for, if any."""

@@ -42,6 +42,12 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_destination": "stderr",
     "logging_collector": "off",
+    # What is stored must not reach the log: neither a statement that fails nor its parameters, and no DETAIL, which
+    # shows the row.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
 }
 
 

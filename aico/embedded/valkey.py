@@ -83,6 +83,7 @@ def _configuration(home: Path, port: int, password: SecretStr) -> str:
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": '""',  # no snapshots: the append-only file is the one copy
+        "slowlog-log-slower-than": "-1",  # it repeats arguments, and some are pieces of answers
         "maxmemory-policy": "noeviction",  # a broker that evicts loses messages
     }
     return "".join(f"{name} {value}\n" for name, value in settings.items())

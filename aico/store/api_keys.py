@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from aico.core.access import OPERATOR, Permission
 from aico.core.jobs import CacheMode
 from aico.core.keys import NewKey, Secret
+from aico.core.redaction import PiiPolicy
 from aico.store.statement import Row, Statement, named_sql, no_row
 from aico.store.tenants import mode_of
 
@@ -136,6 +137,7 @@ class Holder:
     scopes: frozenset[Permission]  # none: those of every key
     models: frozenset[str] | None
     cache_mode: CacheMode | None  # of the tenant's policy
+    pii: PiiPolicy  # likewise
     valid_seconds: float | None  # until this secret stops working; None: it does not
 
 
@@ -145,7 +147,8 @@ def authenticate(key_hash: bytes) -> Statement[Holder]:
 
 
 def _holder(row: Row) -> Holder:
-    return Holder(row["key_id"], row["tenant_id"], _scopes(row), models_of(row), mode_of(row), row["valid_for"])
+    pii = PiiPolicy(row["pii"])
+    return Holder(row["key_id"], row["tenant_id"], _scopes(row), models_of(row), mode_of(row), pii, row["valid_for"])
 
 
 @dataclass(frozen=True, slots=True)

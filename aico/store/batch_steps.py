@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from aico.core.jobs import Answer, CacheMode, Job, JobError, JobStatus
+from aico.core.redaction import PiiPolicy
 from aico.store.api_keys import models_of
 from aico.store.batches import BatchStatus
 from aico.store.jobs import job_of
@@ -40,6 +41,7 @@ class HeldBatch:
     error_file_id: UUID | None
     written_line: int  # the last line whose result has been written
     cache_mode: CacheMode | None  # of the tenant's policy
+    pii: PiiPolicy  # likewise
     models: frozenset[str] | None  # that its API key may use; None: all
 
 
@@ -51,6 +53,7 @@ def claim(tenant: UUID, batch: UUID, lease_seconds: float) -> Statement[HeldBatc
             "status": BatchStatus(row["status"]),
             "ending": row["ending"] and BatchStatus(row["ending"]),
             "cache_mode": row["cache_mode"] and CacheMode(row["cache_mode"]),
+            "pii": PiiPolicy(row["pii"]),
             "models": models_of(row),
         }
         return HeldBatch(tenant=tenant, **{**row, **named})

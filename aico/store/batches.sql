@@ -58,7 +58,7 @@ with held as (
 select h.id, h.fence, h.status, h.endpoint, h.api_key_id, h.deadline, h.deadline <= now() as overdue, h.input_file_id,
   f.bytes as input_bytes, h.read_bytes, h.read_lines, h.read_at is not null as read,
   h.in_progress_at is not null as valid, h.ending, h.output_file_id, h.error_file_id, h.written_line, t.cache_mode,
-  k.models
+  t.pii, k.models
 from held h
 join public.tenants t on t.id = h.tenant_id
 left join public.api_keys k on k.tenant_id = h.tenant_id and k.id = h.api_key_id
@@ -79,7 +79,12 @@ with done as (
   update public.batches
   set status = 'failed', errors = %(errors)s, finished_at = now(), lease_until = null
   where tenant_id = %(tenant)s and id = %(id)s and fence = %(fence)s and status = 'validating'
-  returning tenant_id, id, status
+  returning tenant_id, id, status, input_file_id
+),
+spent as (  -- it holds what its lines said before personal data was replaced
+  update public.files f set expires_at = now()
+  from done d join public.tenants t on t.id = d.tenant_id
+  where t.pii = 'redact' and f.tenant_id = d.tenant_id and f.id = d.input_file_id
 )
 select delivery from done d, lateral private.announce_batch(d.tenant_id, d.id, d.status) delivery
 
@@ -226,7 +231,12 @@ with done as (
       select f.id from public.files f where f.tenant_id = b.tenant_id and f.id = b.error_file_id and f.bytes > 0)
   where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.finished_at is null
     and b.ending is not null
-  returning b.tenant_id, b.id, b.status
+  returning b.tenant_id, b.id, b.status, b.input_file_id
+),
+spent as (  -- as in `refuse`
+  update public.files f set expires_at = now()
+  from done d join public.tenants t on t.id = d.tenant_id
+  where t.pii = 'redact' and f.tenant_id = d.tenant_id and f.id = d.input_file_id
 ),
 whole as (
   update public.files f set complete = true

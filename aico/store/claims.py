@@ -241,6 +241,7 @@ class Ending:
     status: JobStatus
     api_key_id: UUID | None = None
     answer: Answer | None = None
+    entry: UUID | None = None  # of the cache, where the answer is a copy of what is kept there
     routing: RoutingReport | None = None
     error: JobError | None = None
     keep: bool = False
@@ -250,10 +251,8 @@ class Ending:
 
     def events(self, tenant: UUID) -> list[dict[str, Any]]:
         """Rows of the ledger. The baseline belongs to the attempt that answered, so that it is counted once."""
-        return [
-            event_row(tenant, self.id, self.api_key_id, attempt, self.policy, self.baseline)
-            for attempt in self.attempts
-        ]
+        key, policy, baseline = self.api_key_id, self.policy, self.baseline
+        return [event_row(tenant, self.id, key, attempt, policy, baseline) for attempt in self.attempts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +272,7 @@ def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) ->
         "routings": [_jsonb(ending.routing) for ending in endings],
         "errors": [_jsonb(ending.error) for ending in endings],
         "keeps": [ending.keep for ending in endings],
+        "entries": [ending.entry for ending in endings],
         "ttl": cache_ttl_seconds,
         "events": Jsonb([event for ending in endings for event in ending.events(tenant)]),
     }

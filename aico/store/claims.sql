@@ -87,19 +87,23 @@ select id, class, run_after from held
 with ending as (
   select * from unnest(
     %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::text[], %(answers)s::jsonb[], %(routings)s::jsonb[],
-    %(errors)s::jsonb[], %(keeps)s::boolean[]
-  ) as f (id, fence, status, answer, routing, error, keep)
+    %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[]
+  ) as f (id, fence, status, answer, routing, error, keep, entry)
 ),
 prior as (
   select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model
   from public.jobs j join ending f on f.id = j.id and f.fence = j.fence
   where j.tenant_id = %(tenant)s and j.status in ('queued', 'in_progress')
+    and (f.entry is null or exists (  -- an answer that was erased meanwhile is not served; the job is taken on again
+      select from public.cache_entries e where e.tenant_id = %(tenant)s and e.id = f.entry for key share
+    ))
   for update of j
 ),
 done as (
   update public.jobs j
   set status = f.status, answer = f.answer, routing = f.routing, error = f.error, finished_at = now(),
-    lease_until = null, calling = null, embedding = null
+    lease_until = null, calling = null, embedding = null,
+    served_from = (select e.job_id from public.cache_entries e where e.tenant_id = %(tenant)s and e.id = f.entry)
   from ending f join prior p on p.id = f.id
   where j.tenant_id = %(tenant)s and j.id = f.id
   returning j.id, j.status
@@ -107,7 +111,8 @@ done as (
 entry as (
   insert into public.cache_entries (id, tenant_id, namespace, fingerprint, job_id, answer, routing, expires_at)
   select distinct on (p.fingerprint) gen_random_uuid(), %(tenant)s, p.namespace, p.fingerprint, p.id, f.answer, f.routing,
-    now() + make_interval(secs => %(ttl)s)
+    now() + coalesce((select make_interval(days => r.cache_days) from public.retention r where r.tenant_id = %(tenant)s),
+      make_interval(secs => %(ttl)s))
   from ending f join prior p on p.id = f.id
   where f.keep
   order by p.fingerprint, p.id -- of equal questions in one call one answer is kept

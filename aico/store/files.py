@@ -16,6 +16,7 @@ WRITING_SECONDS = 3600.0  # a file that is not complete by then was left behind 
 class Purpose(StrEnum):
     BATCH = "batch"
     BATCH_OUTPUT = "batch_output"
+    EXPORT = "export"  # all that is the tenant's
 
 
 @dataclass(frozen=True, slots=True)

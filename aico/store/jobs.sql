@@ -23,7 +23,7 @@ kept as (  -- a key that is taken, by another transaction too, keeps its job out
   returning job_id
 ),
 found as (
-  select i.*, e.id as entry_id, e.answer,
+  select i.*, e.id as entry_id, e.job_id as served_from, e.answer,
     e.routing || '{"cache": "exact", "cost_cents": "0", "attempts": 0}'::jsonb as routing
   from incoming i
   left join public.cache_entries e
@@ -43,12 +43,12 @@ turn as (
 job as (
   insert into public.jobs (id, tenant_id, api_key_id, status, stage, class, cache_mode, request, namespace, fingerprint,
     metadata, deadline, deadline_given, place, bell_at, max_retries, answer, routing, finished_at, surface, echo,
-    streams, controls, tags, batch_id, batch_line, custom_id)
+    streams, controls, tags, batch_id, batch_line, custom_id, served_from)
   select id, %(tenant)s, api_key_id, case when entry_id is null then 'queued' else 'completed' end, stage, class,
     cache_mode, request, namespace, fingerprint, metadata, deadline, deadline_given is not null, place,
     case when admitted then now() end, max_retries, answer, routing, case when entry_id is not null then now() end,
     coalesce(surface, 'job'), coalesce(echo, '{}'), coalesce(streams, false), coalesce(controls, '{}'),
-    array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id
+    array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id, served_from
   from turn
   returning id
 ),

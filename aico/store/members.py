@@ -9,6 +9,7 @@ from uuid import UUID
 from aico.core.access import OPERATOR, ROLE_PERMISSIONS, Role, invitable
 from aico.core.jobs import CacheMode
 from aico.core.plans import Plan
+from aico.core.redaction import PiiPolicy
 from aico.store.statement import Row, Statement, named_sql
 from aico.store.tenants import mode_of
 
@@ -20,6 +21,7 @@ class Membership:
     tenant: UUID
     role: Role
     cache_mode: CacheMode | None  # of the tenant's policy
+    pii: PiiPolicy  # likewise
     name: str  # of the tenant
     plan: Plan | None
     personal: bool
@@ -32,9 +34,15 @@ def memberships() -> Statement[Membership]:
 
 
 def _membership(row: Row) -> Membership:
-    plan = None if row["plan"] is None else Plan(row["plan"])
     return Membership(
-        row["tenant_id"], Role(row["role"]), mode_of(row), row["name"], plan, row["personal"], row["created_at"]
+        tenant=row["tenant_id"],
+        role=Role(row["role"]),
+        cache_mode=mode_of(row),
+        pii=PiiPolicy(row["pii"]),
+        name=row["name"],
+        plan=None if row["plan"] is None else Plan(row["plan"]),
+        personal=row["personal"],
+        since=row["created_at"],
     )
 
 

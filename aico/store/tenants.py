@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from aico.core.access import OPERATOR
 from aico.core.jobs import CacheMode, JobClass
 from aico.core.plans import Plan
+from aico.core.redaction import PiiPolicy
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("tenants")
@@ -77,6 +78,7 @@ class Policy:
     cache_mode: CacheMode | None  # None: the service's
     baseline_model: str | None  # likewise
     similarity_threshold: float | None = None  # likewise; a cosine
+    pii: PiiPolicy = PiiPolicy.OFF  # whether personal data is replaced before anything is stored
 
 
 def policy(tenant: UUID) -> Statement[Policy]:
@@ -84,7 +86,9 @@ def policy(tenant: UUID) -> Statement[Policy]:
 
 
 def _policy(row: Row) -> Policy:
-    return Policy(row["fallback"], mode_of(row), row["baseline_model"], row["similarity_threshold"])
+    return Policy(
+        row["fallback"], mode_of(row), row["baseline_model"], row["similarity_threshold"], PiiPolicy(row["pii"])
+    )
 
 
 def mode_of(row: Row) -> CacheMode | None:

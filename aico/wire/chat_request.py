@@ -138,6 +138,7 @@ def submission_of(
         chat=chat,
         job_class=controls.job_class,
         cache=controls.cache,
+        redact=controls.pii is not None,
         controls=controls.controls(),
         metadata=metadata,
         tags=tuple(controls.tags),

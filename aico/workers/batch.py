@@ -1,4 +1,4 @@
-"""Takes callers' batches from their file of requests to their files of results."""
+"""Takes callers' batches from their file of requests to their files of results; exports and erasures run beside."""
 
 from functools import cache, partial
 from uuid import UUID
@@ -7,12 +7,14 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.tokens import count_text
 from aico.store import batch_steps
 from aico.store.scope import Scope
+from aico.workers import data as _data  # registers its task  # noqa: F401
 from aico.workers.admission import Admission
 from aico.workers.app import app
 from aico.workers.batch_results import Results
 from aico.workers.batch_work import BatchWork
 from aico.workers.intake import Intake
 from aico.workers.queue import TaskName
+from aico.workers.redacting import Redactor
 from aico.workers.renewal import renewing
 from aico.workers.runtime import Runtime, get_runtime, patiently
 
@@ -21,7 +23,7 @@ LEASE_SECONDS = 15.0
 
 def work_of(runtime: Runtime) -> BatchWork:
     admission = Admission(Catalogue.from_settings(runtime.settings), runtime.settings)
-    return BatchWork(runtime, Intake(runtime, admission), Results(runtime))
+    return BatchWork(runtime, Intake(runtime, admission, Redactor(runtime.settings)), Results(runtime))
 
 
 @cache

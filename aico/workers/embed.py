@@ -188,6 +188,7 @@ def _hit(job: ToEmbed, match: Match, latency_ms: int) -> Ending:
         JobStatus.COMPLETED,
         api_key_id=job.api_key_id,
         answer=match.answer,
+        entry=match.entry,
         routing=routing,
         attempts=(attempt,),
         baseline=baseline,

@@ -24,6 +24,7 @@ from aico.wire.jsonl import RawLine, raw_lines
 from aico.workers.admission import Admission
 from aico.workers.batch_results import STOPPED
 from aico.workers.queue import bells_for
+from aico.workers.redacting import Redactor
 from aico.workers.runtime import Runtime, patiently
 
 log = structlog.get_logger()
@@ -45,9 +46,10 @@ class Page:
 
 
 class Intake:
-    def __init__(self, runtime: Runtime, admission: Admission) -> None:
+    def __init__(self, runtime: Runtime, admission: Admission, redactor: Redactor) -> None:
         self._runtime = runtime
         self._admission = admission
+        self._redactor = redactor
         self._limit = runtime.settings.max_body_bytes
 
     def check(self, held: HeldBatch) -> int | list[Fault]:
@@ -120,6 +122,8 @@ class Intake:
         endpoint = ENDPOINTS[held.endpoint]
         try:
             submission = endpoint.read(line.body)
+            if self._redactor.needed(submission, held.pii):
+                submission = self._redactor.clean(submission)
             job = self._admission.admit(submission, held.api_key_id, None, held.cache_mode, held.models)
         except ValidationError as error:
             return _refused(raw, line, failure_of_faults(error))

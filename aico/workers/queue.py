@@ -33,6 +33,7 @@ class Queue(StrEnum):
     NOTIFY = "notify"
     LANE = "lane"
     LINES = "lines"  # of callers' batches; `batch` is the class of jobs that can wait
+    DATA = "data"  # exports and erasures
 
 
 class TaskName(StrEnum):
@@ -43,6 +44,7 @@ class TaskName(StrEnum):
     NOTIFY = "aico.notify"
     LANE = "aico.lane"
     BATCH = "aico.batch"
+    DATA = "aico.data"
 
 
 JOBS_IN_A_MESSAGE = {TaskName.EMBED: 8, TaskName.RECORD: 100}  # elsewhere one: a job is a thread's work
@@ -55,7 +57,7 @@ class Bell:
     queue: Queue
     task: TaskName
     tenant: UUID
-    id: UUID  # of a job, a webhook delivery, a batch, a provider's batch or an ask for vectors
+    id: UUID  # of a job, a webhook delivery, a batch, a provider's batch, an ask for vectors, an export or an erasure
 
 
 def to_embed(tenant: UUID, job: UUID) -> Bell:
@@ -87,6 +89,10 @@ def to_lane(tenant: UUID, batch: UUID | None) -> Bell:
 
 def to_batch(tenant: UUID, batch: UUID) -> Bell:
     return Bell(Queue.LINES, TaskName.BATCH, tenant, batch)
+
+
+def to_data(tenant: UUID, request: UUID) -> Bell:
+    return Bell(Queue.DATA, TaskName.DATA, tenant, request)
 
 
 def to_work(tenant: UUID, job: UUID, stage: Stage, job_class: JobClass) -> Bell:

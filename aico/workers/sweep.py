@@ -1,6 +1,7 @@
 """Puts right what a crash left: lost bells, expired leases, overdue jobs, unbooked events.
 
-Rings for webhooks, batches and provider batches that are due. Runs beside the workers, with the feeder in its process.
+Rings for webhooks, batches, provider batches, exports and erasures that are due. Runs beside the workers, with the
+feeder in its process.
 """
 
 import threading
@@ -13,11 +14,11 @@ import structlog
 from aico.billing.factory import load_gateway
 from aico.core.errors import Unavailable
 from aico.core.jobs import JobClass
-from aico.store import backlog, batches, cache, files, lanes, ledger, webhooks
+from aico.store import backlog, batches, cache, data_requests, files, lanes, ledger, retention, webhooks
 from aico.store.scope import Scope
 from aico.workers.billing import Biller
 from aico.workers.feed import Feeder
-from aico.workers.queue import Queue, to_batch, to_lane, to_notify, to_record, to_work
+from aico.workers.queue import Queue, to_batch, to_data, to_lane, to_notify, to_record, to_work
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
 
 log = structlog.get_logger()
@@ -60,6 +61,7 @@ class Sweeper:
         self._ring_for_deliveries()
         self._ring_for_lanes()
         self._ring_for_batches()
+        self._ring_for_data_requests()
         self._recall_from_lanes()
 
     def _keep_house(self) -> None:
@@ -72,6 +74,7 @@ class Sweeper:
             ("deliveries", webhooks.purge(older_than_days=kept, limit=BATCH)),
             ("lane_batches", lanes.purge(kept_days=kept, limit=BATCH)),
             ("batches", batches.purge(kept_days=kept, limit=BATCH)),
+            ("ledger_bodies", retention.purge_ledger_bodies(kept_days=kept, limit=BATCH)),
         ):
             while database.run(Scope.system(), statement) == [BATCH]:
                 log.info("old_rows_purged", what=what, count=BATCH)
@@ -132,6 +135,12 @@ class Sweeper:
             return
         due = self._runtime.database.run(Scope.system(), batches.due(limit=BATCH))
         self._runtime.tell(bells=[to_batch(one.tenant, one.batch) for one in due])
+
+    def _ring_for_data_requests(self) -> None:
+        if self._runtime.redis.llen(Queue.DATA.value):
+            return
+        due = self._runtime.database.run(Scope.system(), data_requests.due(limit=BATCH))
+        self._runtime.tell(bells=[to_data(one.tenant, one.request) for one in due])
 
     def _recall_from_lanes(self) -> None:
         recall = lanes.recall(late_seconds=LANE_LATE_SECONDS, limit=BATCH)

@@ -160,6 +160,8 @@ def populated(address: str, tenant: Tenant, member: UUID) -> World:
         file = client.post("/v1/files", files=sent, data={"purpose": "batch"}).raise_for_status().json()["id"]
         batch = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
         said = [{"role": "user", "content": "a conversation"}]
+        confirm = client.get("/v1/tenant").raise_for_status().json()["name"]
+        erasure = {"scope": {"tag": "none"}, "confirm": confirm}
         return World(
             address,
             tenant,
@@ -176,6 +178,8 @@ def populated(address: str, tenant: Tenant, member: UUID) -> World:
                 "key_id": [made("/v1/api-keys", name=f"key {number}") for number in range(2)],
                 "user_id": [str(member)],
                 "invitation_id": [made("/v1/invitations", email="new@example.com") for _ in range(2)],
+                "export_id": [made("/v1/exports")],
+                "erasure_id": [made("/v1/erasures", **erasure)],
                 "delivery_id": [made(f"/v1/webhooks/{hook}/test") for _ in range(2)],
             },
         )

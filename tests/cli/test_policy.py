@@ -9,7 +9,7 @@ from aico.store import tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
-GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service"}
+GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"}
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def test_a_tenant_without_a_policy_has_the_services(aico: Aico, name: str) -> No
 
 def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: Tenant, database: Database) -> None:
     assert shown(aico, name, "--no-fallback") == {**GENERAL, "fallback": "no"}
-    assert shown(aico, name, "--cache", "exact") == {"fallback": "no", "cache": "exact", "baseline": "service"}
+    assert shown(aico, name, "--cache", "exact") == {**GENERAL, "fallback": "no", "cache": "exact"}
     everything = shown(aico, name, "--baseline", "gpt-5.4", "--fallback")
-    assert everything == shown(aico, name) == {"fallback": "yes", "cache": "exact", "baseline": "gpt-5.4"}
+    assert everything == shown(aico, name) == {**GENERAL, "cache": "exact", "baseline": "gpt-5.4"}
     stored = database.run(Scope.tenant(tenant.id), tenants.policy(tenant.id))
     assert stored == [tenants.Policy(fallback=True, cache_mode=CacheMode.EXACT, baseline_model="gpt-5.4")]
     assert shown(aico, name, "--cache", "service", "--baseline", "service") == GENERAL

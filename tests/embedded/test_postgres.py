@@ -187,3 +187,23 @@ def test_closed_folder_without_the_capability_is_refused(closed_dir: Path, monke
     monkeypatch.setattr(process, "_setpriv", lambda: None)
     with pytest.raises(StartFailed, match="Run as an ordinary user, or move"):
         PostgresServer(closed_dir, free_port(0)).prepare()
+
+
+def test_its_log_holds_nothing_of_what_is_stored(server: PostgresServer, running: Supervisor) -> None:
+    mark = "heliotrope-4713"
+    failing = (
+        ("insert into told values (1, %s)", (mark,)),  # DETAIL: the key exists; and the row
+        ("insert into told values (2, 'MARK'), (2, null)".replace("MARK", mark), ()),  # the statement itself
+        ("select %s::json", (f'{{"a": {mark}',)),  # DETAIL and CONTEXT of a text that is no JSON
+        ("select no_such_function(%s)", (mark,)),
+    )
+    with connect(server) as connection:
+        connection.execute("create table told (id integer primary key, words text not null check (length(words) < 99))")
+        connection.execute("insert into told values (1, %s)", (mark,))
+        for statement, values in failing:
+            with pytest.raises(psycopg.Error):
+                connection.execute(statement.encode(), values)
+        connection.execute("drop table told")
+    log = (running._log_dir / "postgres.log").read_text(errors="replace")
+    assert log.count("ERROR:  ") >= len(failing)
+    assert mark not in log

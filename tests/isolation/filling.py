@@ -77,6 +77,8 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             "insert into invitations (id, tenant_id, email, role, hash, created_by, expires_at)"
             " values (gen_random_uuid(), %(t)s, 'a@b', 'viewer', sha256(%(t)s::text::bytea), 'x', now())"
         ),
+        "insert into retention (tenant_id, jobs_days) values (%(t)s, 1)",
+        "insert into data_requests (tenant_id, id, kind, requested_by) values (%(t)s, %(f)s, 'export', 'x')",
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
         values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from aico.api.auth import Principal
 from aico.api.batch_schemas import BatchPage, BatchRequest, BatchView
 from aico.api.idempotency import HEADER, REPLAYED_HEADER, idempotency_key
+from aico.api.keeping import file_seconds
 from aico.api.problems import documented_errors
 from aico.api.services import Held, Reader, Services, Writer
 from aico.core.errors import Conflict, InvalidInput, KeyReused, NotFound
@@ -27,7 +28,6 @@ router = APIRouter(prefix=PATH, tags=["OpenAI"])
 
 BatchId = Annotated[str, Path(description="The batch's id, `batch_…`.")]
 Key = Annotated[str | None, Header(alias=HEADER, description="The same key and request stand for the same batch.")]
-_DAY_SECONDS = 24 * 3600
 _ERRORS = documented_errors(400, 401, 403, 503)
 _ONE_ERRORS = documented_errors(401, 403, 404, 503)
 
@@ -38,7 +38,9 @@ async def create_batch(
 ) -> BatchView:
     """Have a file of requests answered. Its lines are checked by a worker: a file that is no batch fails it."""
     key_given = key and idempotency_key(request.headers, asked, held.settings.idempotency_ttl_seconds)
-    batch = _new_batch(asked, held, principal, key_given or None)
+    expiry = asked.output_expires_after
+    kept = expiry.seconds if expiry else await file_seconds(held, principal)
+    batch = _new_batch(asked, held, principal, key_given or None, kept)
     created = await held.database.run(Scope.tenant(principal.tenant), batches.create(principal.tenant, batch))
     if not created:
         earlier = await _remembered(held, principal, batch)
@@ -83,7 +85,7 @@ async def cancel_batch(batch_id: BatchId, held: Held, principal: Writer) -> Batc
 
 
 def _new_batch(
-    asked: BatchRequest, held: Services, principal: Principal, idempotency: IdempotencyKey | None
+    asked: BatchRequest, held: Services, principal: Principal, idempotency: IdempotencyKey | None, kept_seconds: int
 ) -> NewBatch:
     """Raises InvalidInput."""
     if asked.endpoint not in ENDPOINTS:
@@ -93,7 +95,7 @@ def _new_batch(
     if seconds > held.settings.max_deadline_seconds:
         most = held.settings.max_deadline_seconds
         raise InvalidInput(f"a batch may take at most {most} s", param="completion_window")
-    file, expiry = row_id(Prefix.FILE, asked.input_file_id), asked.output_expires_after
+    file = row_id(Prefix.FILE, asked.input_file_id)
     if file is None:
         raise _no_input(asked.input_file_id)
     return NewBatch(
@@ -102,7 +104,7 @@ def _new_batch(
         endpoint=asked.endpoint,
         window=asked.completion_window,
         window_seconds=seconds,
-        output_ttl_seconds=expiry.seconds if expiry else held.settings.job_retention_days * _DAY_SECONDS,
+        output_ttl_seconds=kept_seconds,
         input_file=file,
         metadata=asked.metadata or {},
         idempotency=idempotency,

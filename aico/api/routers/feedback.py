@@ -1,11 +1,14 @@
 """What callers think of their answers."""
 
+import asyncio
+
 from fastapi import APIRouter
 
-from aico.api.feedback_schemas import FeedbackRequest, FeedbackView
+from aico.api.feedback_schemas import COMMENT_CHARACTERS, FeedbackRequest, FeedbackView
 from aico.api.problems import documented
 from aico.api.services import Held, Writer
 from aico.core.errors import Conflict, NotFound
+from aico.core.redaction import PiiPolicy
 from aico.store import feedback
 from aico.store.scope import Scope
 
@@ -15,11 +18,15 @@ router = APIRouter(tags=["jobs"])
 @router.post("/v1/feedback", responses=documented(400, 401, 403, 404, 409, 413, 422, 503))
 async def give_feedback(request: FeedbackRequest, held: Held, principal: Writer) -> FeedbackView:
     """Say how good a job's answer was. One judgement a job is kept: a later one replaces it."""
-    statement = feedback.give(principal.tenant, request.job_id, score=request.worth, comment=request.comment)
+    comment = request.comment
+    if comment is not None and principal.pii is PiiPolicy.REDACT:
+        cleaned = await asyncio.get_running_loop().run_in_executor(held.cpu, held.redactor.clean_text, comment)
+        comment = cleaned[:COMMENT_CHARACTERS]
+    statement = feedback.give(principal.tenant, request.job_id, score=request.worth, comment=comment)
     found = await held.database.run(Scope.tenant(principal.tenant), statement)
     if not found:
         raise NotFound(f"there is no job {request.job_id}", param="job_id")
     stored = found[0].created_at
     if stored is None:
         raise Conflict("the job has no answer that could be judged", param="job_id")
-    return FeedbackView(job_id=request.job_id, score=request.worth, comment=request.comment, created_at=stored)
+    return FeedbackView(job_id=request.job_id, score=request.worth, comment=comment, created_at=stored)

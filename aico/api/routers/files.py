@@ -13,6 +13,7 @@ from aico.api.auth import Principal
 from aico.api.file_schemas import DeletedFile, FilePage, FileView
 from aico.api.problems import documented_errors
 from aico.api.services import Held, Reader, Services, Writer
+from aico.core.access import Permission
 from aico.core.errors import Conflict, InvalidInput, NotFound
 from aico.store import files
 from aico.store.files import File, Purpose
@@ -91,6 +92,7 @@ async def get_file(file_id: FileId, held: Held, principal: Reader) -> FileView:
 async def get_content(file_id: FileId, held: Held, principal: Reader) -> StreamingResponse:
     """Read what is in it."""
     file = await _find(held, principal, file_id)
+    _open_to(principal, file)
     headers = {
         "Content-Length": str(file.bytes),
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.filename, safe='')}",
@@ -101,10 +103,10 @@ async def get_content(file_id: FileId, held: Held, principal: Reader) -> Streami
 @router.delete("/{file_id}", responses={**_ONE_ERRORS, **documented_errors(409)})
 async def delete_file(file_id: FileId, held: Held, principal: Writer) -> DeletedFile:
     """Delete a file. One that a batch still needs is kept."""
-    tenant, found = principal.tenant, row_id(Prefix.FILE, file_id)
-    deleted = found and await held.database.run(Scope.tenant(tenant), files.delete(tenant, found))
+    file = await _find(held, principal, file_id)
+    _open_to(principal, file)
+    deleted = await held.database.run(Scope.tenant(principal.tenant), files.delete(principal.tenant, file.id))
     if not deleted:
-        file = await _find(held, principal, file_id)
         raise Conflict(f"a batch that has not ended needs the file {file.filename!r}", param="file_id")
     return DeletedFile.of(deleted[0])
 
@@ -118,6 +120,12 @@ async def _content(held: Services, tenant: UUID, file: File) -> AsyncIterator[by
             return
         yield found[0]
         offset += len(found[0])
+
+
+def _open_to(principal: Principal, file: File) -> None:
+    """An export holds more than the prompts that others may read too. Raises Forbidden."""
+    if file.purpose is Purpose.EXPORT:
+        principal.require(Permission.DATA_WRITE)
 
 
 async def _find(held: Services, principal: Principal, file_id: str) -> File:

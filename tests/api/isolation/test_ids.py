@@ -123,7 +123,8 @@ REFERENCES: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
     ("/v1/dead-letters/replay", "ids"): ({}, "job_id"),
 }
 # Fields that end like one and name nothing that is stored: parts of the conversation that is sent along.
-NO_REFERENCES = {"tool_call_id", "call_id", "id"}
+# And the jobs of an erasure, which looks at its own tenant's alone: tests/workers/test_erasures.py.
+NO_REFERENCES = {"tool_call_id", "call_id", "id", "job_ids"}
 
 
 def fields_of(value: Any, seen: tuple[str, ...] = ()) -> Iterator[str]:
