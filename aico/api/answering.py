@@ -34,9 +34,12 @@ class Taken:
         return headers_of(self.job.id, self.job.routing) | ({REPLAYED_HEADER: "true"} if self.replayed else {})
 
 
-def admitted(held: Services, principal: Principal, submission: Submission, key: IdempotencyKey | None = None) -> NewJob:
+async def admitted(
+    held: Services, principal: Principal, submission: Submission, key: IdempotencyKey | None = None
+) -> NewJob:
     """Raises as Admission.admit does."""
-    return held.admission.admit(submission, principal.api_key, key, principal.cache_mode)
+    own = await held.own_keys.providers(principal.tenant)
+    return held.admission.admit(submission, principal.api_key, key, principal.cache_mode, own)
 
 
 async def submitted(held: Services, principal: Principal, job: NewJob) -> Taken:

@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from aico.api.auth import Authenticator, Principal
+from aico.api.own_keys import OwnKeys
 from aico.api.rate_limit import RateLimiter
 from aico.api.submitter import Submitter
 from aico.api.subscription import Subscription
@@ -19,6 +20,8 @@ from aico.api.tokens import TokenVerifier
 from aico.api.vectors import LISTEN_SECONDS, VectorClient
 from aico.api.waiters import Waiters
 from aico.core.access import Permission
+from aico.core.envelope import KeyEncryption
+from aico.core.key_encryption import key_encryption
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
 from aico.routing.prices import PriceBook
@@ -43,6 +46,8 @@ class Services:
     prices: PriceBook
     limiter: RateLimiter
     vectors: VectorClient
+    keys: KeyEncryption | None  # None: no secret of a tenant can be kept
+    own_keys: OwnKeys
 
 
 @asynccontextmanager
@@ -78,6 +83,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             prices=PriceBook(catalogue),
             limiter=RateLimiter(broker, settings),
             vectors=vectors,
+            keys=key_encryption(settings),
+            own_keys=OwnKeys(database, catalogue, settings.api_key_cache_seconds),
         )
     finally:
         await vectors.stop()
@@ -97,7 +104,8 @@ async def services(request: Request) -> Services:
 class Credential(HTTPBearer):
     """Resolves whoever asks, and shows in the OpenAPI document how to."""
 
-    def __init__(self, permission: Permission) -> None:
+    def __init__(self, permission: Permission, *others: Permission) -> None:
+        """One of the permissions is enough."""
         super().__init__(
             scheme_name="Credential",
             description="An API key (`aico_live_…`) or a Supabase access token."
@@ -105,12 +113,14 @@ class Credential(HTTPBearer):
             auto_error=False,
         )
         self._permission = permission
+        self._others = frozenset(others)
 
     async def __call__(self, request: Request) -> Principal:  # type: ignore[override]
         authenticator = (await services(request)).authenticator
         headers = request.headers
         principal = await authenticator.principal(headers.get("authorization"), headers.get("x-tenant-id"))
-        principal.require(self._permission)
+        if not self._others & principal.permissions:
+            principal.require(self._permission)
         return principal
 
 
@@ -121,3 +131,5 @@ Reader = Annotated[Principal, Depends(Credential(Permission.PROMPTS_READ))]
 Writer = Annotated[Principal, Depends(may_write)]
 UsageReader = Annotated[Principal, Depends(Credential(Permission.USAGE_READ))]
 WebhookWriter = Annotated[Principal, Depends(Credential(Permission.WEBHOOKS_WRITE))]
+SettingsWriter = Annotated[Principal, Depends(Credential(Permission.SETTINGS_WRITE))]
+SettingsReader = Annotated[Principal, Depends(Credential(Permission.USAGE_READ, Permission.SETTINGS_WRITE))]

@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from aico.core.redact import redact_event
+
 
 def configure_logging(level: str) -> None:
     """For this process, the standard library's loggers included. Prompts and secrets are never logged."""
@@ -34,6 +36,7 @@ def configure_logging(level: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                redact_event,  # the last before the renderer: tracebacks are text by now
                 renderer,
             ],
         )

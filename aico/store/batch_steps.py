@@ -39,6 +39,7 @@ class HeldBatch:
     error_file_id: UUID | None
     written_line: int  # the last line whose result has been written
     cache_mode: CacheMode | None  # of the tenant's policy
+    own_providers: frozenset[str] = frozenset()  # for which the tenant has keys of its own
 
 
 def claim(tenant: UUID, batch: UUID, lease_seconds: float) -> Statement[HeldBatch]:
@@ -49,6 +50,7 @@ def claim(tenant: UUID, batch: UUID, lease_seconds: float) -> Statement[HeldBatc
             "status": BatchStatus(row["status"]),
             "ending": row["ending"] and BatchStatus(row["ending"]),
             "cache_mode": row["cache_mode"] and CacheMode(row["cache_mode"]),
+            "own_providers": frozenset(row["own_providers"]),
         }
         return HeldBatch(tenant=tenant, **{**row, **named})
 

@@ -57,7 +57,10 @@ with held as (
 )
 select h.id, h.fence, h.status, h.endpoint, h.api_key_id, h.deadline, h.deadline <= now() as overdue, h.input_file_id,
   f.bytes as input_bytes, h.read_bytes, h.read_lines, h.read_at is not null as read,
-  h.in_progress_at is not null as valid, h.ending, h.output_file_id, h.error_file_id, h.written_line, t.cache_mode
+  h.in_progress_at is not null as valid, h.ending, h.output_file_id, h.error_file_id, h.written_line, t.cache_mode,
+  array(
+    select k.provider from public.provider_keys k where k.tenant_id = h.tenant_id and k.retired_at is null
+  ) as own_providers
 from held h
 join public.tenants t on t.id = h.tenant_id
 left join public.files f on f.tenant_id = h.tenant_id and f.id = h.input_file_id

@@ -33,6 +33,10 @@ where j.tenant_id = %(tenant)s and j.id = prior.id and t.id = j.tenant_id
 returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadline, j.deadline_given, j.retries,
   j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling,
   t.baseline_model, t.fallback, j.controls, j.streams, prior.status = 'in_progress' as taken_over,
+  (
+    select jsonb_agg(private.sealed(k)) from public.provider_keys k
+    where k.tenant_id = j.tenant_id and k.retired_at is null
+  ) as provider_keys,
   extract(epoch from j.deadline - now())::real as seconds_left
 
 -- name: renew

@@ -120,7 +120,7 @@ class Intake:
         endpoint = ENDPOINTS[held.endpoint]
         try:
             submission = endpoint.read(line.body)
-            job = self._admission.admit(submission, held.api_key_id, None, held.cache_mode)
+            job = self._admission.admit(submission, held.api_key_id, None, held.cache_mode, held.own_providers)
         except ValidationError as error:
             return _refused(raw, line, failure_of_faults(error))
         except AicoError as error:

@@ -44,7 +44,7 @@ async def create_completion(
 ) -> Response:
     """Continue a conversation. `x-aico-…` headers, or `aico` in the body, say what OpenAI has no field for."""
     submission = request.submission(control_fields(http.headers.items(), request.aico))
-    job = admitted(held, principal, submission, parsed(key))
+    job = await admitted(held, principal, submission, parsed(key))
     if request.stream:
         taken = await submitted(held, principal, job)
         return await _streamed(held, principal, taken, with_usage=request.wants_usage)

@@ -46,7 +46,7 @@ _LIST_PROBLEMS = documented(401, 403, 422, 503)
 @submitting.post("/v1/jobs", status_code=202, response_model=JobView, responses=_SUBMIT_PROBLEMS)
 async def submit_job(request: JobRequest, held: Held, principal: Writer, key: Key = None) -> Response:
     """Store a prompt as a durable job. An identical earlier request is answered at once: `status` says so."""
-    taken = await submitted(held, principal, admitted(held, principal, request.submission(), parsed(key)))
+    taken = await submitted(held, principal, await admitted(held, principal, request.submission(), parsed(key)))
     return rendered(taken.job, 202, replayed=taken.replayed)
 
 
@@ -87,7 +87,7 @@ async def chat(
     request: JobRequest, held: Held, principal: Writer, key: Key = None, wait: Wait = MAX_WAIT_SECONDS
 ) -> Response:
     """Submit and wait. 200 with the ended job, or 202 with one to be polled when the time is up first."""
-    job = admitted(held, principal, request.submission(), parsed(key))
+    job = await admitted(held, principal, request.submission(), parsed(key))
     taken = await answered(held, principal, job, wait)
     return rendered(taken.job, 200 if taken.job.status.final else 202, replayed=taken.replayed)
 

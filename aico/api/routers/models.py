@@ -10,6 +10,7 @@ from aico.api.problems import documented_errors
 from aico.api.services import Held, Reader, Services
 from aico.core.chat import AUTO_CHEAP, AUTO_MODEL, AUTO_QUALITY
 from aico.core.embedding import BUNDLED_MAX_TOKENS, BUNDLED_MODEL, names
+from aico.routing.catalogue import Catalogue
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
 
@@ -25,23 +26,27 @@ _ERRORS = documented_errors(401, 403, 503)
 
 
 @router.get("", responses=_ERRORS)
-async def list_models(held: Held, _principal: Reader) -> ModelList:
-    """List what `model` may say: the models whose provider is switched on, `auto` and its variants. O(models)."""
-    return ModelList(data=list(_listed(held)))
+async def list_models(held: Held, principal: Reader) -> ModelList:
+    """List what `model` may say: `auto` and its variants, and the models whose provider is switched on. O(models).
+
+    A tenant's own key switches its provider on for the tenant.
+    """
+    return ModelList(data=list(_listed(held, await held.own_keys.catalogue(principal.tenant))))
 
 
 @router.get("/{model_id:path}", responses={**_ERRORS, **documented_errors(404)})
-async def get_model(model_id: str, held: Held, _principal: Reader) -> ListedModel:
+async def get_model(model_id: str, held: Held, principal: Reader) -> ListedModel:
     """Describe one of them. An id may contain slashes."""
     name = held.settings.embedding_model_name
     if model_id in names(name):
         return _embedding(name)
-    found = next((one for one in _listed(held) if one.id == model_id), None)
-    return found or _described(held.catalogue.find(model_id), held.prices)
+    catalogue = await held.own_keys.catalogue(principal.tenant)
+    found = next((one for one in _listed(held, catalogue) if one.id == model_id), None)
+    return found or _described(catalogue.find(model_id), held.prices)
 
 
-def _listed(held: Services) -> Iterator[ListedModel]:
-    models = held.catalogue.models
+def _listed(held: Services, catalogue: Catalogue) -> Iterator[ListedModel]:
+    models = catalogue.models
     if models:
         for name, description in _CHOSEN_HERE.items():
             yield _choice(name, description, models)

@@ -49,7 +49,7 @@ async def create_response(
     earlier = await _earlier(held, principal, request.previous_response_id)
     submission = request.submission(control_fields(http.headers.items(), request.aico), earlier)
     try:
-        job = admitted(held, principal, submission, parsed(key))
+        job = await admitted(held, principal, submission, parsed(key))
     except InvalidInput as error:
         error.param = FIELDS.get(error.param or "", error.param)
         raise
