@@ -2,7 +2,6 @@ import os
 import secrets
 from base64 import b64encode
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -12,7 +11,11 @@ from aico.core.encryption_keys import KEY_BYTES
 _BYTES = 24
 
 
-def load_or_create_secret(path: Path, make: Callable[[], str] = partial(secrets.token_urlsafe, _BYTES)) -> SecretStr:
+def _password() -> str:
+    return secrets.token_urlsafe(_BYTES)
+
+
+def load_or_create_secret(path: Path, make: Callable[[], str] = _password) -> SecretStr:
     """The secret kept in `path`, in a file that only its owner can read; made up on first use: 32 URL-safe characters.
 
     The file appears whole or not at all, so that a process killed while writing leaves no half secret behind.

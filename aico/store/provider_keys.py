@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from aico.core.envelope import KeyEncryption, Sealed, seal
 from aico.core.ids import new_id
-from aico.store.statement import Row, Statement, named_sql, no_row
+from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("provider_keys")
 _FIRST = UUID(int=0)
@@ -57,11 +57,6 @@ def key_of(row: Row) -> TenantKey:
     return TenantKey(UUID(row["tenant_id"]), row["provider"], UUID(row["id"]), sealed)
 
 
-def lock(tenant: UUID) -> Statement[None]:
-    """Before `put`, in its transaction: of two that come at once, the second replaces what the first has set."""
-    return Statement(_SQL["lock"], {"tenant": tenant}, no_row)
-
-
 @dataclass(frozen=True, slots=True)
 class ListedKey:
     """All of a key that anybody is shown."""
@@ -75,7 +70,10 @@ class ListedKey:
 
 
 def put(key: TenantKey, hint: str | None, actor: str) -> Statement[ListedKey]:
-    """Set the tenant's key for a provider. The one before is deleted; retired, while an open batch was made with it."""
+    """Set the tenant's key for a provider, in a transaction that has locked the tenant.
+
+    The one before is deleted; it is retired while an open batch was made with it.
+    """
     params = {
         "tenant": key.tenant,
         "provider": key.provider,

@@ -1,6 +1,3 @@
--- name: lock
-select id from public.tenants where id = %(tenant)s for update
-
 -- name: put
 with used as (
   select b.provider_key_id as id from public.provider_batches b

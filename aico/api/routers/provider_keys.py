@@ -1,7 +1,7 @@
 """Provider keys of the tenant's own: set, listed without the key, and deleted."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
@@ -13,6 +13,8 @@ from aico.core.provider_secrets import hint_of
 from aico.store import provider_keys
 from aico.store.provider_keys import sealed_key
 from aico.store.scope import Scope
+from aico.store.statement import Statement
+from aico.store.webhooks import lock_tenant
 
 PATH = "/v1/provider-keys"
 NO_ENCRYPTION = "no key can be kept here: there is nothing to encrypt it with; set ENCRYPTION_KEYS or ENCRYPTION_KMS"
@@ -41,7 +43,8 @@ async def set_provider_key(
     key = await asyncio.to_thread(sealed_key, held.keys, principal.tenant, provider, request.api_key)
     scope = Scope.tenant(principal.tenant)
     put = provider_keys.put(key, hint_of(request.api_key), principal.actor)
-    _, stored = await held.database.run_each([(scope, provider_keys.lock(principal.tenant)), (scope, put)])
+    work: list[tuple[Scope, Statement[Any]]] = [(scope, lock_tenant(principal.tenant)), (scope, put)]
+    _, stored = await held.database.run_each(work)
     held.own_keys.forget(principal.tenant)
     return ProviderKeyView.of(stored[0])
 
