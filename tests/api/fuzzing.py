@@ -21,9 +21,11 @@ from builders import ending_of
 from conftest import Tenant
 from schemathesis import Case
 
+from aico.core.access import Permission
 from aico.core.jobs import JobClass, JobError, JobStatus
+from aico.core.keys import make_key
 from aico.core.settings import Settings
-from aico.store import claims
+from aico.store import claims, tenants
 from aico.store.blocking import Database
 from aico.store.claims import Claim, Ending
 from aico.store.scope import Scope
@@ -63,6 +65,13 @@ def answering(settings: Settings, database: Database) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+def all_permitted(database: Database, tenant: Tenant) -> Tenant:
+    """The tenant with a key that may do everything, what administers the tenant included."""
+    key = make_key("fuzz")
+    database.run(Scope.tenant(tenant.id), tenants.create_key(tenant.id, key, list(Permission)))
+    return Tenant(tenant.id, key.secret.get_secret_value(), key.id)
 
 
 def _failed(claim: Claim) -> Ending:
@@ -153,6 +162,7 @@ def populated(address: str, tenant: Tenant) -> World:
             tenant,
             {
                 "job_id": jobs,
+                "provider": ["openai", "anthropic", "local"],
                 "completion_id": [made("/v1/chat/completions", model="auto", messages=said)],
                 "response_id": [
                     made("/v1/responses", model="auto", input=f"a thing {number}", background=True, stream=False)

@@ -13,7 +13,7 @@ import pytest
 import schemathesis
 from api.conftest import serving
 from api.embedding import embed_worker
-from api.fuzzing import AnyCase, World, answering, populated, with_nul
+from api.fuzzing import AnyCase, World, all_permitted, answering, populated, with_nul
 from conftest import new_tenant
 from hypothesis import HealthCheck, settings
 from schemathesis import GenerationMode
@@ -51,7 +51,7 @@ def world(
     """With a real embed worker, and a route worker that is played."""
     url = type(base_settings.redis_url)(f"{redis_url.rpartition('/')[0]}/{OWN_REDIS_DATABASE}")
     own = base_settings.model_copy(update={"redis_url": url, "api_key_cache_seconds": 60})
-    tenant = new_tenant(database)
+    tenant = all_permitted(database, new_tenant(database))
     with embed_worker(own, tmp_path_factory.mktemp("embed")), answering(own, database), serving(own) as address:
         yield populated(address, tenant)
     admin.execute("delete from public.jobs where tenant_id = %s", (tenant.id,))  # health and metrics look at all jobs

@@ -3,13 +3,14 @@
 import base64
 import os
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from aico.core import envelope
 from aico.core.encryption_keys import parse_keys
-from aico.core.envelope import LocalKeys, UnreadableSecret, rewrap, seal, unseal
+from aico.core.envelope import LocalKeys, Sealed, UnreadableSecret, rewrap, seal, unseal
 from aico.core.errors import InvalidInput, Unavailable
 from aico.core.key_encryption import Hooked, key_encryption
 from aico.core.settings import Settings, checked
@@ -21,6 +22,11 @@ OLD, NEW = os.urandom(32), os.urandom(32)
 
 def b64(key: bytes) -> str:
     return base64.b64encode(key).decode()
+
+
+def with_field(sealed: Sealed, field: str, value: bytes) -> Sealed:
+    changed: dict[str, Any] = {field: value}
+    return replace(sealed, **changed)
 
 
 def settings(**given: str) -> Settings:
@@ -45,7 +51,7 @@ def test_one_changed_bit_is_noticed(field: str, place: int) -> None:
     spoilt = bytearray(getattr(sealed, field))
     spoilt[place] ^= 1
     with pytest.raises(UnreadableSecret) as caught:
-        unseal(keys, replace(sealed, **{field: bytes(spoilt)}), bound_to=HERE)
+        unseal(keys, with_field(sealed, field, bytes(spoilt)), bound_to=HERE)
     assert SECRET.get_secret_value() not in str(caught.value)
 
 
@@ -55,7 +61,7 @@ def test_what_was_cut_short_is_noticed(field: str) -> None:
     sealed = seal(keys, SECRET, bound_to=HERE)
     for length in (0, 1, 7, 11):
         with pytest.raises(UnreadableSecret):
-            unseal(keys, replace(sealed, **{field: getattr(sealed, field)[:length]}), bound_to=HERE)
+            unseal(keys, with_field(sealed, field, getattr(sealed, field)[:length]), bound_to=HERE)
 
 
 def test_an_envelope_in_another_place_stays_closed() -> None:

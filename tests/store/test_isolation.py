@@ -17,6 +17,13 @@ from aico.store import claims, jobs
 from aico.store.blocking import Database
 from aico.store.scope import ENTER, Scope
 
+# Nobody but a worker has a use for them, and it alone can decrypt what they hold.
+_SEALED = (
+    "select wrapped_key from provider_keys",
+    "select nonce from provider_keys",
+    "select ciphertext from provider_keys",
+)
+
 Connection = psycopg.Connection[dict[str, Any]]
 
 
@@ -105,6 +112,10 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
         (
             "insert into provider_batches (tenant_id, id, provider, model, status, lines, deadline)"
             " values (%(t)s, gen_random_uuid(), 'p', 'm', 'running', 1, now())"
+        ),
+        (
+            "insert into provider_keys (id, tenant_id, provider, kek_id, wrapped_key, nonce, ciphertext, created_by)"
+            " values (gen_random_uuid(), %(t)s, 'p', 'k', 'w', 'twelve bytes', 'c', 'operator')"
         ),
         "insert into quotas (tenant_id, period, unit, quota) values (%(t)s, 'day', 'tokens', 1)",
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
@@ -204,7 +215,12 @@ def test_a_member_reads_the_own_tenant_and_writes_nothing(
         assert visible(application, table) == {first.id}, table
         with pytest.raises(psycopg.errors.InsufficientPrivilege), application.transaction():
             application.execute(sql.SQL("delete from {}").format(sql.Identifier("public", table)))
-    for secret in ("select hash from api_keys", "select secret from webhook_endpoints", "select * from ledger_outbox"):
+    for secret in (
+        "select hash from api_keys",
+        "select secret from webhook_endpoints",
+        "select * from ledger_outbox",
+        *_SEALED,
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), application.transaction():
             application.execute(secret)
     stats = application.execute("select * from get_user_cache_stats()").fetchall()

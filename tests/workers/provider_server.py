@@ -31,8 +31,8 @@ class Server:
         self.asked += 1
         self.keys.append(key)
         if key in self.refused:
-            message = f"{'x' * 160} Incorrect API key provided: {key} is not {key}"
-            return 401, {"error": {"message": message, "type": "invalid_request_error", "param": key, "code": key}}
+            said = f"{'x' * 160} Incorrect API key provided: {key} is not {key}"
+            return 401, {"error": {"message": said, "type": "invalid_request_error", "param": key, "code": key}}
         self.gate.wait(30)
         if status != 200:
             return status, {"error": {"message": text, "type": "server_error", "param": None, "code": None}}

@@ -1,4 +1,4 @@
-"""Providers' batches of tenants with keys of their own: made, followed and fetched with one key, whatever is set since."""
+"""Providers' batches of tenants with keys of their own: each in one account, from its making to its results."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -64,7 +64,6 @@ def test_a_batch_goes_into_the_tenants_own_account_and_is_booked_so(scene: Scene
     job = scene.park("What is the capital of France?")
     scene.form()
     assert scene.step()["status"] == "running"
-    scene.server.answer_all()
     assert scene.step()["status"] == "ended"
     assert scene.job(job).status is JobStatus.COMPLETED
     assert [row["key_source"] for row in scene.events()] == ["tenant"]
@@ -77,7 +76,6 @@ def test_a_key_that_is_replaced_meanwhile_is_kept_until_its_batch_has_ended(scen
     scene.step()
     set_key(scene, LATER)
     assert secrets_kept(scene) == 2
-    scene.server.answer_all()
     assert scene.step()["status"] == "ended"
     assert scene.job(job).status is JobStatus.COMPLETED
     assert secrets_kept(scene) == 1
@@ -88,11 +86,11 @@ def test_a_key_that_is_deleted_meanwhile_ends_its_batch_and_the_operators_is_not
     job = scene.park("What is the capital of France?")
     scene.form()
     scene.step()
-    before = len(scene.server.calls)
+    before = len(scene.server.received)
     scene.runtime.database.run(scene.scope, provider_keys.remove(scene.tenant.id, "openai", "operator"))
     assert scene.step()["status"] == "failed"
     assert secrets_kept(scene) == 0
-    assert len(scene.server.calls) == before
+    assert len(scene.server.received) == before
     assert "deleted the key" in scene.job(job).history[-1].message
     scene.direct(job)
 
