@@ -40,7 +40,8 @@ async def admitted(
     """Raises as Admission.admit does, and Unavailable where personal data cannot be replaced as it is to be."""
     if held.redactor.needed(submission, principal.pii):
         submission = await asyncio.get_running_loop().run_in_executor(held.cpu, held.redactor.clean, submission)
-    return held.admission.admit(submission, principal.api_key, key, principal.cache_mode, principal.models)
+    own = await held.own_keys.providers(principal.tenant)
+    return held.admission.admit(submission, principal.api_key, key, principal.cache_mode, principal.models, own)
 
 
 async def submitted(held: Services, principal: Principal, job: NewJob) -> Taken:

@@ -11,8 +11,9 @@ from aico.api.list_price import ListPrice
 
 class ProviderView(BaseModel):
     name: str
-    configured: bool
+    configured: Annotated[bool, Field(description="By the operator, or by the tenant's own key.")]
     switched_on_by: Annotated[str, Field(description="The environment variable that switches it on.")]
+    own_key: Annotated[bool, Field(description="The tenant has a key of its own, with which it is called.")]
     models: list[str]
 
 

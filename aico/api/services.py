@@ -16,6 +16,7 @@ from aico.api.auth import Authenticator, Newcomers, Principal
 from aico.api.billing_desk import BillingDesk
 from aico.api.credentials import Credentials
 from aico.api.key_uses import KeyUses
+from aico.api.own_keys import OwnKeys
 from aico.api.rate_limit import RateLimiter
 from aico.api.submitter import Submitter
 from aico.api.subscription import Subscription
@@ -24,6 +25,8 @@ from aico.api.vectors import LISTEN_SECONDS, VectorClient
 from aico.api.waiters import Waiters
 from aico.core import changes
 from aico.core.access import Permission
+from aico.core.envelope import KeyEncryption
+from aico.core.key_encryption import key_encryption
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
 from aico.routing.prices import PriceBook
@@ -53,6 +56,8 @@ class Services:
     redactor: Redactor
     cpu: ThreadPoolExecutor  # for what would hold up the event loop
     billing: BillingDesk | None  # None: off
+    keys: KeyEncryption | None  # None: no secret of a tenant can be kept
+    own_keys: OwnKeys
 
 
 @asynccontextmanager
@@ -101,6 +106,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             redactor=redactor,
             cpu=cpu,
             billing=billing,
+            keys=key_encryption(settings),
+            own_keys=OwnKeys(database, catalogue, settings.api_key_cache_seconds),
         )
     finally:
         if billing is not None:
@@ -138,14 +145,17 @@ SCHEME_DESCRIPTION = (
 class Credential(HTTPBearer):
     """Resolves whoever asks, and shows in the OpenAPI document how to."""
 
-    def __init__(self, permission: Permission) -> None:
+    def __init__(self, permission: Permission, *others: Permission) -> None:
+        """One of the permissions is enough."""
         super().__init__(scheme_name=SCHEME, description=SCHEME_DESCRIPTION, auto_error=False)
         self._permission = permission
+        self._others = frozenset(others)
 
     async def __call__(self, request: Request) -> Principal:  # type: ignore[override]
         authenticator = (await services(request)).authenticator
         principal = await authenticator.principal(Credentials.of(request.headers))
-        principal.require(self._permission)
+        if not self._others & principal.permissions:
+            principal.require(self._permission)
         return principal
 
 
@@ -161,4 +171,5 @@ BillingWriter = Annotated[Principal, Depends(Credential(Permission.BILLING_WRITE
 KeyWriter = Annotated[Principal, Depends(Credential(Permission.KEYS_WRITE))]
 MemberWriter = Annotated[Principal, Depends(Credential(Permission.MEMBERS_WRITE))]
 SettingsWriter = Annotated[Principal, Depends(Credential(Permission.SETTINGS_WRITE))]
+SettingsReader = Annotated[Principal, Depends(Credential(Permission.USAGE_READ, Permission.SETTINGS_WRITE))]
 AuditReader = Annotated[Principal, Depends(Credential(Permission.AUDIT_READ))]

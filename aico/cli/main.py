@@ -19,6 +19,7 @@ from aico.cli import (
     keys,
     mcp,
     members,
+    provider_keys,
     queues,
     services,
     tenancy,
@@ -55,6 +56,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(billing.app, name="billing")
 app.add_typer(billing.report_app, name="report")
+app.add_typer(provider_keys.app, name="provider-keys")
 services.register(app)
 
 State = Annotated[Path, typer.Option(help="Where data, logs and passwords are kept.")]

@@ -22,7 +22,7 @@ from aico.embedded.local_model.launcher import LocalModelServer
 from aico.embedded.ports import LOOPBACK, free_port
 from aico.embedded.postgres import PostgresServer
 from aico.embedded.process import Command
-from aico.embedded.secret_file import load_or_create_secret, write_private
+from aico.embedded.secret_file import load_or_create_secret, new_encryption_key, write_private
 from aico.embedded.supervisor import Stage, Supervisor
 from aico.embedded.valkey import ValkeyServer
 from aico.store.blocking import Database
@@ -99,6 +99,9 @@ class Stack:
             "FLOWER_PORT": self.flower_url.rpartition(":")[2],
             "OMP_NUM_THREADS": "1",
         }
+        if not (given(self._settings, "encryption_keys") or given(self._settings, "encryption_kms")):
+            keys = load_or_create_secret(self._state / "encryption.keys", new_encryption_key)
+            addresses["ENCRYPTION_KEYS"] = keys.get_secret_value()
         if self._postgres is not None:
             self._postgres.prepare()
             password = load_or_create_secret(self._state / "application.password").get_secret_value()
@@ -148,7 +151,7 @@ class Stack:
     def _stack_lines(self) -> str:
         names = (
             *("DATABASE_URL", "REDIS_URL", "COST_OPTIMIZER_API_URL", "PORT", "AICO_API_KEY"),
-            *("LOCAL_MODEL_URL", "SIMULATED_MODEL_URL", "SUPABASE_URL", "SUPABASE_ANON_KEY"),
+            *("LOCAL_MODEL_URL", "SIMULATED_MODEL_URL", "SUPABASE_URL", "SUPABASE_ANON_KEY", "ENCRYPTION_KEYS"),
         )
         known = {name: self.environment[name] for name in names if name in self.environment}
         if self.auth is not None:  # for the command line: no child needs it

@@ -26,6 +26,25 @@ class AttemptOutcome(StrEnum):
     LOST = "lost"  # the worker died while the call was in flight; its cost is unknown
 
 
+class KeySource(StrEnum):
+    """With whose key the provider was called, and so who is sent its bill."""
+
+    OPERATOR = "operator"
+    TENANT = "tenant"
+
+
+class Call(BaseModel):
+    """A call that is about to be made, and what it is expected to cost: all that is known if its worker dies."""
+
+    model_config = ConfigDict(frozen=True)
+
+    provider: str
+    model: str
+    at: datetime
+    cents: Decimal | None
+    key_source: KeySource = KeySource.OPERATOR
+
+
 class Attempt(BaseModel):
     """`id` makes recording idempotent. A `cost_cents` of None means that no price is known: never free, never zero."""
 
@@ -44,6 +63,7 @@ class Attempt(BaseModel):
     http_status: int | None = None
     error: str | None = None  # short and free of secrets
     similarity: float | None = None
+    key_source: KeySource = KeySource.OPERATOR
 
 
 class Baseline(BaseModel):

@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 
+from aico.core.redact import redact_event
+
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 log = structlog.get_logger()
@@ -40,7 +42,12 @@ def configure_logging(level: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, exceptions, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                exceptions,
+                redact_event,  # the last before the renderer: tracebacks are text by now
+                renderer,
+            ],
         )
     )
     if not words:

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from aico.core.embedding import BUNDLED_MODEL
+from aico.core.encryption_keys import parse_keys
 from aico.core.errors import InvalidInput
 from aico.core.plans import Plan
 
@@ -27,7 +28,9 @@ class Settings(BaseSettings):
     """Names are the environment variables' in lower case. Secrets never show in a repr or a log."""
 
     # `aico up` writes the addresses of what it runs into the first file; the second is the operator's and wins.
-    model_config = SettingsConfigDict(env_file=(STACK_FILE, ".env"), extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=(STACK_FILE, ".env"), extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     # Where things are
     database_url: str = "postgresql://aico_app@127.0.0.1:54320/aico"
@@ -44,6 +47,10 @@ class Settings(BaseSettings):
     mcp_authorization_server: Address | None = None  # issues tokens that this API takes
     flower_conf: Path | None = None  # Flower's own settings file
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    # Secrets of tenants
+    encryption_keys: SecretStr | None = None  # id:base64 of 32 bytes, by commas; the first one encrypts
+    encryption_kms: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None  # module:callable
 
     # Supabase
     supabase_url: str | None = None
@@ -134,6 +141,13 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_keys(value.get_secret_value())
         return value
 
 

@@ -1,8 +1,8 @@
 """Which models exist, which of them can be called here, and the operator's own prices and limits."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Self
@@ -25,12 +25,16 @@ _UNDESCRIBED_CAPABILITIES = frozenset(
 )
 
 
+_OWN_KEY = ", or bring a key of your own"
+
+
 @dataclass(frozen=True)
 class ProviderStatus:
     name: str
     configured: bool
     switched_on_by: str  # environment variable
     models: tuple[str, ...]  # ids, also of a provider that is off
+    takes_keys: bool = False  # tenants may bring keys of their own
 
 
 class _CatalogueFile(BaseModel):
@@ -76,6 +80,15 @@ class Catalogue:
         configured = {provider.name for provider in self.providers if provider.configured}
         return tuple(model for model in self.all_models if model.provider in configured)
 
+    def with_keys(self, providers: Collection[str]) -> Self:
+        """As a tenant sees it who has keys of its own for these providers."""
+        if not providers:
+            return self
+        switched = (
+            replace(one, configured=True) if one.takes_keys and one.name in providers else one for one in self.providers
+        )
+        return replace(self, providers=tuple(switched))
+
     @property
     def known(self) -> tuple[str, ...]:
         return tuple(model.id for model in self.all_models)
@@ -89,7 +102,7 @@ class Catalogue:
         if not provider.configured:
             raise UnknownModel(
                 f"the model {model_id!r} needs the provider {provider.name!r}, which is not configured: "
-                f"set {provider.switched_on_by}",
+                f"set {provider.switched_on_by}{_OWN_KEY if provider.takes_keys else ''}",
                 param="model",
             )
         return model
@@ -120,6 +133,7 @@ def _status(profile: Profile, models: tuple[Model, ...], settings: Settings) -> 
         configured=profile.configured(settings),
         switched_on_by=profile.switched_on_by,
         models=tuple(model.id for model in models if model.provider == profile.name),
+        takes_keys=profile.takes_keys(settings),
     )
 
 

@@ -8,16 +8,20 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
+from uuid import UUID
 
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
+from pydantic import SecretStr
+
+from aico.core.attempts import Attempt, AttemptOutcome, KeySource
 from aico.core.chat import ChatRequest, Completion
-from aico.core.ids import new_id
 from aico.core.settings import Settings
 from aico.core.usage import Usage
+from aico.routing.metering import Metered
 from aico.routing.models import Model
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
 from aico.routing.pacing import NoPacer, Pacer, used_tokens
 from aico.routing.prices import PriceBook
+from aico.routing.providers.credential import Credential, Credentials, operators, own_key_refused, source_of
 from aico.routing.providers.failures import FailureKind, ProviderError
 from aico.routing.providers.transport import SLICE_SECONDS, CallStopped
 
@@ -34,6 +38,7 @@ class ChatProvider(Protocol):
         timeout: float,
         on_delta: OnDelta | None = None,
         should_stop: Callable[[], bool] | None = None,
+        api_key: SecretStr | None = None,
     ) -> Completion: ...
 
 
@@ -102,6 +107,7 @@ class Dispatcher:
         patience: float = 2.0,
         reserved: str | None = None,
         starting: Callable[[Model], None] | None = None,
+        credentials: Credentials = operators,
     ) -> Dispatched:
         """The first answer.
 
@@ -109,29 +115,33 @@ class Dispatcher:
         cheap; `starting` gets the model before each call, `record` every attempt as it ends, the failed ones too.
         `tokens` is what prompt and answer are expected to take together, `patience` how many seconds a candidate's
         rate limits may ask to wait before the next candidate is preferred; `reserved` is the model whose place an
-        earlier `Held` announced.
+        earlier `Held` announced. `credentials` says with whose key each provider is called.
         Raises AllCandidatesFailed, Held, or Cancelled once `should_stop` says so.
         """
         effects = (self._prices, self._timing, self._pacer)
         run = _Run(*effects, request, deadline, record, should_stop, on_delta, tokens, patience, starting)
         for model in sorted(candidates, key=lambda model: model.id != reserved):
-            completion = self._ask(run, model, has_place=model.id == reserved)
+            try:
+                target = _Target(model, self._providers[model.provider], credentials(model.provider))
+            except ProviderError as error:
+                run.unasked(model, error)
+                continue
+            completion = self._ask(run, target, has_place=model.id == reserved)
             if completion is not None:
                 return Dispatched(completion, model, tuple(run.attempts))
         raise self._held(run) if run.crowded and run.time_left > 0 else run.exhausted()
 
-    def _ask(self, run: "_Run", model: Model, *, has_place: bool) -> Completion | None:
+    def _ask(self, run: "_Run", target: "_Target", *, has_place: bool) -> Completion | None:
         """One candidate's answer, or None where the next candidate is to be asked."""
-        provider = self._providers[model.provider]
         for tries_made in range(1, self._policy.tries + 1):
-            placed = (has_place and tries_made == 1) or self._take_place(run, model)
+            placed = (has_place and tries_made == 1) or self._take_place(run, target)
             if not placed or run.time_left <= 0:
                 return None
             run.check()
             try:
-                return run.attempt(provider, model, min(self._policy.attempt_timeout, run.time_left))
+                return run.attempt(target, min(self._policy.attempt_timeout, run.time_left))
             except ProviderError as error:
-                delay = self._delay(run, model, error, tries_made)
+                delay = self._delay(run, target, error, tries_made)
                 if error.content_started:
                     raise run.exhausted() from error
                 # A longer pause is the job's to wait, not a thread's.
@@ -141,34 +151,48 @@ class Dispatcher:
                 run.sleep(delay)
         return None
 
-    def _take_place(self, run: "_Run", model: Model) -> bool:
-        wait = self._pacer.reserve(model, run.tokens, patience=min(run.patience, run.time_left))
+    def _take_place(self, run: "_Run", target: "_Target") -> bool:
+        patience = min(run.patience, run.time_left)
+        wait = self._pacer.reserve(target.model, run.tokens, patience=patience, account=target.account)
         if wait is None:
-            run.crowded.append(model)
+            run.crowded.append(target)
             return False
         if wait > _LONGEST_PACING_SLEEP:
-            raise Held(model.id, wait, tuple(run.attempts))
+            raise Held(target.model.id, wait, tuple(run.attempts))
         run.sleep(wait)
         return True
 
     def _held(self, run: "_Run") -> Exception:
         """A place with whichever has one first, or the news that none has one in time."""
-        model = min(run.crowded, key=lambda model: self._pacer.wait(model, run.tokens))
-        wait = self._pacer.reserve(model, run.tokens, patience=run.time_left)
+        first = min(run.crowded, key=lambda one: self._pacer.wait(one.model, run.tokens, account=one.account))
+        wait = self._pacer.reserve(first.model, run.tokens, patience=run.time_left, account=first.account)
         if wait is None:
             return run.exhausted("rate limits leave no place before the deadline")
-        return Held(model.id, wait, tuple(run.attempts))
+        return Held(first.model.id, wait, tuple(run.attempts))
 
-    def _delay(self, run: "_Run", model: Model, error: ProviderError, tries_made: int) -> float:
-        """Seconds before another try; after a refusal for the rate's sake, for everybody."""
+    def _delay(self, run: "_Run", target: "_Target", error: ProviderError, tries_made: int) -> float:
+        """Seconds before another try; after a refusal for the rate's sake, for everybody who calls with that key."""
         delay = error.retry_after
         if delay is None:
             delay = self._policy.backoff(tries_made, self._timing.uniform())
         else:
             run.retry_after = max(delay, run.retry_after or 0.0)
         if error.http_status == HTTPStatus.TOO_MANY_REQUESTS and error.kind is FailureKind.RETRYABLE:
-            self._pacer.back_off(model, delay)
+            self._pacer.back_off(target.model, delay, account=target.account)
         return delay
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A candidate, and the tenant's own key for it, where there is one."""
+
+    model: Model
+    provider: ChatProvider
+    credential: Credential | None
+
+    @property
+    def account(self) -> UUID | None:
+        return None if self.credential is None else self.credential.id
 
 
 @dataclass
@@ -187,8 +211,9 @@ class _Run:
     patience: float
     starting: Callable[[Model], None] | None
     attempts: list[Attempt] = field(default_factory=list)
-    crowded: list[Model] = field(default_factory=list)  # whose rate limits asked for more patience than there is
+    crowded: list[_Target] = field(default_factory=list)  # whose rate limits asked for more patience than there is
     retry_after: float | None = None  # seconds
+    own_key: str | None = None  # what became of a tenant's own key that was of no use
 
     @property
     def time_left(self) -> float:
@@ -205,16 +230,23 @@ class _Run:
             self.check()
             self.timing.sleep(min(left, SLICE_SECONDS))
 
-    def attempt(self, provider: ChatProvider, model: Model, timeout: float) -> Completion:
+    def attempt(self, target: _Target, timeout: float) -> Completion:
         """One call, metered whichever way it ends."""
         if self.starting is not None:
-            self.starting(model)
-        meter = partial(self._meter, model, self.timing.now(), self.timing.clock())
+            self.starting(target.model)
+        meter = partial(self._meter, target, self.timing.now(), self.timing.clock())
         try:
-            completion = provider.send_message(
-                self.request, model, timeout=timeout, on_delta=self.on_delta, should_stop=self.should_stop
+            completion = target.provider.send_message(
+                self.request,
+                target.model,
+                timeout=timeout,
+                on_delta=self.on_delta,
+                should_stop=self.should_stop,
+                api_key=None if target.credential is None else target.credential.api_key,
             )
         except ProviderError as error:
+            if target.credential is not None and (said := own_key_refused(target.model.provider, error)):
+                error.message = self.own_key = said
             meter(AttemptOutcome(error.kind.value), error.usage, error)
             raise
         except CallStopped as stopped:
@@ -226,38 +258,34 @@ class _Run:
         meter(AttemptOutcome.OK, completion.usage)
         return completion
 
+    def unasked(self, model: Model, error: ProviderError) -> None:
+        """Book a candidate that could not be asked: the tenant's own key cannot be read."""
+        self.own_key = error.message
+        call = Metered(model, KeySource.TENANT, self.timing.now())
+        self.record(self._booked(call.attempt(self.prices, AttemptOutcome(error.kind.value), None, error)))
+
     def exhausted(self, reason: str | None = None) -> AllCandidatesFailed:
         last = self.attempts[-1].error if self.attempts else None
         detail = reason or last or "no time was left to ask a model"
+        if self.own_key is not None and self.own_key != detail:  # other candidates came after it
+            detail = f"{detail}; before that, {self.own_key}"
         return AllCandidatesFailed(detail, tuple(self.attempts), retry_after=self.retry_after)
 
     def _meter(
         self,
-        model: Model,
+        target: _Target,
         at: datetime,
         started: float,
         outcome: AttemptOutcome,
         usage: Usage | None,
         error: ProviderError | None = None,
     ) -> None:
-        # An answer without any tokens is an answer without a usage report: its cost is unknown, not zero.
-        known = usage if usage is not None and usage.total > 0 else None
-        price = self.prices.cost_cents(model.provider, model.id, known, at) if known is not None else None
-        attempt = Attempt(
-            id=new_id(),
-            at=at,
-            kind=AttemptKind.CALL,
-            outcome=outcome,
-            provider=model.provider,
-            model=model.id,
-            latency_ms=max(0, int((self.timing.clock() - started) * 1000)),
-            usage=usage or Usage(),
-            cost_cents=price.cents if price is not None else None,
-            price_version=price.version if price is not None else None,
-            http_status=error.http_status if error is not None else None,
-            error=error.message if error is not None else None,
-        )
-        self.attempts.append(attempt)
+        call = Metered(target.model, source_of(target.credential), at, self.timing.clock() - started)
+        attempt = self._booked(call.attempt(self.prices, outcome, usage, error))
         if (used := used_tokens(attempt)) is not None:
-            self.pacer.settle(model, self.tokens, used)
+            self.pacer.settle(target.model, self.tokens, used, account=target.account)
         self.record(attempt)
+
+    def _booked(self, attempt: Attempt) -> Attempt:
+        self.attempts.append(attempt)
+        return attempt

@@ -1,7 +1,7 @@
 """Whether a job may wait in a provider's batch lane, until when, and what that saves. Pure functions."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -43,6 +43,10 @@ class LanePolicy:
             min_slack=settings.batch_lane_min_seconds,
             attempt_timeout=settings.attempt_timeout_seconds,
         )
+
+    def beside(self, providers: Collection[str]) -> "LanePolicy":
+        """With the lanes of these providers too, into which a tenant's own keys open the way."""
+        return replace(self, providers=self.providers.union(providers)) if providers else self
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Protocol
+from uuid import UUID
 
 from aico.core.attempts import Attempt
 from aico.routing.models import Model, RateLimit
@@ -28,12 +29,13 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`model` None: of the provider's key as a whole."""
+    """`model` None: of the key as a whole. `account` None: of the operator's key, else of that tenant's own."""
 
     provider: str
     model: str | None
     unit: Unit
     per_minute: int
+    account: UUID | None = None
 
     @property
     def interval(self) -> float:
@@ -99,39 +101,43 @@ def used_tokens(attempt: Attempt) -> int | None:
 
 
 class Pacer(Protocol):
-    """Thread-safe. Never raises: a limit that is not known to hold is no reason to fail a call."""
+    """Thread-safe. Never raises: a limit that is not known to hold is no reason to fail a call.
 
-    def reserve(self, model: Model, tokens: int, *, patience: float) -> float | None:
+    `account` is the id of the tenant's own key that a call is made with; None: the operator's. Each has budgets of
+    its own.
+    """
+
+    def reserve(self, model: Model, tokens: int, *, patience: float, account: UUID | None = None) -> float | None:
         """Seconds to wait before the call, whose place is reserved; None, and no place, where it exceeds `patience`.
 
         `tokens` is what prompt and answer are expected to take together.
         """
 
-    def wait(self, model: Model, tokens: int) -> float:
+    def wait(self, model: Model, tokens: int, *, account: UUID | None = None) -> float:
         """What `reserve` would say, in seconds. Reserves nothing."""
 
-    def settle(self, model: Model, reserved_tokens: int, used_tokens: int) -> None:
+    def settle(self, model: Model, reserved_tokens: int, used_tokens: int, *, account: UUID | None = None) -> None:
         """Give back what the call did not take, or take what it took in excess."""
 
-    def back_off(self, model: Model, seconds: float) -> None:
+    def back_off(self, model: Model, seconds: float, *, account: UUID | None = None) -> None:
         """The provider refused a call all the same: no place before so many seconds have passed."""
 
 
 class NoPacer:
     """Nothing is limited."""
 
-    def reserve(self, model: Model, tokens: int, *, patience: float) -> float | None:
-        del model, tokens, patience
+    def reserve(self, model: Model, tokens: int, *, patience: float, account: UUID | None = None) -> float | None:
+        del model, tokens, patience, account
         return 0.0
 
-    def wait(self, model: Model, tokens: int) -> float:
-        del model, tokens
+    def wait(self, model: Model, tokens: int, *, account: UUID | None = None) -> float:
+        del model, tokens, account
         return 0.0
 
-    def settle(self, model: Model, reserved_tokens: int, used_tokens: int) -> None:
+    def settle(self, model: Model, reserved_tokens: int, used_tokens: int, *, account: UUID | None = None) -> None:
         """Nothing was reserved."""
 
-    def back_off(self, model: Model, seconds: float) -> None:
+    def back_off(self, model: Model, seconds: float, *, account: UUID | None = None) -> None:
         """There is nothing to hold back."""
 
 
@@ -141,22 +147,22 @@ class BudgetPacer(ABC):
     def __init__(self, limits: Sequence[RateLimit]) -> None:
         self._limits = limits
 
-    def reserve(self, model: Model, tokens: int, *, patience: float) -> float | None:
-        admission = self._take(self._charges(model, tokens), patience)
+    def reserve(self, model: Model, tokens: int, *, patience: float, account: UUID | None = None) -> float | None:
+        admission = self._take(self._charges(model, tokens, account), patience)
         return admission.wait if admission.arrivals is not None else None
 
-    def wait(self, model: Model, tokens: int) -> float:
-        return self._take(self._charges(model, tokens), -1.0).wait
+    def wait(self, model: Model, tokens: int, *, account: UUID | None = None) -> float:
+        return self._take(self._charges(model, tokens, account), -1.0).wait
 
-    def settle(self, model: Model, reserved_tokens: int, used_tokens: int) -> None:
+    def settle(self, model: Model, reserved_tokens: int, used_tokens: int, *, account: UUID | None = None) -> None:
         excess = used_tokens - reserved_tokens
-        budgets = [budget for budget in self._budgets(model) if budget.unit is Unit.TOKENS]
+        budgets = [budget for budget in self._budgets(model, account) if budget.unit is Unit.TOKENS]
         if excess:
             self._take([Charge(budget, excess * budget.interval) for budget in budgets], math.inf)
 
-    def back_off(self, model: Model, seconds: float) -> None:
+    def back_off(self, model: Model, seconds: float, *, account: UUID | None = None) -> None:
         """Closes the budgets of the model where it has any, else those of the provider's key."""
-        budgets = self._budgets(model)
+        budgets = self._budgets(model, account)
         own = [budget for budget in budgets if budget.model is not None]
         self._take([Charge(budget, 0.0, min(seconds, LONGEST_PAUSE)) for budget in own or budgets], math.inf)
 
@@ -167,15 +173,15 @@ class BudgetPacer(ABC):
     def _take(self, charges: Sequence[Charge], patience: float) -> Admission:
         return self.take(charges, patience) if charges else admit((), (), 0.0, patience)
 
-    def _charges(self, model: Model, tokens: int) -> list[Charge]:
+    def _charges(self, model: Model, tokens: int, account: UUID | None) -> list[Charge]:
         return [
             Charge(budget, budget.interval * (tokens if budget.unit is Unit.TOKENS else 1))
-            for budget in self._budgets(model)
+            for budget in self._budgets(model, account)
         ]
 
-    def _budgets(self, model: Model) -> list[Budget]:
+    def _budgets(self, model: Model, account: UUID | None) -> list[Budget]:
         return [
-            Budget(limit.provider, limit.model, unit, per_minute)
+            Budget(limit.provider, limit.model, unit, per_minute, account)
             for limit in self._limits
             if limit.provider == model.provider and limit.model in {None, model.id}
             for unit, per_minute in (

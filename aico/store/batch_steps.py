@@ -43,6 +43,7 @@ class HeldBatch:
     cache_mode: CacheMode | None  # of the tenant's policy
     pii: PiiPolicy  # likewise
     models: frozenset[str] | None  # that its API key may use; None: all
+    own_providers: frozenset[str] = frozenset()  # for which the tenant has keys of its own
 
 
 def claim(tenant: UUID, batch: UUID, lease_seconds: float) -> Statement[HeldBatch]:
@@ -55,6 +56,7 @@ def claim(tenant: UUID, batch: UUID, lease_seconds: float) -> Statement[HeldBatc
             "cache_mode": row["cache_mode"] and CacheMode(row["cache_mode"]),
             "pii": PiiPolicy(row["pii"]),
             "models": models_of(row),
+            "own_providers": frozenset(row["own_providers"]),
         }
         return HeldBatch(tenant=tenant, **{**row, **named})
 

@@ -1,6 +1,6 @@
 """Statements by which workers take jobs on, put them back and end them: each fenced, so that only the holder may."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg.types.json import Jsonb
-from pydantic import BaseModel, ConfigDict
 
-from aico.core.attempts import Attempt, Baseline, Policy, known_cost
+from aico.core.attempts import Attempt, Baseline, Call, Policy, known_cost
 from aico.core.chat import ChatRequest
 from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
 from aico.store.api_keys import models_of
 from aico.store.job_policy import JobPolicy
 from aico.store.ledger import event_row
+from aico.store.provider_keys import TenantKey, keys_of
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("claims")
@@ -80,17 +80,6 @@ def advance(
     return Statement(_SQL["advance"], params, lambda row: Waiting(row["id"], JobClass(row["class"])))
 
 
-class Call(BaseModel):
-    """A call that is about to be made, and what it is expected to cost: all that is known if its worker dies."""
-
-    model_config = ConfigDict(frozen=True)
-
-    provider: str
-    model: str
-    at: datetime
-    cents: Decimal | None
-
-
 ClaimKey = tuple[UUID, int]  # a job may be claimed again by the same process; the fence tells the claims apart
 
 
@@ -109,6 +98,7 @@ class Claim:
     streams: bool  # pieces of the answer are published as they come
     taken_over: bool  # another worker held it and stopped renewing its lease
     interrupted: Call | None  # the call that worker was making, if it could say so
+    keys: Mapping[str, TenantKey]  # the tenant's own, by provider
     seconds_left: float
     deadline_given: bool
     lane_untried: bool
@@ -139,6 +129,7 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             streams=row["streams"],
             taken_over=row["taken_over"],
             interrupted=Call.model_validate(row["calling"]) if row["calling"] else None,
+            keys=keys_of(row["provider_keys"]),
             seconds_left=row["seconds_left"],
             deadline_given=row["deadline_given"],
             lane_untried=row["lane_untried"],

@@ -35,7 +35,11 @@ returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadl
   j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling,
   t.baseline_model, t.fallback, j.controls, j.streams, prior.status = 'in_progress' as taken_over,
   extract(epoch from j.deadline - now())::real as seconds_left,
-  (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models
+  (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
+  (
+    select jsonb_agg(private.sealed(k)) from public.provider_keys k
+    where k.tenant_id = j.tenant_id and k.retired_at is null
+  ) as provider_keys
 
 -- name: renew
 update public.jobs j set lease_until = now() + make_interval(secs => %(lease)s)

@@ -15,6 +15,7 @@ from aico.core.jobs import CacheMode
 from aico.store.claims import Claim
 from aico.store.job_policy import JobPolicy
 from aico.store.ledger import event_row
+from aico.store.provider_keys import TenantKey, key_of
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("lanes")
@@ -98,6 +99,8 @@ class HeldBatch:
     lost: int  # creations that may have left a batch which cannot be found
     created_at: datetime
     cancelled: bool  # the provider has been asked to stop
+    own_account: bool  # it is made with the tenant's own key, from its creation to its results
+    own_key: TenantKey | None  # None there: the tenant has deleted it
 
     @property
     def key(self) -> str:
@@ -108,7 +111,12 @@ class HeldBatch:
 def claim(tenant: UUID, batch: UUID, lease_seconds: float) -> Statement[HeldBatch]:
     """No row: it has ended, its next step is not due, or somebody else is at it."""
     params = {"tenant": tenant, "id": batch, "lease": lease_seconds}
-    return Statement(_SQL["claim"], params, lambda row: HeldBatch(tenant=tenant, **row))
+
+    def parse(row: Row) -> HeldBatch:
+        own_key = None if row["own_key"] is None else key_of(row["own_key"])
+        return HeldBatch(tenant=tenant, **{**row, "own_key": own_key})
+
+    return Statement(_SQL["claim"], params, parse)
 
 
 def renew(held: HeldBatch, lease_seconds: float) -> Statement[UUID]:

@@ -36,8 +36,12 @@ chosen as (
   select * from sized where total <= greatest(%(bytes)s, size)
 ),
 batch as (
-  insert into public.provider_batches (id, tenant_id, provider, model, status, lines, deadline, hedge_at)
-  select %(id)s, %(tenant)s, %(provider)s, %(model)s, 'creating', count(*), min(deadline), min(hedge_at)
+  insert into public.provider_batches (id, tenant_id, provider, model, status, lines, deadline, hedge_at,
+    provider_key_id)
+  select %(id)s, %(tenant)s, %(provider)s, %(model)s, 'creating', count(*), min(deadline), min(hedge_at), (
+      select k.id from public.provider_keys k
+      where k.tenant_id = %(tenant)s and k.provider = %(provider)s and k.retired_at is null
+    )
   from chosen having count(*) > 0
   returning lines
 ),
@@ -61,7 +65,10 @@ set fence = b.fence + 1, lease_until = now() + make_interval(secs => %(lease)s)
 where b.tenant_id = %(tenant)s and b.id = %(id)s and b.ended_at is null and b.poll_at <= now()
   and (b.lease_until is null or b.lease_until < now())
 returning b.id, b.fence, b.provider, b.model, b.remote_id, b.unsure, b.lost, b.created_at,
-  b.cancelled_at is not null as cancelled
+  b.cancelled_at is not null as cancelled, b.provider_key_id is not null as own_account, (
+    select private.sealed(k) from public.provider_keys k
+    where k.tenant_id = b.tenant_id and k.id = b.provider_key_id
+  ) as own_key
 
 -- name: renew
 update public.provider_batches b set lease_until = now() + make_interval(secs => %(lease)s)
@@ -91,12 +98,13 @@ returning b.id
 with settled as (
   update public.provider_batches b set unsure = false, lost = b.lost + 1
   where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.unsure
-  returning b.id, b.provider, b.model
+  returning b.id, b.provider, b.model, b.provider_key_id
 )
 insert into public.ledger_outbox (id, tenant_id, at, job_id, api_key_id, kind, outcome, provider, model, latency_ms,
-  batch, error)
+  batch, error, key_source)
 select gen_random_uuid(), %(tenant)s, now(), j.id, j.api_key_id, 'call', 'lost', s.provider, s.model, 0, true,
-  'it is unknown whether the provider made the batch'
+  'it is unknown whether the provider made the batch',
+  case when s.provider_key_id is null then 'operator' else 'tenant' end
 from settled s join public.jobs j on j.tenant_id = %(tenant)s and j.lane_id = s.id
 
 -- name: started
@@ -125,10 +133,21 @@ where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.e
 returning b.id
 
 -- name: end
-update public.provider_batches b
-set status = %(status)s, error = %(error)s, ended_at = now(), lease_until = null, unsure = false
-where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.ended_at is null
-returning b.id
+with ended as (
+  update public.provider_batches b
+  set status = %(status)s, error = %(error)s, ended_at = now(), lease_until = null, unsure = false
+  where b.tenant_id = %(tenant)s and b.id = %(id)s and b.fence = %(fence)s and b.ended_at is null
+  returning b.id, b.provider_key_id
+),
+forgotten as (  -- a replaced key goes with the last batch that was made with it
+  delete from public.provider_keys k using ended e
+  where k.tenant_id = %(tenant)s and k.id = e.provider_key_id and k.retired_at is not null
+    and not exists (
+      select from public.provider_batches o
+      where o.tenant_id = %(tenant)s and o.provider_key_id = k.id and o.ended_at is null and o.id <> e.id
+    )
+)
+select id from ended
 
 -- name: asked
 select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,

@@ -50,6 +50,7 @@ def event_row(
         "propensity": policy and policy.propensity,
         "assignment_unit": policy and policy.assignment_unit,
         "policy_version": policy and policy.version,
+        "key_source": attempt.key_source.value,
     }
 
 

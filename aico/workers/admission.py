@@ -1,5 +1,6 @@
 """Decides at the door whether a request can be answered at all, so that nothing hopeless is stored."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -25,13 +26,24 @@ _SOONEST_SECONDS = 1
 _OVERHEAD_TOKENS = 1500  # the expected answer where no limit is given, and what a chat template adds
 
 
+@dataclass(frozen=True)
+class _Offer:
+    """What a tenant may ask for that has keys of its own for certain providers, or for none."""
+
+    catalogue: Catalogue
+    smallest_window: int
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> "_Offer":
+        return cls(catalogue, min((model.context_window for model in catalogue.models), default=0))
+
+
 class Admission:
     def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
         self._catalogue = catalogue
         self._prices = PriceBook(catalogue)
-        self._models = catalogue.models
-        self._smallest_window = min((model.context_window for model in self._models), default=0)
         self._settings = settings
+        self._offers: dict[frozenset[str], _Offer] = {}
 
     def admit(
         self,
@@ -40,14 +52,18 @@ class Admission:
         idempotency: IdempotencyKey | None = None,
         policy: CacheMode | None = None,
         models: frozenset[str] | None = None,
+        own: frozenset[str] = frozenset(),
     ) -> NewJob:
-        """The job to be stored; `policy` is the tenant's cache mode, and `models` those that the key may use.
+        """The job to be stored.
+
+        `policy` is the tenant's cache mode, `models` are those that the key may use, and `own` the providers that the
+        tenant has keys for.
 
         Raises a precise InvalidInput, UnknownModel, ModelNotAllowed, PayloadTooLarge, BudgetExceeded or NoProvider.
         Linear in the prompt's length.
         """
         chat, controls = submission.chat, submission.controls
-        self._answerable(chat, controls, models)
+        self._answerable(chat, controls, models, self._offer(own))
         retries = submission.max_retries
         return NewJob(
             id=new_id(),
@@ -70,9 +86,11 @@ class Admission:
             streams=submission.streams,
         )
 
-    def appraise(self, submission: Submission, models: frozenset[str] | None = None) -> Terms:
+    def appraise(
+        self, submission: Submission, models: frozenset[str] | None = None, own: frozenset[str] = frozenset()
+    ) -> Terms:
         """How long an answer may take. Raises as `admit` does, and stores nothing either."""
-        self._answerable(submission.chat, submission.controls, models)
+        self._answerable(submission.chat, submission.controls, models, self._offer(own))
         deadline, job_class = self._deadline(submission), submission.job_class
         if deadline is None:
             return Terms(job_class, self._timeout(job_class), deadline_given=False)
@@ -94,7 +112,14 @@ class Admission:
             raise InvalidInput(f"a deadline may be at most {self._settings.max_deadline_seconds} s ahead", param=param)
         return due
 
-    def _answerable(self, chat: ChatRequest, controls: Controls, models: frozenset[str] | None) -> None:
+    def _offer(self, own: frozenset[str]) -> _Offer:
+        """There are few providers, and so few sets of them."""
+        offer = self._offers.get(own)
+        if offer is None:
+            offer = self._offers[own] = _Offer.of(self._catalogue.with_keys(own))
+        return offer
+
+    def _answerable(self, chat: ChatRequest, controls: Controls, models: frozenset[str] | None, offer: _Offer) -> None:
         characters = sum(len(message.text) for message in chat.messages)
         if characters > self._settings.max_prompt_chars:
             raise PayloadTooLarge(
@@ -103,12 +128,12 @@ class Admission:
             )
         if controls.baseline_model is not None and controls.baseline_model not in self._catalogue.known:
             raise UnknownModel(f"the model {controls.baseline_model!r} does not exist", param="baseline_model")
-        model = None if chat.model in AUTO_MODELS else self._catalogue.find(chat.model)
+        model = None if chat.model in AUTO_MODELS else offer.catalogue.find(chat.model)
         if model is not None and chat.max_tokens is not None and chat.max_tokens > model.max_output:
             raise InvalidInput(f"{model.id} answers with at most {model.max_output} tokens", param="max_tokens")
-        allowed = among(self._models, models, chat.model)
+        allowed = among(offer.catalogue.models, models, chat.model)
         limited = controls.quality_floor is not None or controls.max_cost_cents is not None
-        if not limited and not needs(chat) and self._surely_fits(chat):
+        if not limited and not needs(chat) and _surely_fits(chat, offer.smallest_window):
             return
         features = extract_features(chat)
         candidates = [PricedModel(one, None) for one in ((model,) if model else allowed)]
@@ -119,10 +144,11 @@ class Admission:
                 priced, RoutingPolicy(quality_floor=controls.quality_floor or 0.0, max_cents=controls.max_cost_cents)
             )
 
-    def _surely_fits(self, chat: ChatRequest) -> bool:
-        """Cheaper than counting tokens: no text has more tokens than bytes."""
-        size = sum(len(message.text.encode()) for message in chat.messages) + (chat.max_tokens or 0)
-        return size + _OVERHEAD_TOKENS <= self._smallest_window
+
+def _surely_fits(chat: ChatRequest, window: int) -> bool:
+    """Cheaper than counting tokens: no text has more tokens than bytes."""
+    size = sum(len(message.text.encode()) for message in chat.messages) + (chat.max_tokens or 0)
+    return size + _OVERHEAD_TOKENS <= window
 
 
 def _scope(controls: Controls, models: frozenset[str] | None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which model a request is for, and the ending that its answer makes: the same however the model was asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -68,14 +68,23 @@ class Answers:
     def __init__(self, settings: Settings, strategy: Strategy, catalogue: Catalogue) -> None:
         self.prices = PriceBook(catalogue)
         self._strategy = strategy
-        self._models = catalogue.models
+        self._catalogue = catalogue
         self._baseline_model = settings.baseline_model
 
-    def choose(self, request: ChatRequest, policy: JobPolicy, spent_cents: Decimal = _NOTHING) -> Choice:
-        """Raises NoProvider, ModelNotAllowed, InvalidInput where no model can serve the request, or BudgetExceeded."""
+    def choose(
+        self,
+        request: ChatRequest,
+        policy: JobPolicy,
+        spent_cents: Decimal = _NOTHING,
+        own: Collection[str] = (),
+    ) -> Choice:
+        """`own` names the providers for which the tenant has a key of its own.
+
+        Raises NoProvider, ModelNotAllowed, InvalidInput where no model can serve the request, or BudgetExceeded.
+        """
         at = datetime.now(UTC)
         features = extract_features(request)
-        models = among(self._models, policy.models, request.model)
+        models = among(self._catalogue.with_keys(own).models, policy.models, request.model)
         priced = price_models(models, features, self.prices, at)
         asked = routing_policy(request, policy, spent_cents)
         decision = self._strategy.decide(features, priced, asked)

@@ -124,7 +124,9 @@ class Intake:
             submission = endpoint.read(line.body)
             if self._redactor.needed(submission, held.pii):
                 submission = self._redactor.clean(submission)
-            job = self._admission.admit(submission, held.api_key_id, None, held.cache_mode, held.models)
+            job = self._admission.admit(
+                submission, held.api_key_id, None, held.cache_mode, held.models, held.own_providers
+            )
         except ValidationError as error:
             return _refused(raw, line, failure_of_faults(error))
         except AicoError as error:

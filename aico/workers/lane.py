@@ -3,6 +3,7 @@
 from functools import cache, partial
 from uuid import UUID
 
+from aico.core.key_encryption import key_encryption
 from aico.routing.catalogue import Catalogue
 from aico.routing.providers.batches.lane import open_lanes
 from aico.routing.strategies.complexity import ComplexityStrategy
@@ -11,6 +12,8 @@ from aico.store import lanes
 from aico.store.scope import Scope
 from aico.workers.answers import Answers
 from aico.workers.app import app
+from aico.workers.keyring import Keyring
+from aico.workers.lane_doors import LaneDoors
 from aico.workers.lane_steps import LaneSteps
 from aico.workers.queue import FORM_BATCHES, TaskName
 from aico.workers.renewal import renewing
@@ -25,7 +28,12 @@ def steps() -> LaneSteps:
     catalogue = Catalogue.from_settings(runtime.settings)
     answers = Answers(runtime.settings, ComplexityStrategy(), catalogue)
     models = {model.id: model for model in catalogue.all_models}
-    return LaneSteps(runtime, open_lanes(runtime.settings), answers, models)
+    doors = LaneDoors(
+        open_lanes(runtime.settings),
+        open_lanes(runtime.settings, for_tenants=True),
+        Keyring(key_encryption(runtime.settings)),
+    )
+    return LaneSteps(runtime, doors, answers, models)
 
 
 @app.task(name=TaskName.LANE.value)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, KeySource
 from aico.core.chat import Completion
 from aico.core.errors import AicoError
 from aico.core.usage import Usage
@@ -78,10 +78,11 @@ class Collector:
 
     def _judged(self, job: Asked, outcome: Completion | LineFailure) -> Ending | FailedLine:
         attempt = self._attempt(job, outcome)
+        own = {self._held.provider} if self._held.own_account else ()
         if isinstance(outcome, LineFailure):
             return FailedLine(job, outcome.message, attempt)
         try:
-            decision = self._answers.choose(job.request, job.policy, job.spent_cents).decision
+            decision = self._answers.choose(job.request, job.policy, job.spent_cents, own).decision
         except AicoError as error:  # the catalogue has changed so much that nothing would be asked now
             return FailedLine(job, error.detail, attempt)
         ending = self._answers.ending(job, decision, self._model, outcome, [attempt], lane="batch")
@@ -106,6 +107,7 @@ class Collector:
             cost_cents=price.cents if price is not None else None,
             price_version=price.version if price is not None else None,
             error=None if failure is None else failure.message,
+            key_source=KeySource.TENANT if self._held.own_account else KeySource.OPERATOR,
         )
 
 

@@ -20,6 +20,7 @@ from aico.store.lanes import HeldBatch
 from aico.store.scope import Scope
 from aico.store.statement import Statement
 from aico.workers.answers import Answers
+from aico.workers.lane_doors import LaneDoors
 from aico.workers.lane_results import FAILED, Collector, line_name
 from aico.workers.queue import to_lane
 from aico.workers.runtime import Runtime, patiently
@@ -37,11 +38,9 @@ HEDGED = "hedged"  # why a job went back, for programs
 class LaneSteps:
     """`models` are all that the catalogue knows, by their ids."""
 
-    def __init__(
-        self, runtime: Runtime, opened: Mapping[str, BatchLane], answers: Answers, models: Mapping[str, Model]
-    ) -> None:
+    def __init__(self, runtime: Runtime, doors: LaneDoors, answers: Answers, models: Mapping[str, Model]) -> None:
         self._runtime = runtime
-        self._lanes = opened
+        self._doors = doors
         self._answers = answers
         self._models = models
 
@@ -49,7 +48,7 @@ class LaneSteps:
         """Make batches of the parked jobs of each model whose oldest has waited long enough for company."""
         for model_id in self._run(tenant, lanes.waiting(tenant)):
             model = self._models.get(model_id)
-            lane = None if model is None else self._lanes.get(model.provider)
+            lane = None if model is None else self._doors.any_to(model.provider)
             if model is None or lane is None:
                 message = f"the batch lane of {model_id} is not open any more"
                 self._run(tenant, lanes.give_back_unformed(tenant, model_id, FAILED, message))
@@ -72,11 +71,16 @@ class LaneSteps:
 
     def step(self, held: HeldBatch) -> None:
         """Whatever is due: hedging, creation, a look at how it stands, collecting the results."""
-        model, lane = self._models.get(held.model), self._lanes.get(held.provider)
+        model = self._models.get(held.model)
+        try:
+            lane = self._doors.to(held)
+        except ProviderError as error:
+            self._locked_out(held, error)
+            return
         if model is None or lane is None:
             self._give_up(held, f"the batch lane of {held.model} is not open any more")
             return
-        self._give_back(held, HEDGED, "the provider's batch is not back yet", overdue_only=True)
+        self._hedge(held)
         if held.unsure and not lane.finds_by_key:
             self._run(held.tenant, lanes.lose(held))
             held = replace(held, unsure=False, lost=held.lost + 1)
@@ -141,6 +145,17 @@ class LaneSteps:
         log.warning("lane_step_postponed", tenant=str(held.tenant), batch=str(held.id), error=error.message)
         statement = lanes.postpone(held, error=error.message, pause=error.retry_after or 0.0, unsure=unsure)
         self._run(held.tenant, statement)
+
+    def _locked_out(self, held: HeldBatch, error: ProviderError) -> None:
+        """The key cannot be read: nothing was asked of the provider."""
+        if error.kind is FailureKind.FATAL:
+            self._give_up(held, error.message)
+            return
+        self._hedge(held)
+        self._run(held.tenant, lanes.postpone(held, error=error.message, unsure=held.unsure))
+
+    def _hedge(self, held: HeldBatch) -> None:
+        self._give_back(held, HEDGED, "the provider's batch is not back yet", overdue_only=True)
 
     def _give_up(self, held: HeldBatch, message: str) -> None:
         self._give_back(held, FAILED, message)

@@ -10,10 +10,10 @@ from uuid import UUID
 import redis
 import structlog
 
-from aico.core.attempts import Attempt
+from aico.core.attempts import Attempt, Call
 from aico.core.errors import Unavailable
 from aico.store import claims
-from aico.store.claims import Call, Claim, ClaimKey
+from aico.store.claims import Claim, ClaimKey
 from aico.store.scope import Scope
 from aico.workers.queue import CANCELLED_CHANNEL
 from aico.workers.runtime import Runtime

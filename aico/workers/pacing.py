@@ -14,6 +14,7 @@ from aico.workers.gcra import SCRIPT, Taking, Verdict, keys_and_arguments
 log = structlog.get_logger()
 
 _KEY_PREFIX = "aico:pace"
+_KEPT = 10_000  # budgets; beyond that those that are full again are forgotten: they are as if they were never used
 _ASK_AGAIN_SECONDS = 2.0  # while Redis is away, calls do not each wait for it to time out
 
 
@@ -40,6 +41,9 @@ class LocalPacer(BudgetPacer):
     def keep(self, charges: Sequence[Charge], admission: Admission) -> None:
         if admission.arrivals is not None:
             with self._lock:
+                if len(self._arrivals) >= _KEPT:  # tenants with keys of their own have budgets of their own
+                    now = self._clock()
+                    self._arrivals = {budget: arrival for budget, arrival in self._arrivals.items() if arrival > now}
                 self._arrivals.update(zip((charge.budget for charge in charges), admission.arrivals, strict=True))
 
 
@@ -92,4 +96,5 @@ class RedisPacer(BudgetPacer):
 
 def _key(budget: Budget) -> str:
     # The braces keep a call's budgets together on a Redis that is spread over servers.
-    return f"{_KEY_PREFIX}:{{{budget.provider}}}:{budget.model or '*'}:{budget.unit.value}"
+    whose = "" if budget.account is None else f"{budget.account}:"
+    return f"{_KEY_PREFIX}:{{{budget.provider}}}:{whose}{budget.model or '*'}:{budget.unit.value}"

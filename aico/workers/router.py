@@ -5,10 +5,11 @@ import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, known_cost
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Call, KeySource, known_cost
 from aico.core.errors import AicoError, BudgetExceeded
 from aico.core.ids import new_id
 from aico.core.jobs import JobClass, JobError, JobStatus
+from aico.core.key_encryption import key_encryption
 from aico.core.money import round_cents
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
@@ -17,11 +18,13 @@ from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
 from aico.routing.models import Model
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
 from aico.routing.pacing import Pacer
+from aico.routing.providers.batches.lane import tenant_lane_profiles
 from aico.routing.providers.provider import open_providers
 from aico.routing.strategies.protocol import Strategy
-from aico.store.claims import Call, Claim, Ending, PutBack
+from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
 from aico.workers.answers import Answers, Choice
+from aico.workers.keyring import Keyring
 from aico.workers.leases import Leases
 from aico.workers.retries import next_pause
 
@@ -41,7 +44,9 @@ class Router:
         self._settings = settings
         self._answers = Answers(settings, strategy, Catalogue.from_settings(settings))
         self._lanes = LanePolicy.from_settings(settings, lanes)
-        self._providers = open_providers(settings, max_connections=settings.route_concurrency)
+        self._tenant_lanes = _tenant_lanes(settings)
+        self._keyring = Keyring(key_encryption(settings))
+        self._providers = open_providers(settings, max_connections=settings.route_concurrency, for_tenants=True)
         policy = RetryPolicy.from_settings(settings)
         self._dispatcher = Dispatcher(self._providers, self._answers.prices, policy, pacer=pacer)
 
@@ -56,7 +61,7 @@ class Router:
         """
         attempts: list[Attempt] = []
         try:
-            choice = self._answers.choose(claim.request, claim.policy, claim.spent_cents)
+            choice = self._choose(claim)
             lane = self._lane(claim, choice)
             if lane is not None:
                 return Parked(claim, lane.model.id, lane.hedge_seconds)
@@ -96,14 +101,18 @@ class Router:
             cost_cents=call.cents if call else None,
             price_version="estimate" if call and call.cents is not None else None,
             error="the worker that held the job died",
+            key_source=call.key_source if call else KeySource.OPERATOR,
         )
 
     def _expected_call(self, claim: Claim) -> Call | None:
         try:
-            choice = self._answers.choose(claim.request, claim.policy, claim.spent_cents)
+            choice = self._choose(claim)
         except AicoError:  # nothing here can answer it any more, as `answer` will say
             return None
-        return _call(choice.decision.candidates[0], choice)
+        return _call(claim, choice.decision.candidates[0], choice)
+
+    def _choose(self, claim: Claim) -> Choice:
+        return self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys)
 
     def _lane(self, claim: Claim, choice: Choice) -> Lane | None:
         """Where the job may wait for a discount. It waits once: what came back from a lane is called directly."""
@@ -114,7 +123,7 @@ class Router:
             choice.asked,
             Estimate(self._answers.prices, choice.features, choice.at),
             Terms(claim.job_class, claim.seconds_left, claim.deadline_given),
-            self._lanes,
+            self._lanes.beside(self._tenant_lanes & claim.keys.keys()),
         ).lane
 
     def _dispatch(
@@ -131,7 +140,7 @@ class Router:
                 leases.note_failure(claim, attempt)
 
         def starting(model: Model) -> None:
-            call = _call(model, choice)
+            call = _call(claim, model, choice)
             _check_budget(claim, attempts, call)
             leases.note_call(claim, call)
 
@@ -146,6 +155,7 @@ class Router:
             tokens=choice.tokens,
             patience=_PATIENCE[claim.job_class],
             reserved=claim.reserved_model,
+            credentials=self._keyring.credentials(claim.keys),
         )
 
     def _again(self, claim: Claim, attempts: Sequence[Attempt], error: AllCandidatesFailed) -> Ending | PutBack:
@@ -188,11 +198,16 @@ def _failed(claim: Claim, attempts: Sequence[Attempt], code: str, message: str) 
     )
 
 
-def _call(model: Model, choice: Choice) -> Call:
+def _tenant_lanes(settings: Settings) -> frozenset[str]:
+    return frozenset(profile.name for profile in tenant_lane_profiles(settings) if settings.batch_lanes)
+
+
+def _call(claim: Claim, model: Model, choice: Choice) -> Call:
     cents = choice.cents.get(model.id)
     return Call(
         provider=model.provider,
         model=model.id,
         at=datetime.now(UTC),
         cents=None if cents is None else round_cents(cents),
+        key_source=KeySource.TENANT if model.provider in claim.keys else KeySource.OPERATOR,
     )

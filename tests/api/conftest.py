@@ -22,6 +22,7 @@ from api.project import Project, publishing
 from builders import ending_of, unit_vector
 from conftest import Postgres, Tenant
 from fastapi import FastAPI
+from keys import ENCRYPTION_KEYS
 from starlette.types import ASGIApp
 
 from aico.api.app import create_app
@@ -129,6 +130,7 @@ def base_settings(postgres: Postgres, own_redis_url: str, tmp_path_factory: pyte
         supabase_url=None,
         supabase_jwt_secret=None,
         api_key_cache_seconds=0,
+        encryption_keys=ENCRYPTION_KEYS,  # type: ignore[arg-type]
     )
 
 

@@ -167,6 +167,7 @@ def populated(address: str, tenant: Tenant, member: UUID) -> World:
             tenant,
             {
                 "job_id": jobs,
+                "provider": ["openai", "anthropic", "local"],
                 "completion_id": [made("/v1/chat/completions", model="auto", messages=said)],
                 "response_id": [
                     made("/v1/responses", model="auto", input=f"a thing {number}", background=True, stream=False)

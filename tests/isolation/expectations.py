@@ -53,6 +53,7 @@ TABLES: dict[str, Table] = {
     "members": Table(),
     "outcomes": Table(),
     "provider_batches": Table(),
+    "provider_keys": Table(hidden=frozenset({"wrapped_key", "nonce", "ciphertext"})),
     "quotas": Table(),
     "retention": Table(readers=NOBODY),
     "rollups": Table(),

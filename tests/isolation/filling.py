@@ -79,6 +79,10 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
         ),
         "insert into retention (tenant_id, jobs_days) values (%(t)s, 1)",
         "insert into data_requests (tenant_id, id, kind, requested_by) values (%(t)s, %(f)s, 'export', 'x')",
+        (
+            "insert into provider_keys (id, tenant_id, provider, kek_id, wrapped_key, nonce, ciphertext, created_by)"
+            " values (gen_random_uuid(), %(t)s, 'p', 'k', 'w', 'twelve bytes', 'c', 'operator')"
+        ),
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
         values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from pydantic import SecretStr
+
 from aico.core.attempts import Attempt
 from aico.core.chat import ChatRequest, Completion, FinishReason, Message, Role
 from aico.core.settings import Settings
@@ -12,6 +14,7 @@ from aico.routing.dispatcher import Dispatched, Dispatcher, RetryPolicy, Timing
 from aico.routing.models import Model
 from aico.routing.pacing import Pacer
 from aico.routing.prices import PriceBook
+from aico.routing.providers.credential import Credentials, operators
 from aico.routing.providers.failures import FailureKind, ProviderError
 from aico.routing.providers.transport import CallStopped
 
@@ -47,6 +50,7 @@ class World:
         self.slept = 0.0
         self.asked: list[tuple[str, float]] = []
         self.announced: list[tuple[str, int]] = []  # models, and the calls that were made before
+        self.keys: list[str | None] = []  # that calls were made with; None: the operator's
         self.recorded: list[Attempt] = []
         self.deltas: list[str] = []
         self.stop = self.stop_after_sleep = self.stop_after_delta = False
@@ -59,9 +63,11 @@ class World:
         timeout: float,
         on_delta: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        api_key: SecretStr | None = None,
     ) -> Completion:
         assert request is REQUEST
         assert should_stop is not None
+        self.keys.append(None if api_key is None else api_key.get_secret_value())
         self.waited.append(self.slept)
         self.slept = 0.0
         self.asked.append((model.id, timeout))
@@ -95,6 +101,7 @@ class World:
         pacer: Pacer | None = None,
         tokens: int = 0,
         reserved: str | None = None,
+        credentials: Credentials = operators,
     ) -> Dispatched:
         timing = Timing(
             clock=lambda: self.time,
@@ -112,6 +119,7 @@ class World:
             on_delta=self.keep if stream else None,
             tokens=tokens,
             reserved=reserved,
+            credentials=credentials,
             starting=lambda model: self.announced.append((model.id, len(self.asked))),
         )
 

@@ -1,5 +1,7 @@
 """Dispatching under rate limits."""
 
+from uuid import UUID
+
 import pytest
 from routing.dispatching import BUSY, LARGE, REFUSED, SMALL, World, answer, wait
 
@@ -15,7 +17,8 @@ class Script:
         self.waits = waits
         self.log: list[tuple[object, ...]] = []
 
-    def reserve(self, model: Model, tokens: int, *, patience: float) -> float | None:
+    def reserve(self, model: Model, tokens: int, *, patience: float, account: UUID | None = None) -> float | None:
+        assert account is None
         seconds = self.wait(model, tokens)
         if len(self.waits[_short(model)]) > 1:
             self.waits[_short(model)].pop(0)
@@ -23,15 +26,18 @@ class Script:
         self.log.append(("reserve", _short(model), tokens, taken))
         return taken
 
-    def wait(self, model: Model, tokens: int) -> float:
+    def wait(self, model: Model, tokens: int, *, account: UUID | None = None) -> float:
+        assert account is None
         assert tokens == 500
         seconds = self.waits[_short(model)][0]
         return 10_000 if seconds is None else seconds
 
-    def settle(self, model: Model, reserved_tokens: int, used_tokens: int) -> None:
+    def settle(self, model: Model, reserved_tokens: int, used_tokens: int, *, account: UUID | None = None) -> None:
+        assert account is None
         self.log.append(("settle", _short(model), reserved_tokens, used_tokens))
 
-    def back_off(self, model: Model, seconds: float) -> None:
+    def back_off(self, model: Model, seconds: float, *, account: UUID | None = None) -> None:
+        assert account is None
         self.log.append(("back_off", _short(model), seconds))
 
 

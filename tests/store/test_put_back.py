@@ -12,13 +12,13 @@ import pytest
 from builders import ending_of, new_job
 from conftest import Postgres, Tenant
 
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Call
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode, Job, JobClass, JobError, JobStatus, Stage
 from aico.core.usage import Usage
 from aico.store import backlog, claims, dead_letters, jobs
 from aico.store.blocking import Database
-from aico.store.claims import Call, Claim, PutBack
+from aico.store.claims import Claim, PutBack
 from aico.store.dead_letters import Filter
 from aico.store.jobs import NewJob
 from aico.store.scope import Scope

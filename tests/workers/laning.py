@@ -28,6 +28,7 @@ from aico.store.lanes import Parked
 from aico.store.scope import Scope
 from aico.workers import lane
 from aico.workers.answers import Answers
+from aico.workers.lane_doors import LaneDoors
 from aico.workers.lane_steps import LaneSteps
 from aico.workers.leases import Leases
 from aico.workers.queue import FORM_BATCHES
@@ -60,7 +61,7 @@ def steps_of(runtime: Runtime, lane: BatchLane) -> LaneSteps:
     catalogue = Catalogue.from_settings(runtime.settings)
     answers = Answers(runtime.settings, ComplexityStrategy(), catalogue)
     models = {model.id: model for model in catalogue.all_models}
-    return LaneSteps(runtime, {lane.profile.name: lane}, answers, models)
+    return LaneSteps(runtime, LaneDoors({lane.profile.name: lane}), answers, models)
 
 
 @dataclass

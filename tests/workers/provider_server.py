@@ -22,11 +22,17 @@ class Server:
     gate: threading.Event = field(default_factory=threading.Event)
     asked: int = 0
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)  # as they were sent, one a call
+    refused: set[str] = field(default_factory=set)  # keys that are answered with 401, and repeated in the body
     url: str = ""
 
-    def reply(self) -> tuple[int, dict[str, Any]]:
+    def reply(self, key: str | None) -> tuple[int, dict[str, Any]]:
         status, text, finish = self.replies[min(self.asked, len(self.replies) - 1)]
         self.asked += 1
+        self.keys.append(key)
+        if key in self.refused:
+            said = f"{'x' * 160} Incorrect API key provided: {key} is not {key}"
+            return 401, {"error": {"message": said, "type": "invalid_request_error", "param": key, "code": key}}
         self.gate.wait(30)
         if status != 200:
             return status, {"error": {"message": text, "type": "server_error", "param": None, "code": None}}
@@ -52,7 +58,7 @@ def serving() -> Iterator[Server]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             state.bodies.append(asked)
-            status, body = state.reply()
+            status, body = state.reply((self.headers["Authorization"] or "").removeprefix("Bearer ") or None)
             if asked.get("stream") and status == 200:
                 self.stream(body)
                 return

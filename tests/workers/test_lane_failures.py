@@ -12,6 +12,7 @@ from aico.core.jobs import JobStatus
 from aico.routing.providers.batches.wire import LaneLine
 from aico.store import lanes
 from aico.workers import lane
+from aico.workers.lane_doors import LaneDoors
 from aico.workers.lane_results import line_name
 from aico.workers.runtime import Runtime
 
@@ -43,7 +44,7 @@ def test_a_batch_whose_creation_was_not_confirmed_is_found_again(scene: Scene, s
             LaneLine(line_name(line.id, line.fence), line.request)
             for line in scene.runtime.database.run(scene.scope, lanes.lines(held))
         ]
-        lane.steps()._lanes[scene.provider].create(held.key, model, requests)
+        lane.steps()._doors._operators[scene.provider].create(held.key, model, requests)
         scene.crash()
     else:
         scene.server.faults.append(Fault("POST /batches", BUSY))
@@ -168,7 +169,7 @@ def test_a_lane_that_is_closed_gives_its_jobs_back(scene: Scene, monkeypatch: py
     attached = scene.park("What is the capital of France?")
     scene.form()
     parked = scene.park("And of Italy?")
-    monkeypatch.setattr(lane.steps(), "_lanes", {})
+    monkeypatch.setattr(lane.steps(), "_doors", LaneDoors({}))
     assert scene.form()["status"] == "creating"
     assert scene.step()["status"] == "failed"
     assert scene.history(attached) == scene.history(parked) == ["lane_failed"]

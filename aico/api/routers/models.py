@@ -11,6 +11,7 @@ from aico.api.problems import documented_errors
 from aico.api.services import Held, Reader, Services
 from aico.core.chat import AUTO_CHEAP, AUTO_MODEL, AUTO_QUALITY
 from aico.core.embedding import BUNDLED_MAX_TOKENS, BUNDLED_MODEL, names
+from aico.routing.catalogue import Catalogue
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
 
@@ -27,11 +28,12 @@ _ERRORS = documented_errors(401, 403, 503)
 
 @router.get("", responses=_ERRORS)
 async def list_models(held: Held, principal: Reader) -> ModelList:
-    """List what `model` may say: the models whose provider is switched on, `auto` and its variants. O(models).
+    """List what `model` may say: `auto` and its variants, and the models whose provider is switched on. O(models).
 
-    Where the API key is limited to models, the others are left out.
+    A tenant's own key switches its provider on for the tenant. Where the API key is limited to models, the others are
+    left out.
     """
-    return ModelList(data=list(_listed(held, principal)))
+    return ModelList(data=list(_listed(held, principal, await held.own_keys.catalogue(principal.tenant))))
 
 
 @router.get("/{model_id:path}", responses={**_ERRORS, **documented_errors(404)})
@@ -40,13 +42,14 @@ async def get_model(model_id: str, held: Held, principal: Reader) -> ListedModel
     name = held.settings.embedding_model_name
     if model_id in names(name):
         return _embedding(name)
-    found = next((one for one in _listed(held, principal) if one.id == model_id), None)
-    return found or _described(held.catalogue.find(model_id), held.prices)
+    catalogue = await held.own_keys.catalogue(principal.tenant)
+    found = next((one for one in _listed(held, principal, catalogue) if one.id == model_id), None)
+    return found or _described(catalogue.find(model_id), held.prices)
 
 
-def _listed(held: Services, principal: Principal) -> Iterator[ListedModel]:
+def _listed(held: Services, principal: Principal, catalogue: Catalogue) -> Iterator[ListedModel]:
     allowed = principal.models
-    models = tuple(model for model in held.catalogue.models if allowed is None or model.id in allowed)
+    models = tuple(model for model in catalogue.models if allowed is None or model.id in allowed)
     if models:
         for name, description in _CHOSEN_HERE.items():
             yield _choice(name, description, models)

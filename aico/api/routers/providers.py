@@ -13,15 +13,17 @@ router = APIRouter(tags=["costs and models"])
 
 
 @router.get("/providers", responses=documented(401, 403, 422, 503))
-async def list_providers(held: Held, _principal: Reader) -> ProvidersView:
+async def list_providers(held: Held, principal: Reader) -> ProvidersView:
     """Which providers are switched on, by which variable, and what their models can do and cost. O(models)."""
-    catalogue = held.catalogue
+    own = await held.own_keys.providers(principal.tenant)
+    catalogue = held.catalogue.with_keys(own)
     return ProvidersView(
         providers=[
             ProviderView(
                 name=provider.name,
                 configured=provider.configured,
                 switched_on_by=provider.switched_on_by,
+                own_key=provider.name in own,
                 models=list(provider.models),
             )
             for provider in catalogue.providers

@@ -10,7 +10,7 @@ from aico.api.schemas import JobRequest
 from aico.api.services import Held, Reader
 from aico.routing.features import extract_features
 from aico.routing.lanes import Estimate, LanePolicy, quote
-from aico.routing.providers.batches.lane import lane_profiles
+from aico.routing.providers.batches.lane import lane_profiles, tenant_lane_profiles
 from aico.routing.strategies.complexity import ComplexityStrategy
 from aico.routing.strategies.protocol import RoutingPolicy, among, price_models
 
@@ -23,16 +23,18 @@ _STRATEGY = ComplexityStrategy()
 async def quote_job(request: JobRequest, held: Held, principal: Reader) -> QuoteView:
     """Estimate what a job would cost now and by its deadline. Nothing is stored; the cache is not asked. O(models)."""
     submission = request.submission()
+    own = await held.own_keys.providers(principal.tenant)
     chat, controls = submission.chat, submission.controls
-    terms = held.admission.appraise(submission, principal.models)
+    terms = held.admission.appraise(submission, principal.models, own)
     at = datetime.now(UTC)
     asked = RoutingPolicy(
         model=chat.model, quality_floor=controls.quality_floor or 0.0, max_cents=controls.max_cost_cents
     )
     features = extract_features(chat)
-    models = among(held.catalogue.models, principal.models, chat.model)
+    models = among(held.catalogue.with_keys(own).models, principal.models, chat.model)
     decision = _STRATEGY.decide(features, price_models(models, features, held.prices, at), asked)
-    lanes = [profile.name for profile in lane_profiles(held.settings)]
+    lanes = {profile.name for profile in lane_profiles(held.settings)}
+    lanes |= {profile.name for profile in tenant_lane_profiles(held.settings) if profile.name in own}
     return QuoteView.of(
         quote(
             decision,

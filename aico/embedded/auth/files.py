@@ -1,9 +1,10 @@
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from aico.embedded.secret_file import load_or_create_secret
+from aico.embedded.secret_file import load_or_create_secret, password
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,12 @@ class Files:
     @property
     def publishable_key(self) -> SecretStr:
         """For programs in browsers: no secret, whatever its type here."""
-        return load_or_create_secret(self.home / "publishable.key", "sb_publishable_")
+        return load_or_create_secret(self.home / "publishable.key", partial(password, "sb_publishable_"))
 
     @property
     def secret_key(self) -> SecretStr:
         """For those who administer accounts."""
-        return load_or_create_secret(self.home / "secret.key", "sb_secret_")
+        return load_or_create_secret(self.home / "secret.key", partial(password, "sb_secret_"))
 
     @property
     def database_password(self) -> SecretStr:

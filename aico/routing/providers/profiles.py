@@ -40,6 +40,10 @@ class Profile:
         switch = self.url_field or self.key_field
         return switch is not None and bool(getattr(settings, switch))
 
+    def takes_keys(self, settings: Settings) -> bool:
+        """Whether tenants may bring keys of their own: it knows keys, and it is known where it is."""
+        return self.key_field is not None and bool(self.located(settings).base_url)
+
     def has_batches(self, settings: Settings) -> bool:
         return self.batches or (self.batches_field is not None and bool(getattr(settings, self.batches_field)))
 

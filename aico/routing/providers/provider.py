@@ -1,7 +1,7 @@
 """One provider behind one call: its profile, its wire format and a pool of connections."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -9,6 +9,7 @@ import httpx2
 from pydantic import SecretStr
 
 from aico.core.chat import ChatRequest, Completion
+from aico.core.redact import redact
 from aico.core.settings import Settings
 from aico.routing.models import Model
 from aico.routing.providers.anthropic_messages import AnthropicMessages
@@ -17,7 +18,7 @@ from aico.routing.providers.failures import OVERSIZED, FailureKind, ProviderErro
 from aico.routing.providers.gemini_generate import GeminiGenerate
 from aico.routing.providers.openai_chat import OpenAIChat
 from aico.routing.providers.profiles import PROFILES, Profile, WireName
-from aico.routing.providers.refusal import refusal
+from aico.routing.providers.refusal import refusal, secrets_of
 from aico.routing.providers.sse import EventDecoder
 from aico.routing.providers.transport import CallStopped, DeadlinePassed, limited_call, make_interruptible
 from aico.routing.providers.wire import HttpRequest, Wire, WireError
@@ -75,20 +76,26 @@ class Provider:
         timeout: float,
         on_delta: OnDelta | None = None,
         should_stop: Callable[[], bool] | None = None,
+        api_key: SecretStr | None = None,
     ) -> Completion:
         """The model's whole answer; with `on_delta`, also each piece of the first choice's text as it comes.
+
+        `api_key` is sent instead of the operator's: connections know no keys, so that all share them.
 
         `timeout` (seconds) bounds the whole call, however slowly bytes arrive. Raises ProviderError, or CallStopped
         within a quarter of a second of `should_stop` saying so; whatever `on_delta` raises ends the call and passes
         through. A call that ended early takes its connection with it.
         """
-        call = self._wire.build_request(self.profile, self._api_key, model, request, stream=on_delta is not None)
+        key = api_key or self._api_key
+        call = self._wire.build_request(self.profile, key, model, request, stream=on_delta is not None)
         with limited_call(time.monotonic() + timeout, should_stop or _never):
-            completion = self._send(call, timeout, on_delta)
+            completion = self._send(call, timeout, on_delta, key)
         return completion if completion.model else completion.model_copy(update={"model": model.provider_model})
 
-    def _send(self, call: HttpRequest, timeout: float, on_delta: OnDelta | None) -> Completion:
-        answer = Assembly()
+    def _send(
+        self, call: HttpRequest, timeout: float, on_delta: OnDelta | None, api_key: SecretStr | None
+    ) -> Completion:
+        answer, secrets = Assembly(), secrets_of(api_key)
         status: int | None = None
         limits = httpx2.Timeout(timeout, connect=_CONNECT_SECONDS)
         try:
@@ -97,7 +104,7 @@ class Provider:
             ) as response:
                 status = response.status_code
                 if status >= HTTPStatus.MULTIPLE_CHOICES:
-                    raise refusal(response, _chunks(response), self._wire.parse_error, self._redacted)
+                    raise refusal(response, _chunks(response), self._wire.parse_error, secrets)
                 if on_delta is None:
                     return self._wire.parse_response(b"".join(_chunks(response)))
                 return self._relay(_chunks(response), answer, on_delta)
@@ -105,14 +112,14 @@ class Provider:
             raise CallStopped(answer.reported_usage(self._wire.normalise_usage)) from None
         except DeadlinePassed as error:
             slow = WireError(f"{self.profile.name} took longer than the attempt was given")
-            raise self._failure(slow, status, answer) from error
+            raise self._failure(slow, status, answer, secrets) from error
         except WireError as error:
-            raise self._failure(error, error.status or status, answer) from error
+            raise self._failure(error, error.status or status, answer, secrets) from error
         except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
             raise ProviderError(FailureKind.FATAL, f"the address of {self.profile.name} is not usable") from error
         except httpx2.HTTPError as error:
             broken = WireError(f"the connection to {self.profile.name} failed: {type(error).__name__}")
-            raise self._failure(broken, status, answer) from error
+            raise self._failure(broken, status, answer, secrets) from error
 
     def _relay(self, chunks: Iterator[bytes], answer: Assembly, on_delta: OnDelta) -> Completion:
         decoder = EventDecoder()
@@ -125,17 +132,14 @@ class Provider:
             raise WireError("unreadable answer: not UTF-8", code="unreadable") from error
         return answer.completion(self._wire.normalise_usage)
 
-    def _failure(self, error: WireError, status: int | None, answer: Assembly) -> ProviderError:
+    def _failure(self, error: WireError, status: int | None, answer: Assembly, secrets: Sequence[str]) -> ProviderError:
         return ProviderError(
             failure_kind(status, error.code),
-            self._redacted(error.message),
+            redact(error.message, *secrets),
             http_status=status,
             content_started=answer.started,
             usage=answer.reported_usage(self._wire.normalise_usage),
         )
-
-    def _redacted(self, message: str) -> str:
-        return message.replace(self._api_key.get_secret_value(), "[redacted]") if self._api_key else message
 
 
 def _chunks(response: httpx2.Response) -> Iterator[bytes]:
@@ -151,10 +155,13 @@ def _never() -> bool:
     return False
 
 
-def open_providers(settings: Settings, *, max_connections: int) -> dict[str, Provider]:
-    """A provider for each profile that the settings configure, by name."""
+def open_providers(settings: Settings, *, max_connections: int, for_tenants: bool = False) -> dict[str, Provider]:
+    """A provider for each profile that the settings configure, by name; `for_tenants`, those too that take their keys.
+
+    The latter have no key of the operator's: whoever calls them brings one.
+    """
     return {
         profile.name: Provider(profile.located(settings), profile.api_key(settings), max_connections=max_connections)
         for profile in PROFILES
-        if profile.configured(settings)
+        if profile.configured(settings) or (for_tenants and profile.takes_keys(settings))
     }

@@ -1,10 +1,12 @@
 """Reads an answer whose HTTP status says that the call failed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import httpx2
+from pydantic import SecretStr
 
+from aico.core.redact import redact
 from aico.routing.providers.failures import ProviderError, failure_kind, retry_after_seconds
 from aico.routing.providers.wire import WireError
 
@@ -15,9 +17,9 @@ def refusal(
     response: httpx2.Response,
     chunks: Iterable[bytes],
     parse_error: Callable[[int, bytes], WireError],
-    redacted: Callable[[str], str],
+    secrets: Sequence[str],
 ) -> ProviderError:
-    """The failure as we tell it; at most the beginning of the body is read."""
+    """The failure as we tell it, without the `secrets`; at most the beginning of the body is read."""
     body = bytearray()
     for chunk in chunks:
         body += chunk
@@ -26,7 +28,12 @@ def refusal(
     error = parse_error(response.status_code, bytes(body))
     return ProviderError(
         failure_kind(response.status_code, error.code),
-        redacted(error.message),
+        redact(error.message, *secrets),
         http_status=response.status_code,
         retry_after=retry_after_seconds(response.headers, datetime.now(UTC)),
     )
+
+
+def secrets_of(api_key: SecretStr | None) -> tuple[str, ...]:
+    """What must not be told, although the provider may: some repeat the key that they refuse."""
+    return () if api_key is None else (api_key.get_secret_value(),)

@@ -1,7 +1,6 @@
 """What every wire format offers: requests built and answers read without any I/O."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -11,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 from aico.core.canonical import canonical_json
 from aico.core.chat import ChatRequest, Completion, FinishReason
 from aico.core.ids import new_id
+from aico.core.redact import redact
 from aico.core.usage import Usage
 from aico.routing.models import Model
 from aico.routing.providers.logprobs import Logprobs
@@ -18,7 +18,6 @@ from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 
 _MESSAGE_CHARS = 200
-_CREDENTIAL = re.compile(r"\b(?:(?:sk|pk|csk|gsk|key)[-_]|AIza|Bearer )[A-Za-z0-9*._-]{6,}")
 
 
 @dataclass(frozen=True)
@@ -174,4 +173,4 @@ def safe_message(status: int | None, code: str | None, text: str | None) -> str:
     head = f"HTTP {status}" if status is not None else ""
     line = ": ".join(part for part in (head, code or "", text or "") if part) or "no explanation given"
     printable = "".join(char if char.isprintable() else " " for char in line)
-    return _CREDENTIAL.sub("[redacted]", " ".join(printable.split()))[:_MESSAGE_CHARS]
+    return redact(" ".join(printable.split()))[:_MESSAGE_CHARS]

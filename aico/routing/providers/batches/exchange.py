@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from http import HTTPStatus
 
 import httpx2
 from pydantic import SecretStr
 
+from aico.core.redact import redact
 from aico.routing.providers.failures import OVERSIZED, FailureKind, ProviderError, failure_kind
-from aico.routing.providers.refusal import refusal
+from aico.routing.providers.refusal import refusal, secrets_of
 from aico.routing.providers.wire import HttpRequest, WireError
 
 _CONNECT_SECONDS = 10.0
@@ -42,6 +44,12 @@ class Exchange:
     def close(self) -> None:
         self._client.close()
 
+    def with_key(self, api_key: SecretStr) -> "Exchange":
+        """The same, over the same connections, for requests that carry another key."""
+        other = copy(self)
+        other._api_key = api_key  # noqa: SLF001 - of the same class
+        return other
+
     @contextmanager
     def opened(self, request: HttpRequest, *, seconds: float, max_bytes: int) -> Iterator[Iterator[bytes]]:
         """The pieces of a successful answer's body, as they come.
@@ -59,7 +67,7 @@ class Exchange:
                 status = response.status_code
                 chunks = self._chunks(response, seconds - (self._clock() - started), max_bytes)
                 if status >= HTTPStatus.MULTIPLE_CHOICES:
-                    raise refusal(response, chunks, self._parse_error, self.redacted)
+                    raise refusal(response, chunks, self._parse_error, secrets_of(self._api_key))
                 yield chunks
         except WireError as error:
             raise self.failure(error, status) from error
@@ -79,7 +87,7 @@ class Exchange:
         return ProviderError(failure_kind(status, error.code), self.redacted(error.message), http_status=status)
 
     def redacted(self, message: str) -> str:
-        return message.replace(self._api_key.get_secret_value(), "[redacted]") if self._api_key else message
+        return redact(message, *secrets_of(self._api_key))
 
     def _chunks(self, response: httpx2.Response, seconds: float, max_bytes: int) -> Iterator[bytes]:
         left, size = seconds, 0

@@ -1,6 +1,7 @@
 """A provider's batch lane: many requests at once, at a discount, answered within a day."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -60,6 +61,13 @@ class BatchLane:
 
     def close(self) -> None:
         self._exchange.close()
+
+    def with_key(self, api_key: SecretStr) -> "BatchLane":
+        """The same lane, over the same connections, into another account. Only the first of them is to be closed."""
+        other = copy(self)
+        other._wire = _WIRES[self.profile.wire](self.profile, api_key)  # noqa: SLF001 - of the same class
+        other._exchange = self._exchange.with_key(api_key)  # noqa: SLF001 - likewise
+        return other
 
     @property
     def limits(self) -> BatchLimits:
@@ -134,9 +142,13 @@ def lane_profiles(settings: Settings) -> list[Profile]:
     return [profile for profile in PROFILES if profile.configured(settings) and profile.has_batches(settings)]
 
 
-def open_lanes(settings: Settings) -> dict[str, BatchLane]:
-    """The lane of each of those, by the provider's name."""
-    return {
-        profile.name: BatchLane(profile.located(settings), profile.api_key(settings))
-        for profile in lane_profiles(settings)
-    }
+def tenant_lane_profiles(settings: Settings) -> list[Profile]:
+    """The providers that have a lane and take keys of tenants, whether the settings configure them or not."""
+    return [profile for profile in PROFILES if profile.takes_keys(settings) and profile.has_batches(settings)]
+
+
+def open_lanes(settings: Settings, *, for_tenants: bool = False) -> dict[str, BatchLane]:
+    """The lane of each of the first, by the provider's name; `for_tenants`, of the second, and without a key."""
+    if for_tenants:
+        return {one.name: BatchLane(one.located(settings), None) for one in tenant_lane_profiles(settings)}
+    return {one.name: BatchLane(one.located(settings), one.api_key(settings)) for one in lane_profiles(settings)}
