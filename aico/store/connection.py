@@ -8,6 +8,8 @@ from pgvector.psycopg import register_vector, register_vector_async
 from psycopg import AsyncConnection, Connection
 from psycopg.types.json import set_json_dumps
 
+TRIES = 3  # of a transaction that Postgres gives up so that another can go on
+
 # Its escape, but not a backslash that is written out and followed by the same letters.
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 

@@ -11,6 +11,7 @@ from aico.core.jobs import CacheMode, Controls, JobClass
 from aico.core.settings import Settings
 from aico.core.submission import Submission
 from aico.routing.catalogue import Catalogue
+from aico.routing.expectations import Expectations
 from aico.routing.features import extract_features, needs
 from aico.routing.lanes import Terms
 from aico.routing.prices import PriceBook
@@ -28,6 +29,7 @@ class Admission:
     def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
         self._catalogue = catalogue
         self._prices = PriceBook(catalogue)
+        self._expectations = Expectations(catalogue, self._prices)
         self._models = tuple(PricedModel(model, None) for model in catalogue.models)
         self._smallest_window = min((model.context_window for model in catalogue.models), default=0)
         self._settings = settings
@@ -66,6 +68,7 @@ class Admission:
             surface=submission.surface,
             echo=submission.echo,
             streams=submission.streams,
+            expected=self._expectations.of(chat, controls),
         )
 
     def appraise(self, submission: Submission) -> Terms:

@@ -107,6 +107,11 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             " values (%(t)s, gen_random_uuid(), 'p', 'm', 'running', 1, now())"
         ),
         "insert into quotas (tenant_id, period, unit, quota) values (%(t)s, 'day', 'tokens', 1)",
+        (
+            "insert into quota_windows (tenant_id, scope, period, unit, starts_at)"
+            " values (%(t)s, 'tenant', 'day', 'tokens', now())"
+        ),
+        "insert into alerts (tenant_id, kind, occasion, detail) values (%(t)s, 'spend.anomaly', 'x', '{}')",
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
         values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}
