@@ -303,12 +303,12 @@ language sql stable set search_path = '' as $$
     select a.outcome, a.input_uncached + a.cache_read + a.cache_write + a.output as tokens, a.cost_cents
     from public.ledger_attempts a left join public.jobs j on j.tenant_id = tenant and j.id = a.job_id
     where quota_scope <> 'tenant' and a.tenant_id = tenant and a.at >= since and a.kind = 'call'
-      and quota_scope = any (private.scopes_of(a.api_key_id, j.tags))
+      and quota_scope = any (private.scopes_of(coalesce(a.api_key_id, j.api_key_id), j.tags))
     union all
     select o.outcome, o.input_uncached + o.cache_read + o.cache_write + o.output, o.cost_cents
     from public.ledger_outbox o left join public.jobs j on j.tenant_id = tenant and j.id = o.job_id
     where o.tenant_id = tenant and o.at >= since and o.kind = 'call'
-      and quota_scope = any (private.scopes_of(o.api_key_id, j.tags))
+      and quota_scope = any (private.scopes_of(coalesce(o.api_key_id, j.api_key_id), j.tags))
   ),
   counted as (
     select r.answered as requests, r.input_tokens + r.output_tokens as tokens, r.cost_cents as cents

@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from aico.core.errors import Unavailable
-from aico.store.connection import TRIES, configure_async, connect_arguments
+from aico.store.connection import TRIES, closed_on_error_async, configure_async, connect_arguments
 from aico.store.scope import ENTER, Scope
 from aico.store.statement import Statement
 
@@ -47,7 +47,11 @@ class AsyncDatabase:
 
     async def _transaction(self, work: Sequence[tuple[Scope, Statement[T]]]) -> list[list[T]]:
         try:
-            async with self._pool.connection() as connection, connection.pipeline():
+            async with (
+                self._pool.connection() as connection,
+                closed_on_error_async(connection),
+                connection.pipeline(),
+            ):
                 cursors = []
                 for scope, statement in work:
                     await connection.execute(ENTER, scope.params)

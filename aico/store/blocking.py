@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from aico.core.errors import Unavailable
-from aico.store.connection import TRIES, configure, connect_arguments
+from aico.store.connection import TRIES, closed_on_error, configure, connect_arguments
 from aico.store.scope import ENTER, Scope
 from aico.store.statement import Statement
 
@@ -52,7 +52,7 @@ class Database:
     def _transaction(self, work: Sequence[tuple[Scope, Statement[T]]]) -> list[list[T]]:
         try:
             # A pipeline on an autocommit connection is one implicit transaction, sent and answered at once.
-            with self._pool.connection() as connection, connection.pipeline():
+            with self._pool.connection() as connection, closed_on_error(connection), connection.pipeline():
                 cursors = []
                 for scope, statement in work:
                     connection.execute(ENTER, scope.params)
