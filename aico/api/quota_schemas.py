@@ -23,7 +23,7 @@ class QuotaRequest(BaseModel):
     period: Annotated[Period, Field(description="A window of the calendar, in UTC.")]
     unit: Unit
     limit: Annotated[
-        Decimal, Field(ge=0, le=10**15, max_digits=21, decimal_places=6, description="In the unit, for each window.")
+        Decimal, Field(ge=0, le=10**15, max_digits=22, decimal_places=6, description="In the unit, for each window.")
     ]
 
     @property

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from aico.cli.show import err, out
@@ -36,10 +36,11 @@ def ls(tenant: TenantName) -> None:
     with closing(open_database()) as database:
         tenant_id = find_tenant(database, tenant)
         found = database.run(Scope.tenant(tenant_id), quotas.standings(tenant_id))
-    table = Table("quota", "source", "limit", "used", "reserved", "left", "resets")
+    longest = max((len(one.quota.name) for one in found), default=0)  # a name that is cut is none
+    table = Table(Column("quota", min_width=longest), "source", "limit", "used", "reserved", "left", "resets")
     for one in found:
         amounts = (plain(amount) for amount in (one.limit, one.used, one.reserved, one.left))
-        table.add_row(Text(one.quota.name), one.source, *amounts, f"{one.resets_at:%Y-%m-%d %H:%M}")
+        table.add_row(Text(one.quota.name), one.source, *amounts, f"{one.resets_at:%m-%d %H:%M}")
     out.print(table)
 
 

@@ -60,5 +60,6 @@ def test_the_explanation_has_the_figures() -> None:
     assert found is not None
     assert found.explanation == (
         "500.00 cents were spent in this hour. The same hour of the 10 days before took 45.50 in the median, and "
-        "differed from that by 2.50 in the median: this is 22.7 robust standard deviations above, and 5 count as unusual."
+        "differed from that by 2.50 in the median: this is 22.7 robust standard deviations above, and 5 count as "
+        "unusual."
     )
