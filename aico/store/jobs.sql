@@ -46,7 +46,7 @@ stored as (
   from found f left join verdict v on v.job = f.id
   where v.refusal is null and (f.key is null or f.id in (select job_id from kept))
 ),
-room as (
+room as materialized (  -- counted once, however many jobs the planner expects
   select class, private.open_places(%(tenant)s, class) as places
   from (select distinct class from stored where entry_id is null) c
 ),

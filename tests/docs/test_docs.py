@@ -122,13 +122,13 @@ def test_the_readme_describes_what_comes_up_most() -> None:
 
 
 def test_the_readme_lists_every_route() -> None:
-    assert {span for span in spans(README) if re.match(r"(GET|POST|PATCH|DELETE) /", span)} == served_routes()
+    assert {span for span in spans(README) if re.match(r"(GET|POST|PUT|PATCH|DELETE) /", span)} == served_routes()
 
 
 @every_page
 def test_named_routes_exist(page: Path) -> None:
     served = {re.sub(r"{\w+}", "{}", route) for route in served_routes()}
-    for route in re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^`?]*)", page.read_text()):
+    for route in re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`?]*)", page.read_text()):
         assert re.sub(r"{\w+}", "{}", route) in served
 
 
