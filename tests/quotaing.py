@@ -1,21 +1,22 @@
 """Quotas as tests set and read them, and jobs that spend."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from builders import completed
+from builders import completed, new_job
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
 from aico.core.ids import new_id
-from aico.core.jobs import JobError, JobStatus
-from aico.core.quotas import Period, Quota, Source, Unit
+from aico.core.jobs import CacheMode, JobError, JobStatus
+from aico.core.quotas import Expected, Period, Quota, Source, Unit
 from aico.core.usage import Usage
-from aico.store import claims, quotas
+from aico.store import claims, jobs, quotas
 from aico.store.blocking import Database
 from aico.store.claims import Ending
+from aico.store.jobs import NewJob, Submitted
 from aico.store.quotas import Outcome, Standing
 from aico.store.scope import Scope
 from aico.store.statement import Statement
@@ -37,6 +38,16 @@ def paid(cents: str | None = "0", tokens: int = 0, *, ago: timedelta = timedelta
     )
 
 
+def job(tokens: int = 10, cents: str = "0", **changes: Any) -> NewJob:
+    """One that may use so much."""
+    made = new_job("spend", mode=changes.pop("mode", CacheMode.OFF), key=changes.pop("key", None))
+    return replace(made, expected=Expected(tokens, Decimal(cents)), **changes)
+
+
+def refused(stored: list[Submitted]) -> list[UUID]:
+    return [one.id for one in stored if one.refusal is not None]
+
+
 @dataclass(frozen=True)
 class Budgets:
     """Of one tenant."""
@@ -49,6 +60,9 @@ class Budgets:
 
     def limit(self, quota: Quota, amount: int | str, source: Source = Source.OPERATOR) -> None:
         assert self.run(quotas.put(self.tenant, quota, Decimal(amount), source, "operator")) == [Outcome.SET]
+
+    def submit(self, *new: NewJob) -> list[Submitted]:
+        return self.run(jobs.submit(self.tenant, new))
 
     def standing(self, quota: Quota = MONTHLY_TOKENS) -> Standing:
         """That of the least."""

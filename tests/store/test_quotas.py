@@ -1,6 +1,6 @@
 """Quotas in the database: reserved where jobs are stored, charged where they are metered, given back where they end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,20 +9,17 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from builders import ending_of, new_job
+from builders import ending_of
 from conftest import Postgres, Tenant
 from psycopg.rows import dict_row
-from quotaing import MONTHLY_TOKENS, Budgets, paid
+from quotaing import MONTHLY_TOKENS, Budgets, job, paid, refused
 
 from aico.core.jobs import CacheMode
-from aico.core.plans import MONTHLY_TOKENS as PLAN_TOKENS
-from aico.core.plans import Plan
-from aico.core.quotas import Expected, Period, Quota, Source, Unit
-from aico.store import backlog, claims, dead_letters, jobs, ledger, quotas, tenants
+from aico.core.quotas import Period, Quota, Source, Unit
+from aico.store import backlog, claims, dead_letters, jobs, quotas
 from aico.store.blocking import Database
 from aico.store.dead_letters import Filter
-from aico.store.jobs import IdempotencyKey, NewJob, Submitted
-from aico.store.quotas import MAX_QUOTAS, Outcome
+from aico.store.jobs import IdempotencyKey
 from aico.store.scope import Scope
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -42,26 +39,13 @@ def budgets(database: Database, tenant: Tenant) -> Budgets:
     return Budgets(database, tenant.id)
 
 
-def job(tokens: int = 10, cents: str = "0", **changes: Any) -> NewJob:
-    made = new_job("spend", mode=changes.pop("mode", CacheMode.OFF), key=changes.pop("key", None))
-    return replace(made, expected=Expected(tokens, Decimal(cents)), **changes)
-
-
-def submit(budgets: Budgets, *new: NewJob) -> list[Submitted]:
-    return budgets.run(jobs.submit(budgets.tenant, new))
-
-
-def refused(stored: list[Submitted]) -> list[UUID]:
-    return [one.id for one in stored if one.refusal is not None]
-
-
 def stored_jobs(admin: Connection, tenant: UUID) -> set[UUID]:
     return {row["id"] for row in admin.execute("select id from public.jobs where tenant_id = %s", (tenant,))}
 
 
 def test_a_tenant_without_quotas_reserves_nothing(budgets: Budgets, admin: Connection) -> None:
     one = job(10**12)
-    assert refused(submit(budgets, one)) == []
+    assert refused(budgets.submit(one)) == []
     budgets.end(one.id, paid("5", 10**6))
     assert budgets.run(quotas.standings(budgets.tenant)) == []
     windows = admin.execute("select from public.quota_windows where tenant_id = %s", (budgets.tenant,)).fetchall()
@@ -73,7 +57,7 @@ def test_what_was_reserved_is_replaced_by_what_was_used(budgets: Budgets) -> Non
     budgets.limit(MONTHLY_CENTS, 5)
     budgets.limit(DAILY_REQUESTS, 3)
     one, two = job(40, "1.5"), job(40, "1.5")
-    submit(budgets, one, two)
+    budgets.submit(one, two)
     assert budgets.figures() == (0, 80)
     assert budgets.figures(MONTHLY_CENTS) == (0, 3)
     assert budgets.figures(DAILY_REQUESTS) == (0, 2)
@@ -88,7 +72,7 @@ def test_what_was_reserved_is_replaced_by_what_was_used(budgets: Budgets) -> Non
 def test_the_first_jobs_of_a_group_are_let_in_until_one_does_not_fit(budgets: Budgets, admin: Connection) -> None:
     budgets.limit(MONTHLY_TOKENS, 100)
     group = [job(60), job(50), job(30), job(11), job(10)]
-    assert refused(submit(budgets, *group)) == [group[1].id, group[3].id]
+    assert refused(budgets.submit(*group)) == [group[1].id, group[3].id]
     assert stored_jobs(admin, budgets.tenant) == {group[0].id, group[2].id, group[4].id}
     assert budgets.figures() == (0, 100)
 
@@ -96,9 +80,9 @@ def test_the_first_jobs_of_a_group_are_let_in_until_one_does_not_fit(budgets: Bu
 def test_a_refusal_says_how_the_quota_stands(budgets: Budgets) -> None:
     budgets.limit(MONTHLY_TOKENS, 100)
     one = job(30)
-    submit(budgets, one, job(40))
+    budgets.submit(one, job(40))
     budgets.end(one.id, paid(tokens=20))
-    (outcome,) = submit(budgets, job(41))
+    (outcome,) = budgets.submit(job(41))
     refusal = outcome.refusal
     assert refusal is not None
     assert (refusal.quota, refusal.source) == (MONTHLY_TOKENS, Source.OPERATOR)
@@ -112,9 +96,9 @@ def test_the_quota_that_stays_exhausted_for_longest_is_named(budgets: Budgets) -
     budgets.limit(A_MINUTE, 10)
     budgets.limit(MONTHLY_TOKENS, 15)
     first = job(10)
-    submit(budgets, first)
+    budgets.submit(first)
     for asked, named in ((5, A_MINUTE), (6, MONTHLY_TOKENS), (11, A_MINUTE), (16, MONTHLY_TOKENS)):
-        (outcome,) = submit(budgets, job(asked))
+        (outcome,) = budgets.submit(job(asked))
         assert outcome.refusal is not None
         assert outcome.refusal.quota == named, asked
         assert outcome.refusal.hopeless is (asked > 10)
@@ -124,8 +108,8 @@ def test_the_quota_that_stays_exhausted_for_longest_is_named(budgets: Budgets) -
 def test_what_was_not_used_comes_back(budgets: Budgets, admin: Connection, ending: str) -> None:
     budgets.limit(MONTHLY_TOKENS, 50)
     one = job(50)
-    submit(budgets, one)
-    assert refused(submit(budgets, job(1)))
+    budgets.submit(one)
+    assert refused(budgets.submit(job(1)))
     if ending == "failed":
         budgets.end(one.id, paid("0.1", 7, ok=False), failed=True)
     elif ending == "cancelled":
@@ -137,13 +121,13 @@ def test_what_was_not_used_comes_back(budgets: Budgets, admin: Connection, endin
     else:
         admin.execute("delete from public.jobs where id = %s", (one.id,))
     assert budgets.figures() == (7 if ending == "failed" else 0, 0)
-    assert not refused(submit(budgets, job(43)))
+    assert not refused(budgets.submit(job(43)))
 
 
 def test_a_job_that_is_put_back_or_taken_over_keeps_its_reservation(budgets: Budgets, admin: Connection) -> None:
     budgets.limit(MONTHLY_TOKENS, 50)
     one = job(50)
-    submit(budgets, one)
+    budgets.submit(one)
     (held,) = budgets.run(claims.claim(budgets.tenant, one.id, 30))
     failure = paid("0.1", 5, ok=False)
     assert budgets.run(claims.put_back(claims.PutBack(held, "no_answer", "an outage", attempts=(failure,))))
@@ -160,7 +144,7 @@ def test_a_job_that_is_put_back_or_taken_over_keeps_its_reservation(budgets: Bud
 def test_an_attempt_that_is_sent_twice_is_charged_once(budgets: Budgets) -> None:
     budgets.limit(MONTHLY_TOKENS, 100)
     one = job(50)
-    submit(budgets, one)
+    budgets.submit(one)
     (held,) = budgets.run(claims.claim(budgets.tenant, one.id, 30))
     failure = paid("0.1", 5, ok=False)
     for _ in range(2):
@@ -172,29 +156,29 @@ def test_an_attempt_that_is_sent_twice_is_charged_once(budgets: Budgets) -> None
 def test_a_key_that_is_sent_twice_reserves_once(budgets: Budgets) -> None:
     budgets.limit(MONTHLY_TOKENS, 50)
     key = IdempotencyKey("the same", b"h" * 32, 60)
-    assert len(submit(budgets, job(30, key=key))) == 1
-    assert submit(budgets, job(30, key=key)) == []
+    assert len(budgets.submit(job(30, key=key))) == 1
+    assert budgets.submit(job(30, key=key)) == []
     assert budgets.figures() == (0, 30)
 
 
 def test_a_refused_job_does_not_take_its_key(budgets: Budgets) -> None:
     budgets.limit(MONTHLY_TOKENS, 50)
     key = IdempotencyKey("later", b"h" * 32, 60)
-    assert refused(submit(budgets, job(51, key=key)))
+    assert refused(budgets.submit(job(51, key=key)))
     budgets.limit(MONTHLY_TOKENS, 60)
-    (stored,) = submit(budgets, job(51, key=key))
+    (stored,) = budgets.submit(job(51, key=key))
     assert stored.refusal is None
 
 
 def test_what_the_cache_answers_is_served_when_all_is_used_up(budgets: Budgets, tenant: Tenant) -> None:
     first = job(10, mode=CacheMode.EXACT)
-    submit(budgets, first)
+    budgets.submit(first)
     (held,) = budgets.run(claims.claim(tenant.id, first.id, 30))
     answer = replace(ending_of(held), attempts=(paid("1", 10),))
     budgets.run(claims.finish(tenant.id, [answer], 60))
     budgets.limit(MONTHLY_TOKENS, 10)
     assert budgets.figures() == (10, 0)
-    hit, miss = submit(budgets, job(10, mode=CacheMode.EXACT), job(10, mode=CacheMode.OFF))
+    hit, miss = budgets.submit(job(10, mode=CacheMode.EXACT), job(10, mode=CacheMode.OFF))
     assert (hit.answer is not None, hit.refusal) == (True, None)
     assert miss.refusal is not None
     assert budgets.figures() == (10, 0)
@@ -207,7 +191,7 @@ def test_keys_and_tags_have_quotas_of_their_own(budgets: Budgets, tenant: Tenant
     budgets.limit(of_tag, 20)
     both = job(20, api_key_id=tenant.key_id, tags=("team:a", "other"))
     by_key, by_tag, by_none = job(11, api_key_id=tenant.key_id), job(1, tags=("team:a",)), job(1000)
-    assert refused(submit(budgets, both, by_key, by_tag, by_none)) == [by_key.id, by_tag.id]
+    assert refused(budgets.submit(both, by_key, by_tag, by_none)) == [by_key.id, by_tag.id]
     assert (budgets.figures(of_key), budgets.figures(of_tag)) == ((0, 20), (0, 20))
     budgets.end(both.id, paid(tokens=12))
     assert (budgets.figures(of_key), budgets.figures(of_tag)) == ((12, 0), (12, 0))
@@ -216,23 +200,23 @@ def test_keys_and_tags_have_quotas_of_their_own(budgets: Budgets, tenant: Tenant
 def test_nobody_loosens_another_ones_quota(budgets: Budgets) -> None:
     budgets.limit(MONTHLY_TOKENS, 20)
     budgets.limit(MONTHLY_TOKENS, 1000, Source.TENANT)
-    assert refused(submit(budgets, job(21)))
+    assert refused(budgets.submit(job(21)))
     budgets.limit(MONTHLY_TOKENS, 5, Source.TENANT)
-    (outcome,) = submit(budgets, job(6))
+    (outcome,) = budgets.submit(job(6))
     assert outcome.refusal is not None
     assert outcome.refusal.source is Source.TENANT
 
 
 def test_what_costs_nothing_is_never_refused(budgets: Budgets) -> None:
     budgets.limit(MONTHLY_CENTS, 0)
-    assert not refused(submit(budgets, job(10, "0")))
-    assert refused(submit(budgets, job(10, "0.000001")))
+    assert not refused(budgets.submit(job(10, "0")))
+    assert refused(budgets.submit(job(10, "0.000001")))
 
 
 def test_a_new_window_begins_with_nothing(budgets: Budgets, admin: Connection) -> None:
     budgets.limit(MONTHLY_TOKENS, 50)
     one = job(50)
-    submit(budgets, one)
+    budgets.submit(one)
     for table, column in (("quota_windows", "starts_at"), ("jobs", "created_at")):
         admin.execute(
             f"update public.{table} set {column} = {column} - interval '1 month' where tenant_id = %s",  # noqa: S608
@@ -244,7 +228,7 @@ def test_a_new_window_begins_with_nothing(budgets: Budgets, admin: Connection) -
         (one.id,),
     )
     two = job(50)
-    assert not refused(submit(budgets, two)), "last month's job takes nothing of this month"
+    assert not refused(budgets.submit(two)), "last month's job takes nothing of this month"
     budgets.end(one.id, paid(tokens=40))
     assert budgets.figures() == (0, 50)
     before = admin.execute(
@@ -254,44 +238,9 @@ def test_a_new_window_begins_with_nothing(budgets: Budgets, admin: Connection) -
     assert before == {"used": 40, "reserved": 0}, "it counts where it was submitted"
 
 
-@pytest.mark.parametrize("booked", [False, True])
-def test_a_quota_that_is_set_late_begins_with_what_was_used(budgets: Budgets, tenant: Tenant, booked: bool) -> None:
-    scopes = ("tenant", f"key:{tenant.key_id}", "tag:a")
-    mine = job(api_key_id=tenant.key_id, tags=("a",))
-    others = job()
-    submit(budgets, mine, others)
-    budgets.end(mine.id, paid("0.5", 7), paid("0.25", 3, ok=False))
-    budgets.end(others.id, paid(None, 90))
-    if booked:
-        budgets.run(ledger.book([tenant.id], [mine.id, others.id]))
-    expected = {Unit.TOKENS: (100, 10, 10), Unit.CENTS: (0.75, 0.75, 0.75), Unit.REQUESTS: (2, 1, 1)}
-    for unit, used in expected.items():
-        for scope, amount in zip(scopes, used, strict=True):
-            quota = Quota(scope, Period.DAY, unit)
-            budgets.limit(quota, 1000)
-            assert budgets.figures(quota) == (Decimal(amount), 0), quota.name
-
-
-def test_a_plan_takes_effect_with_the_change(budgets: Budgets) -> None:
-    for plan, tokens in PLAN_TOKENS.items():
-        budgets.run(tenants.set_plan(budgets.tenant, plan))
-        found = [(one.quota, one.source, one.limit) for one in budgets.run(quotas.standings(budgets.tenant))]
-        assert found == ([] if tokens is None else [(MONTHLY_TOKENS, Source.PLAN, tokens)]), plan
-    budgets.run(tenants.set_plan(budgets.tenant, Plan.FREE))
-    assert refused(submit(budgets, job(10_001)))
-    budgets.run(tenants.set_plan(budgets.tenant, Plan.PRO))
-    one = job(10_001)
-    assert not refused(submit(budgets, one))
-    budgets.run(tenants.set_plan(budgets.tenant, None))
-    assert not refused(submit(budgets, job(10**9)))
-    budgets.end(one.id, paid(tokens=10_000))
-    budgets.run(tenants.set_plan(budgets.tenant, Plan.FREE))
-    assert budgets.figures() == (10_000, 0)
-
-
 def test_a_dead_letter_is_replayed_only_where_there_is_room(budgets: Budgets) -> None:
     letters = [job(30), job(30)]
-    submit(budgets, *letters)
+    budgets.submit(*letters)
     for letter in letters:
         budgets.end(letter.id, failed=True)
     budgets.limit(MONTHLY_TOKENS, 50)
@@ -304,55 +253,3 @@ def test_a_dead_letter_is_replayed_only_where_there_is_room(budgets: Budgets) ->
     budgets.end(new[0], paid(tokens=1))
     again = budgets.run(dead_letters.replay(budgets.tenant, Filter(), [job().id], None))
     assert [(one.old, one.refusal) for one in again] == [(letters[1].id, None)]
-
-
-def test_a_quota_names_a_key_of_the_tenant_and_there_are_not_too_many(
-    budgets: Budgets, make_tenant: Callable[[], Tenant]
-) -> None:
-    other = make_tenant()
-    foreign = Quota(f"key:{other.key_id}", Period.DAY, Unit.TOKENS)
-    put = quotas.put(budgets.tenant, foreign, Decimal(1), Source.TENANT, "user:1")
-    assert budgets.run(put) == [Outcome.NO_KEY]
-    for number in range(MAX_QUOTAS):
-        budgets.limit(Quota(f"tag:{number}", Period.DAY, Unit.TOKENS), 1)
-    more = Quota("tag:more", Period.DAY, Unit.TOKENS)
-    assert budgets.run(quotas.put(budgets.tenant, more, Decimal(1), Source.OPERATOR, "x")) == [Outcome.TOO_MANY]
-    budgets.limit(Quota("tag:0", Period.DAY, Unit.TOKENS), 2)
-
-
-def test_each_change_is_in_the_audit_log(budgets: Budgets, admin: Connection) -> None:
-    budgets.run(quotas.put(budgets.tenant, MONTHLY_TOKENS, Decimal("1.5"), Source.TENANT, "user:1"))
-    remove = quotas.remove(budgets.tenant, MONTHLY_TOKENS, Source.TENANT, "user:2")
-    assert [budgets.run(remove), budgets.run(remove)] == [[True], [False]]
-    written = admin.execute(
-        "select actor, action, subject, detail from public.audit_log where tenant_id = %s order by at",
-        (budgets.tenant,),
-    ).fetchall()
-    assert [tuple(row.values()) for row in written] == [
-        ("user:1", "quota.set", "tenant/month/tokens", {"source": "tenant", "limit": "1.5"}),
-        ("user:2", "quota.removed", "tenant/month/tokens", {"source": "tenant"}),
-    ]
-
-
-def test_old_windows_and_alerts_are_deleted_and_present_ones_stay(budgets: Budgets, admin: Connection) -> None:
-    budgets.limit(MONTHLY_TOKENS, 50)
-    admin.execute(
-        "insert into public.quota_windows (tenant_id, scope, period, unit, starts_at, reserved) values"
-        " (%(t)s, 'tenant', 'minute', 'tokens', now() - interval '2 days', 0),"
-        " (%(t)s, 'tenant', 'minute', 'tokens', now() - interval '3 days', 1),"
-        " (%(t)s, 'tenant', 'month', 'tokens', now() - interval '500 days', 0)",
-        {"t": budgets.tenant},
-    )
-    admin.execute(
-        "insert into public.alerts (tenant_id, kind, occasion, detail, created_at) values"
-        " (%(t)s, 'spend.anomaly', 'old', '{}', now() - interval '31 days'),"
-        " (%(t)s, 'spend.anomaly', 'new', '{}', now() - interval '29 days')",
-        {"t": budgets.tenant},
-    )
-    budgets.database.run(Scope.system(), quotas.purge(kept_days=30, limit=500))
-    left = admin.execute(
-        "select period, reserved from public.quota_windows where tenant_id = %s order by period", (budgets.tenant,)
-    ).fetchall()
-    assert [(row["period"], row["reserved"]) for row in left] == [("minute", 1), ("month", 0)]
-    told = admin.execute("select occasion from public.alerts where tenant_id = %s", (budgets.tenant,)).fetchall()
-    assert [row["occasion"] for row in told] == ["new"]
