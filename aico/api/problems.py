@@ -22,6 +22,7 @@ from aico.wire.errors import Failure, failure_of, message_of, path_of
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 _SHOWN_ERRORS = 10
 # OpenAI's routes, also those that do not exist here: their clients can read what they are told.
 _OPENAI = re.compile(
@@ -31,7 +32,7 @@ _OPENAI = re.compile(
 _DESCRIPTIONS = {
     400: "Malformed JSON, or a request that no model here can serve",
     401: "No valid API key or token",
-    402: "No model answers within the budget that the request sets",
+    402: "No model answers within the budget that the request sets, or a quota is used up",
     403: "Not allowed for this tenant or role",
     404: "No such model, job or endpoint",
     409: "What is there does not allow it",
@@ -89,7 +90,7 @@ def failed(failure: Failure) -> Response:
 
 
 def problem(body: Problem, headers: dict[str, str] | None = None) -> Response:
-    content = json.dumps(body.model_dump(exclude_none=True), ensure_ascii=True)
+    content = json.dumps(body.model_dump(by_alias=True, exclude_none=True), ensure_ascii=True)
     return Response(content, body.status, headers, MEDIA_TYPE)
 
 
@@ -103,10 +104,10 @@ def from_error(path: str, error: AicoError) -> Response:
         headers["Retry-After"] = "1"
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="aico"'
-    return problem(
-        Problem(title=error.title, status=error.status, detail=error.detail, code=error.code, param=error.param),
-        headers,
-    )
+    body = Problem(title=error.title, status=error.status, detail=error.detail, code=error.code, param=error.param)
+    if error.violated:
+        body.type, body.violated_policies = QUOTA_EXCEEDED, list(error.violated)
+    return problem(body, headers)
 
 
 def from_validation(path: str, error: RequestValidationError) -> Response:

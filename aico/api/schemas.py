@@ -229,6 +229,8 @@ class JobPage(BaseModel):
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     type: str = "about:blank"
     title: str
     status: int
@@ -236,3 +238,6 @@ class Problem(BaseModel):
     code: str
     param: str | None = None
     errors: list[dict[str, Any]] | None = None
+    violated_policies: Annotated[
+        list[str] | None, Field(alias="violated-policies", description="Quotas that have no room: scope/period/unit.")
+    ] = None

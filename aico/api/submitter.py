@@ -34,6 +34,17 @@ class _Pending:
     def key(self) -> tuple[UUID, str] | None:
         return None if self.job.idempotency is None else (self.tenant, self.job.idempotency.key)
 
+    def settle(self, submitted: Submitted | None) -> None:
+        """Tell the caller, unless he has gone."""
+        if self.stored.done():
+            return
+        if submitted is None:
+            self.stored.set_exception(KeyTaken())
+        elif submitted.refusal is not None:
+            self.stored.set_exception(submitted.refusal.error())
+        else:
+            self.stored.set_result(submitted)
+
 
 class Submitter:
     """Stores jobs durably before it answers. Work per job is O(1); a transaction takes at most `limit` jobs."""
@@ -51,7 +62,10 @@ class Submitter:
         self._ringing: asyncio.Task[None] | None = None
 
     async def submit(self, tenant: UUID, job: NewJob) -> Submitted:
-        """Raises KeyTaken, or Unavailable when Postgres cannot be reached; the caller may then try again."""
+        """Raises KeyTaken, BudgetExceeded or RateLimited where a quota has no room, or Unavailable.
+
+        Unavailable means that Postgres cannot be reached; the caller may then try again.
+        """
         stored: asyncio.Future[Submitted] = asyncio.get_running_loop().create_future()
         self._pending.append(_Pending(tenant, job, stored))
         self._launch()
@@ -76,7 +90,7 @@ class Submitter:
             by_tenant[pending.tenant].append(pending)
         work = [
             (Scope.tenant(tenant), jobs.submit(tenant, [pending.job for pending in members]))
-            for tenant, members in by_tenant.items()
+            for tenant, members in sorted(by_tenant.items())  # quotas lock tenants: everybody in one order
         ]
         try:
             results = await self._database.run_each(work)
@@ -86,11 +100,7 @@ class Submitter:
         stored = {submitted.id: submitted for result in results for submitted in result}
         for pending in group:
             submitted = stored.get(pending.job.id)
-            if not pending.stored.done():
-                if submitted is None:
-                    pending.stored.set_exception(KeyTaken())
-                else:
-                    pending.stored.set_result(submitted)
+            pending.settle(submitted)
             if submitted is not None:
                 self.ring(bells_for(pending.tenant, pending.job, submitted))
 

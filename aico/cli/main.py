@@ -21,6 +21,7 @@ from aico.cli import (
     members,
     provider_keys,
     queues,
+    quotas,
     services,
     tenancy,
     users,
@@ -53,6 +54,7 @@ app.add_typer(members.app, name="members")
 data_rights.register(tenancy.tenants_app)
 app.add_typer(tenancy.tenants_app, name="tenants")
 app.add_typer(users.app, name="users")
+app.add_typer(quotas.app, name="quotas")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(billing.app, name="billing")
 app.add_typer(billing.report_app, name="report")

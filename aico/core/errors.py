@@ -6,7 +6,7 @@ AicoError
 │   ├── UnknownPrevious     400  the response that a conversation is to go on from
 │   └── PayloadTooLarge     413
 ├── Unauthorized            401
-├── BudgetExceeded          402  no model answers within what the caller wants to spend
+├── BudgetExceeded          402  no model answers within what may be spent, or a quota is used up
 ├── Forbidden               403
 │   └── ModelNotAllowed     403  the API key may not use it
 ├── NotFound                404
@@ -17,7 +17,7 @@ AicoError
 └── Unavailable             503  a dependency does not answer; trying again may help
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -34,12 +34,14 @@ class AicoError(Exception):
         param: str | None = None,
         retry_after: int | None = None,
         headers: Mapping[str, str] | None = None,
+        violated: Sequence[str] = (),
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.param = param  # the input field at fault, as a JSON path
         self.retry_after = retry_after  # seconds
         self.headers = dict(headers or {})  # what else a reply over HTTP says
+        self.violated = tuple(violated)  # the quotas that have no room, by name
 
 
 class InvalidInput(AicoError):

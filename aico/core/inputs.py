@@ -38,7 +38,16 @@ ModelName = Annotated[Text, Field(min_length=1, max_length=200)]
 MetadataKey = Annotated[Text, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[Text, Field(max_length=512)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)]
-Tag = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$")]
+TAG_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}"
+Tag = Annotated[Text, Field(pattern=f"^{TAG_PATTERN}$")]
+_UUID_PATTERN = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+QuotaScope = Annotated[
+    Text,
+    Field(
+        pattern=f"^(tenant|key:{_UUID_PATTERN}|tag:{TAG_PATTERN})$",
+        description="`tenant`, `key:` and an API key's id, or `tag:` and a tag.",
+    ),
+]
 
 
 _CONTROLS = {"baseline_model", "quality_floor", "max_cost_cents", "max_staleness", "fallback"}

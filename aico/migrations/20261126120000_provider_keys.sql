@@ -63,7 +63,8 @@ language sql stable security definer set search_path = '' as $$
   select count(*) from public.provider_keys k where k.kek_id <> current_kek
 $$;
 
--- As before, and a call that is booked as lost says with whose key it was made.
+-- As before, but the locks under which quotas change are taken first, in one order, for it ends jobs of many tenants; and a
+-- call that is booked as lost says with whose key it was made.
 create or replace function private.end_overdue_jobs(max_losses integer, batch_size integer)
 returns table (tenant_id uuid, id uuid, status text)
 language sql volatile security definer set search_path = '' as $$
@@ -81,9 +82,12 @@ language sql volatile security definer set search_path = '' as $$
     order by l.lease_until limit batch_size
     for update skip locked
   ),
+  ending as (
+    select * from overdue union select * from hopeless
+  ),
   late as (
     select j.tenant_id, j.id, j.api_key_id, j.calling from public.jobs j
-    join (select * from overdue union select * from hopeless) l on l.tenant_id = j.tenant_id and l.id = j.id
+    join ending l on l.tenant_id = j.tenant_id and l.id = j.id
     where j.status = 'in_progress' and j.lease_until is not null
   ),
   lost as (
@@ -102,7 +106,9 @@ language sql volatile security definer set search_path = '' as $$
         then jsonb_build_object('code', 'deadline_exceeded', 'message', 'no answer before the deadline')
         else jsonb_build_object('code', 'worker_lost', 'message', 'its worker failed ' || j.losses + 1 || ' times') end,
       finished_at = now(), lease_until = null, run_after = null, calling = null, embedding = null, fence = j.fence + 1
-    from (select * from overdue union select * from hopeless) l
+    from ending l, (
+      select private.lock_limited(array(select distinct e.tenant_id from ending e)) offset 0
+    ) locked
     where j.tenant_id = l.tenant_id and j.id = l.id
     returning j.tenant_id, j.id, j.status
   ),

@@ -11,7 +11,7 @@ from aico.routing.models import Capability
 from aico.routing.tokens import estimate_input_tokens
 
 _LOOKED_AT_CHARS = 20_000  # of the last turn; beyond that the length alone says enough
-_DEFAULT_OUTPUT_TOKENS = 400  # expected of an answer whose length nobody bounded; only ranks prices
+DEFAULT_OUTPUT_TOKENS = 400  # expected of an answer whose length nobody bounded; only ranks prices
 
 
 class TaskType(StrEnum):
@@ -83,8 +83,8 @@ def extract_features(request: ChatRequest) -> Features:
     text = request.last_user_turn[:_LOOKED_AT_CHARS]
     code, mathematics = len(_CODE.findall(text)), len(_MATH.findall(text))
     return Features(
-        input_tokens=estimate_input_tokens(request.messages, _declared(request)),
-        output_tokens=request.max_tokens or _DEFAULT_OUTPUT_TOKENS,
+        input_tokens=estimate_input_tokens(request.messages, declared(request)),
+        output_tokens=request.max_tokens or DEFAULT_OUTPUT_TOKENS,
         choices=request.n,
         turns=sum(message.role is not Role.SYSTEM for message in request.messages),
         question_chars=len(request.last_user_turn),
@@ -111,7 +111,7 @@ def needs(request: ChatRequest) -> frozenset[Capability]:
     return frozenset(capability for capability, needed in asked.items() if needed)
 
 
-def _declared(request: ChatRequest) -> Iterator[str]:
+def declared(request: ChatRequest) -> Iterator[str]:
     for tool in request.tools:
         yield json.dumps(tool.model_dump(mode="json", exclude_none=True))
     if request.json_schema is not None:

@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from aico.core.errors import Unavailable
-from aico.store.connection import configure_async, connect_arguments
+from aico.store.connection import TRIES, closed_on_error_async, configure_async, connect_arguments
 from aico.store.scope import ENTER, Scope
 from aico.store.statement import Statement
 
@@ -38,8 +38,20 @@ class AsyncDatabase:
 
     async def run_each(self, work: Sequence[tuple[Scope, Statement[T]]]) -> list[list[T]]:
         """See `blocking.Database.run_each`."""
+        for _ in range(TRIES):
+            try:
+                return await self._transaction(work)
+            except psycopg.errors.DeadlockDetected as error:
+                deadlock = error
+        raise Unavailable("the database is too busy") from deadlock
+
+    async def _transaction(self, work: Sequence[tuple[Scope, Statement[T]]]) -> list[list[T]]:
         try:
-            async with self._pool.connection() as connection, connection.pipeline():
+            async with (
+                self._pool.connection() as connection,
+                closed_on_error_async(connection),
+                connection.pipeline(),
+            ):
                 cursors = []
                 for scope, statement in work:
                     await connection.execute(ENTER, scope.params)
@@ -49,6 +61,8 @@ class AsyncDatabase:
                 [statement.parse(row) for row in await cursor.fetchall()] if cursor.description else []
                 for (_, statement), cursor in zip(work, cursors, strict=True)
             ]
+        except psycopg.errors.DeadlockDetected:
+            raise  # the server is there: this is no outage
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             await self._pool.check()
             raise Unavailable("the database does not answer") from error

@@ -79,7 +79,10 @@ def refuse(held: HeldBatch, errors: Sequence[dict[str, Any]]) -> Statement[UUID]
 
 @dataclass(frozen=True, slots=True)
 class NotedFault:
-    """A line that becomes no job. `status` as if it had been sent alone; None: nobody looked at it."""
+    """A line that becomes no job. `status` as if it had been sent alone; None: nobody looked at it.
+
+    Where a quota kept it out, `error` is `{"refusal": …}` as `private.reserve` says it, and the status is in that.
+    """
 
     line: int
     custom_id: str

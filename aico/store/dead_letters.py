@@ -8,8 +8,9 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from aico.core.jobs import Job, JobClass, JobStatus
+from aico.core.quotas import Refusal
 from aico.store.jobs import job_of
-from aico.store.statement import Statement, named_sql
+from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("dead_letters")
 
@@ -50,8 +51,11 @@ def page(
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
+    """With a `refusal` the letter stays one: a quota has no room for its replay."""
+
     old: UUID
     new: UUID
+    refusal: Refusal | None = None
 
 
 def replay(tenant: UUID, chosen: Filter, new_ids: Sequence[UUID], api_key: UUID | None) -> Statement[Replayed]:
@@ -71,4 +75,8 @@ def replay(tenant: UUID, chosen: Filter, new_ids: Sequence[UUID], api_key: UUID 
         "new_ids": list(new_ids),
         "api_key_id": api_key,
     }
-    return Statement(_SQL["replay"], params, lambda row: Replayed(row["old_id"], row["new_id"]))
+    return Statement(_SQL["replay"], params, _replayed)
+
+
+def _replayed(row: Row) -> Replayed:
+    return Replayed(row["old_id"], row["new_id"], Refusal.of(row["refusal"]) if row["refusal"] else None)

@@ -21,6 +21,7 @@ from aico.core.jobs import (
     Stage,
     Surface,
 )
+from aico.core.quotas import NOTHING_EXPECTED, Expected, Refusal
 from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("jobs")
@@ -67,6 +68,7 @@ class NewJob:
     echo: dict[str, Any] = field(default_factory=dict)
     streams: bool = False
     batch: BatchLine | None = None
+    expected: Expected = NOTHING_EXPECTED
 
     @property
     def stage(self) -> Stage:
@@ -81,7 +83,10 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A stored job; `answer` is there when it was served from the exact cache at once."""
+    """A stored job; `answer` is there when it was served from the exact cache at once.
+
+    With a `refusal` nothing was stored: a quota has no room for it.
+    """
 
     id: UUID
     created_at: datetime
@@ -90,15 +95,19 @@ class Submitted:
     routing: RoutingReport | None
     admitted: bool  # its bell may ring; otherwise it waits for its turn
     deliveries: list[UUID] = field(default_factory=list)  # to webhook endpoints, made in the same transaction
+    refusal: Refusal | None = None
 
 
 def submit(tenant: UUID, jobs: Sequence[NewJob]) -> Statement[Submitted]:
     """Insert jobs; those with a live answer to their fingerprint are completed at once. O(jobs) index probes.
 
     No row for a job whose idempotency key is taken: nothing was stored for it. No two of `jobs` may have one key.
+
+    Where the tenant has quotas, what the jobs may use is reserved, the first of them first. A line of a batch that is
+    refused becomes a fault of the batch.
     """
     # One text of JSON: to make arrays of each field takes the driver several times as long.
-    rows = json.dumps([_row(job) for job in jobs])
+    rows = json.dumps([{"number": number, **_row(job)} for number, job in enumerate(jobs)])
     return Statement(_SQL["submit"], {"tenant": tenant, "jobs": rows}, _submitted)
 
 
@@ -119,6 +128,8 @@ def _row(job: NewJob) -> dict[str, Any]:
         "reads": job.cache_mode in _READING,
         "surface": job.surface,
         "streams": job.streams,
+        "tokens": job.expected.tokens,
+        "cents": str(job.expected.cents),
     }
     if job.api_key_id is not None:
         row["api_key_id"] = str(job.api_key_id)
@@ -153,6 +164,7 @@ def _submitted(row: Row) -> Submitted:
         routing=RoutingReport.model_validate(row["routing"]) if row["answer"] else None,
         admitted=row["admitted"],
         deliveries=row["deliveries"],
+        refusal=Refusal.of(row["refusal"]) if row["refusal"] else None,
     )
 
 

@@ -3,24 +3,16 @@ with incoming as (
   select i.*, now() - make_interval(secs => i.priority) as place,
     coalesce(i.deadline_given, now() + make_interval(secs => i.timeout)) as deadline
   from json_to_recordset(%(jobs)s::json) as i (
+    number integer,
     id uuid, api_key_id uuid, class text, cache_mode text, request json, namespace bytea, fingerprint bytea,
     metadata jsonb, timeout real, deadline_given timestamptz, priority integer, max_retries smallint, stage text,
     reads boolean, key text, request_hash bytea, key_ttl real, surface text, echo jsonb, streams boolean,
-    controls jsonb, tags jsonb, max_age real, batch_id uuid, batch_line integer, custom_id text, batch_fence bigint
+    controls jsonb, tags jsonb, max_age real, batch_id uuid, batch_line integer, custom_id text, batch_fence bigint,
+    tokens bigint, cents numeric
   )
   where i.batch_id is null or exists (  -- lines are taken in by the batch's holder alone
     select from public.batches b where b.tenant_id = %(tenant)s and b.id = i.batch_id and b.fence = i.batch_fence
   )
-),
-kept as (  -- a key that is taken, by another transaction too, keeps its job out
-  insert into public.idempotency_keys as k (tenant_id, key, request_hash, job_id, expires_at)
-  select %(tenant)s, key, request_hash, id, now() + make_interval(secs => key_ttl)
-  from incoming where key is not null
-  on conflict (tenant_id, key) do update
-    set request_hash = excluded.request_hash, job_id = excluded.job_id, created_at = now(),
-      expires_at = excluded.expires_at
-    where k.expires_at < now()
-  returning job_id
 ),
 found as (
   select i.*, e.id as entry_id, e.job_id as served_from, e.answer,
@@ -29,26 +21,49 @@ found as (
   left join public.cache_entries e
     on i.reads and e.tenant_id = %(tenant)s and e.fingerprint = i.fingerprint and e.expires_at > now()
       and (i.max_age is null or e.created_at >= now() - make_interval(secs => i.max_age))
-  where i.key is null or i.id in (select job_id from kept)
 ),
-room as (
+verdict as (  -- of quotas, if the tenant has any; what is answered from the cache needs none
+  select v.job, v.reserved, v.refusal
+  from (select from public.quotas q where q.tenant_id = %(tenant)s limit 1) limited
+  cross join lateral private.reserve(%(tenant)s, (
+    select json_agg(json_build_object('number', f.number, 'id', f.id, 'key', f.key, 'tokens', f.tokens,
+      'cents', f.cents, 'scopes', private.scopes_of(f.api_key_id, array(select jsonb_array_elements_text(f.tags)))))
+    from found f where f.entry_id is null
+  )) v
+),
+kept as (  -- a key that is taken, by another transaction too, keeps its job out
+  insert into public.idempotency_keys as k (tenant_id, key, request_hash, job_id, expires_at)
+  select %(tenant)s, f.key, f.request_hash, f.id, now() + make_interval(secs => f.key_ttl)
+  from found f where f.key is not null and f.id not in (select v.job from verdict v where v.refusal is not null)
+  on conflict (tenant_id, key) do update
+    set request_hash = excluded.request_hash, job_id = excluded.job_id, created_at = now(),
+      expires_at = excluded.expires_at
+    where k.expires_at < now()
+  returning job_id
+),
+stored as (
+  select f.*, v.reserved
+  from found f left join verdict v on v.job = f.id
+  where v.refusal is null and (f.key is null or f.id in (select job_id from kept))
+),
+room as materialized (  -- counted once, however many jobs the planner expects
   select class, private.open_places(%(tenant)s, class) as places
-  from (select distinct class from found where entry_id is null) c
+  from (select distinct class from stored where entry_id is null) c
 ),
 turn as (
   select f.*, f.entry_id is null and coalesce(r.places, 0)
     >= row_number() over (partition by f.class, f.entry_id is null order by f.place, f.id) as admitted
-  from found f left join room r on r.class = f.class
+  from stored f left join room r on r.class = f.class
 ),
 job as (
   insert into public.jobs (id, tenant_id, api_key_id, status, stage, class, cache_mode, request, namespace, fingerprint,
     metadata, deadline, deadline_given, place, bell_at, max_retries, answer, routing, finished_at, surface, echo,
-    streams, controls, tags, batch_id, batch_line, custom_id, served_from)
+    streams, controls, tags, batch_id, batch_line, custom_id, served_from, expected_tokens, expected_cents, reserved)
   select id, %(tenant)s, api_key_id, case when entry_id is null then 'queued' else 'completed' end, stage, class,
     cache_mode, request, namespace, fingerprint, metadata, deadline, deadline_given is not null, place,
     case when admitted then now() end, max_retries, answer, routing, case when entry_id is not null then now() end,
     coalesce(surface, 'job'), coalesce(echo, '{}'), coalesce(streams, false), coalesce(controls, '{}'),
-    array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id, served_from
+    array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id, served_from, tokens, cents, reserved
   from turn
   returning id
 ),
@@ -57,18 +72,26 @@ event as (
     cost_cents, baseline_model, baseline_cost_cents, strategy)
   select gen_random_uuid(), %(tenant)s, now(), id, api_key_id, 'exact_hit', 'ok', routing ->> 'provider',
     routing ->> 'model', 0, 0, routing ->> 'baseline_model', (routing ->> 'baseline_cost_cents')::numeric, 'cache'
-  from found where entry_id is not null
+  from stored where entry_id is not null
 ),
 told as (  -- joined with what was inserted, so that `announce` finds the rows
   select a.job_id, a.delivery_id
   from (
     select array_agg(%(tenant)s::uuid) as tenants, array_agg(id) as jobs, array_agg('completed'::text) as statuses
-    from found join job using (id) where entry_id is not null and batch_id is null having count(*) > 0
+    from stored join job using (id) where entry_id is not null and batch_id is null having count(*) > 0
   ) hit, lateral private.announce(hit.tenants, hit.jobs, hit.statuses) a
+),
+fault as (  -- a line that a quota keeps out is noted here, so that it cannot be lost
+  insert into public.batch_faults (tenant_id, batch_id, line, custom_id, error)
+  select %(tenant)s, f.batch_id, f.batch_line, f.custom_id, jsonb_build_object('refusal', v.refusal)
+  from found f join verdict v on v.job = f.id where v.refusal is not null and f.batch_id is not null
 )
 select t.id, now() as created_at, t.deadline, t.answer, t.routing, t.admitted,
-  array(select delivery_id from told where told.job_id = t.id) as deliveries
+  array(select delivery_id from told where told.job_id = t.id) as deliveries, null::jsonb as refusal
 from turn t
+union all
+select f.id, now(), f.deadline, null, null, false, '{}', v.refusal
+from found f join verdict v on v.job = f.id where v.refusal is not null
 
 -- name: remembered
 select request_hash, job_id from public.idempotency_keys

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from aico.core.jobs import JobStatus
+from aico.store.alerts import AlertKind
 from aico.store.batches import BatchStatus
 from aico.store.statement import Row, Statement, named_sql
 
@@ -26,6 +27,7 @@ EVENTS = (
     *(f"batch.{status.value}" for status in BatchStatus if status.final),
     *RESPONSE_EVENTS,
     DISABLED_EVENT,
+    *(kind.value for kind in AlertKind),
 )
 
 MAX_ENDPOINTS = 20  # of a tenant

@@ -13,6 +13,7 @@ from aico.core.jobs import CacheMode, Controls, JobClass
 from aico.core.settings import Settings
 from aico.core.submission import Submission
 from aico.routing.catalogue import Catalogue
+from aico.routing.expectations import Expectations
 from aico.routing.features import extract_features, needs
 from aico.routing.lanes import Terms
 from aico.routing.prices import PriceBook
@@ -32,10 +33,12 @@ class _Offer:
 
     catalogue: Catalogue
     smallest_window: int
+    expectations: Expectations
 
     @classmethod
-    def of(cls, catalogue: Catalogue) -> "_Offer":
-        return cls(catalogue, min((model.context_window for model in catalogue.models), default=0))
+    def of(cls, catalogue: Catalogue, prices: PriceBook) -> "_Offer":
+        smallest = min((model.context_window for model in catalogue.models), default=0)
+        return cls(catalogue, smallest, Expectations(catalogue, prices))
 
 
 class Admission:
@@ -84,6 +87,7 @@ class Admission:
             surface=submission.surface,
             echo=submission.echo,
             streams=submission.streams,
+            expected=self._offer(own).expectations.of(chat, controls, models),
         )
 
     def appraise(
@@ -116,7 +120,7 @@ class Admission:
         """There are few providers, and so few sets of them."""
         offer = self._offers.get(own)
         if offer is None:
-            offer = self._offers[own] = _Offer.of(self._catalogue.with_keys(own))
+            offer = self._offers[own] = _Offer.of(self._catalogue.with_keys(own), self._prices)
         return offer
 
     def _answerable(self, chat: ChatRequest, controls: Controls, models: frozenset[str] | None, offer: _Offer) -> None:

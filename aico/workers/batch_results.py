@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 import pydantic_core
 
 from aico.core.jobs import Answer, Job, JobError, JobStatus
+from aico.core.quotas import Refusal
 from aico.store import batch_steps
 from aico.store.batch_steps import HeldBatch, NotedFault, Result
 from aico.store.batches import BatchStatus
@@ -16,6 +17,7 @@ from aico.store.files import CHUNK_BYTES
 from aico.store.scope import Scope
 from aico.store.statement import Statement
 from aico.wire import batch_lines
+from aico.wire.errors import failure_of
 from aico.workers.runtime import Runtime, patiently
 
 PAGE_LINES = 200
@@ -75,7 +77,11 @@ def _page(held: HeldBatch, after: int, found: Sequence[Result], output: UUID, er
 def _without_answer(outcome: Job | NotedFault, held: HeldBatch) -> dict[str, Any]:
     if isinstance(outcome, NotedFault):
         line_id = uuid5(held.id, str(outcome.line)).hex
-        return batch_lines.refused(line_id, outcome.custom_id, outcome.status, outcome.error)
+        status, error = outcome.status, outcome.error
+        if "refusal" in error:  # noted by the statement that would have stored it
+            failure = failure_of(Refusal.of(error["refusal"]).error())
+            status, error = failure.status, failure.body
+        return batch_lines.refused(line_id, outcome.custom_id, status, error)
     if outcome.error is not None and outcome.error.code in _STOPPED_CODES:
         return batch_lines.stopped(outcome, outcome.error)
     if outcome.status is JobStatus.EXPIRED and outcome.deadline >= held.deadline:  # the sweeper was faster

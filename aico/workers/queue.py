@@ -105,7 +105,7 @@ def bells_for(tenant: UUID, job: NewJob, stored: Submitted) -> list[Bell]:
     if stored.answer is not None:
         return [to_record(tenant, job.id), *(to_notify(tenant, delivery) for delivery in stored.deliveries)]
     if not stored.admitted:
-        return []  # the feeder rings when its turn comes
+        return []  # refused, or the feeder rings when its turn comes
     return [to_work(tenant, job.id, job.stage, job.job_class)]
 
 

@@ -6,15 +6,17 @@ feeder in its process.
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import redis
 import structlog
 
 from aico.billing.factory import load_gateway
+from aico.core.anomaly import find_anomaly
 from aico.core.errors import Unavailable
 from aico.core.jobs import JobClass
-from aico.store import backlog, batches, cache, data_requests, files, lanes, ledger, retention, webhooks
+from aico.store import alerts, backlog, batches, cache, data_requests, files, lanes, ledger, quotas, retention, webhooks
 from aico.store.scope import Scope
 from aico.workers.billing import Biller
 from aico.workers.feed import Feeder
@@ -31,6 +33,7 @@ BATCH = 500
 FILES = 20  # each may have hundreds of chunks
 HOUSEKEEPING_TICKS = 60
 LANE_LATE_SECONDS = 60.0  # of the time that a direct call has, at least 120
+BOOKING = timedelta(minutes=5)  # after the end of an hour, until its attempts are booked
 EPOCH_KEY = "aico:epoch"  # gone when Redis lost its data, and every bell with it
 
 
@@ -38,6 +41,7 @@ class Sweeper:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._ticks = 0
+        self._judged: datetime | None = None  # the latest hour whose spends were looked at
 
     def run(self, stop: threading.Event) -> None:
         """Sweep once a second until `stop`; an outage of Postgres or Redis is waited for."""
@@ -54,6 +58,7 @@ class Sweeper:
     def sweep(self) -> None:
         if self._ticks % HOUSEKEEPING_TICKS == 0:
             self._keep_house()
+            self.judge_spends(datetime.now(UTC))
         self._ticks += 1
         self._end_overdue()
         self._ring_again()
@@ -75,11 +80,25 @@ class Sweeper:
             ("lane_batches", lanes.purge(kept_days=kept, limit=BATCH)),
             ("batches", batches.purge(kept_days=kept, limit=BATCH)),
             ("ledger_bodies", retention.purge_ledger_bodies(kept_days=kept, limit=BATCH)),
+            ("quota_windows", quotas.purge(kept_days=kept, limit=BATCH)),
         ):
             while database.run(Scope.system(), statement) == [BATCH]:
                 log.info("old_rows_purged", what=what, count=BATCH)
         while database.run(Scope.system(), files.purge(limit=FILES)) == [FILES]:
             log.info("old_rows_purged", what="files", count=FILES)
+
+    def judge_spends(self, now: datetime) -> None:
+        """Once an hour: tell tenants whose spend in the hour before is out of the ordinary."""
+        hour = (now - BOOKING).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+        if hour == self._judged:
+            return
+        for spend in self._runtime.database.run(Scope.system(), alerts.spends(hour)):
+            anomaly = find_anomaly(spend.cents, spend.earlier)
+            if anomaly is not None:
+                self._runtime.database.run(
+                    Scope.tenant(spend.tenant), alerts.raise_anomaly(spend.tenant, hour, anomaly)
+                )
+        self._judged = hour
 
     def _end_overdue(self) -> None:
         ended = self._runtime.database.run(Scope.system(), backlog.end_overdue(max_losses=MAX_LOSSES, limit=BATCH))

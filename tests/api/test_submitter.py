@@ -10,9 +10,12 @@ import redis.asyncio
 from api.conftest import Rows, Rung, wait_until
 from builders import new_job
 from conftest import Postgres, Tenant
+from quotaing import MONTHLY_TOKENS, Budgets
 
 from aico.api.submitter import Submitter
+from aico.core.quotas import Expected
 from aico.store.aio import AsyncDatabase
+from aico.store.blocking import Database
 from aico.store.jobs import NewJob, Submitted
 
 Outcomes = list[Submitted | BaseException]
@@ -72,3 +75,34 @@ def test_one_bad_row_spoils_only_itself(
     outcomes, _ = submit([(tenant, job) for job in (good[0], good[1], bad, good[2])])
     assert [isinstance(outcome, Submitted) for outcome in outcomes] == [True, True, False, True]
     assert rows.jobs(tenant.id) == 3
+
+
+def test_groups_of_many_limited_tenants_in_opposite_orders_all_come_through(
+    postgres: Postgres, own_redis_url: str, database: Database, make_tenant: Callable[[], Tenant]
+) -> None:
+    """Each group locks every tenant: without one order for all they would wait for each other."""
+    everyone = [Budgets(database, make_tenant().id) for _ in range(8)]
+    for budget in everyone:
+        budget.limit(MONTHLY_TOKENS, 1_000_000)
+
+    async def run() -> list[Submitted]:
+        databases = [CountingDatabase(postgres.url, max_size=2) for _ in range(4)]
+        for opened in databases:
+            await opened.open()
+        async with redis.asyncio.Redis.from_url(own_redis_url, decode_responses=True) as broker:
+            submitters = [Submitter(opened, broker, transactions=2) for opened in databases]
+            waiting = [
+                submitter.submit(budget.tenant, replace(new_job("crossed"), expected=Expected(1)))
+                for number, submitter in enumerate(submitters)
+                for budget in (everyone if number % 2 else everyone[::-1]) * 10
+            ]
+            stored = await asyncio.gather(*waiting)
+            for submitter in submitters:
+                if submitter._ringing is not None:
+                    await submitter._ringing
+        for opened in databases:
+            await opened.close()
+        return stored
+
+    assert len(asyncio.run(run())) == 4 * 10 * len(everyone)
+    assert [budget.figures() for budget in everyone] == [(0, 40)] * len(everyone)

@@ -83,6 +83,11 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             "insert into provider_keys (id, tenant_id, provider, kek_id, wrapped_key, nonce, ciphertext, created_by)"
             " values (gen_random_uuid(), %(t)s, 'p', 'k', 'w', 'twelve bytes', 'c', 'operator')"
         ),
+        (
+            "insert into quota_windows (tenant_id, scope, period, unit, starts_at)"
+            " values (%(t)s, 'tenant', 'day', 'tokens', now())"
+        ),
+        "insert into alerts (tenant_id, kind, occasion, detail) values (%(t)s, 'spend.anomaly', 'x', '{}')",
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
         values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}

@@ -1,7 +1,9 @@
 """What the two runners promise: one transaction a call, each statement under its own scope."""
 
 import asyncio
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -9,7 +11,7 @@ import pytest
 from builders import new_job
 from conftest import Postgres, Tenant
 
-from aico.store import jobs
+from aico.store import jobs, webhooks
 from aico.store.aio import AsyncDatabase
 from aico.store.blocking import Database
 from aico.store.scope import Scope
@@ -42,6 +44,19 @@ def test_a_statement_that_fails_takes_back_those_before_it(run: Runner, tenant: 
     assert run([(scope, jobs.get(tenant.id, job.id))]) == [[]]
 
 
+def test_a_connection_is_none_the_worse_for_a_statement_that_failed(postgres: Postgres, tenant: Tenant) -> None:
+    """The failure comes in the pipeline in which the driver begins to prepare what it sends often."""
+    database, scope = Database(postgres.url, max_size=1), Scope.tenant(tenant.id)
+    database.open()
+    try:
+        often: Work = [(scope, jobs.page(tenant.id, after=None, status=None, limit=1))] * 8
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            database.run_each([(scope, FAILING), *often])
+        assert database.run_each(often) == [[]] * 8
+    finally:
+        database.close()
+
+
 def test_each_statement_runs_under_its_own_scope(run: Runner, make_tenant: Callable[[], Tenant]) -> None:
     one, two = make_tenant(), make_tenant()
     page = jobs.page(one.id, after=None, status=None, limit=10)
@@ -62,3 +77,23 @@ def test_a_row_under_anothers_scope_fails_them_all(run: Runner, make_tenant: Cal
         )
     scope = Scope.tenant(one.id)
     assert run([(scope, jobs.get(one.id, mine.id)), (scope, jobs.get(one.id, smuggled.id))]) == [[], []]
+
+
+def test_of_two_that_wait_for_each_other_one_is_run_again(
+    database: Database, make_tenant: Callable[[], Tenant]
+) -> None:
+    one, two = make_tenant(), make_tenant()
+    together = threading.Barrier(2)
+    pause: Statement[Any] = Statement("select pg_sleep(0.2)", {}, lambda row: row)
+
+    def lock(first: Tenant, second: Tenant) -> list[list[Any]]:
+        together.wait()
+        locks = [(Scope.tenant(tenant.id), webhooks.lock_tenant(tenant.id)) for tenant in (first, second)]
+        work: Work = [locks[0], (Scope.system(), pause), locks[1]]
+        locked, _, also = database.run_each(work)
+        return [locked, also]
+
+    with ThreadPoolExecutor(2) as threads:
+        forth, back = threads.submit(lock, one, two), threads.submit(lock, two, one)
+        assert forth.result() == [[one.id], [two.id]]
+        assert back.result() == [[two.id], [one.id]]

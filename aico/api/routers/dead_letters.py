@@ -1,5 +1,6 @@
 """Dead letters: jobs that failed or expired. They are listed, inspected as jobs, and replayed singly or by filter."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from aico.core.ids import new_id
 from aico.core.inputs import Metadata, Moment, Text
 from aico.core.jobs import JobClass, JobStatus
 from aico.store import dead_letters
-from aico.store.dead_letters import Filter
+from aico.store.dead_letters import Filter, Replayed
 from aico.store.scope import Scope
 
 MAX_REPLAYED = 1000
@@ -73,9 +74,12 @@ async def list_dead_letters(
     return JobPage.of(await held.database.run(Scope.tenant(principal.tenant), statement), limit)
 
 
-@router.post("/v1/dead-letters/replay", status_code=202, responses=documented(400, 401, 403, 422, 503))
+@router.post("/v1/dead-letters/replay", status_code=202, responses=documented(400, 401, 402, 403, 422, 429, 503))
 async def replay_by_filter(request: ReplayRequest, held: Held, principal: Writer) -> ReplayView:
-    """Submit the oldest of the chosen letters anew, each as a job of its own. A letter is replayed once."""
+    """Submit the oldest of the chosen letters anew, each as a job of its own. A letter is replayed once.
+
+    Letters for which a quota has no room stay; where it has room for none of them, that is the answer.
+    """
     chosen = Filter(
         ids=request.ids,
         status=JobStatus(request.status) if request.status else None,
@@ -87,9 +91,13 @@ async def replay_by_filter(request: ReplayRequest, held: Held, principal: Writer
     )
     new_ids = [new_id() for _ in range(request.limit)]
     statement = dead_letters.replay(principal.tenant, chosen, new_ids, principal.api_key)
-    done = await held.database.run(Scope.tenant(principal.tenant), statement)
+    found = await held.database.run(Scope.tenant(principal.tenant), statement)
+    done = [one for one in found if one.refusal is None]
+    if not done:
+        _check(found)
     return ReplayView(
-        replayed=[ReplayedView(letter=one.old, job=one.new) for one in done], has_more=len(done) == request.limit
+        replayed=[ReplayedView(letter=one.old, job=one.new) for one in done],
+        has_more=len(found) == request.limit or len(done) < len(found),
     )
 
 
@@ -97,7 +105,7 @@ async def replay_by_filter(request: ReplayRequest, held: Held, principal: Writer
     "/v1/jobs/{job_id}/replay",
     status_code=202,
     response_model=JobView,
-    responses=documented(401, 403, 404, 409, 422, 503),
+    responses=documented(401, 402, 403, 404, 409, 422, 429, 503),
 )
 async def replay_job(job_id: UUID, held: Held, principal: Writer) -> Response:
     """Submit a job that failed or expired anew. Answers with the new job, whose `replay_of` names the old one."""
@@ -108,4 +116,12 @@ async def replay_job(job_id: UUID, held: Held, principal: Writer) -> Response:
         if letter.replayed_as is not None:
             raise Conflict(f"the job has been replayed already, as {letter.replayed_as}")
         raise Conflict(f"the job is {letter.status.value}; only jobs that failed or expired are replayed")
+    _check(done)
     return rendered(await find(held, principal.tenant, done[0].new), 202)
+
+
+def _check(replays: Sequence[Replayed]) -> None:
+    """Raises BudgetExceeded or RateLimited for the first that a quota kept out."""
+    for replay in replays:
+        if replay.refusal is not None:
+            raise replay.refusal.error()
