@@ -1,7 +1,8 @@
 import stat
 from pathlib import Path
 
-from aico.embedded.secret_file import load_or_create_secret, write_private
+from aico.core.encryption_keys import KEY_BYTES, parse_keys
+from aico.embedded.secret_file import load_or_create_secret, new_encryption_key, write_private
 
 
 def test_made_once_and_private(tmp_path: Path) -> None:
@@ -26,3 +27,13 @@ def test_what_an_interrupted_writer_left_is_not_used(tmp_path: Path) -> None:
     assert path.read_text(encoding="ascii") == "whole"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not left_over.exists()
+
+
+def test_an_encryption_key_is_made_once_kept_private_and_readable_as_a_setting(tmp_path: Path) -> None:
+    path = tmp_path / "encryption.keys"
+    first = load_or_create_secret(path, new_encryption_key)
+    assert load_or_create_secret(path, new_encryption_key) == first
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    (key,) = parse_keys(first.get_secret_value()).values()
+    assert len(key) == KEY_BYTES
+    assert new_encryption_key() != new_encryption_key()
