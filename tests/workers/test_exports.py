@@ -14,7 +14,7 @@ import pytest
 from builders import new_job
 from conftest import Postgres, Tenant
 from psycopg.rows import dict_row
-from workers.test_erasures import Desk, fill
+from workers.erasing import Desk, fill
 
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode
