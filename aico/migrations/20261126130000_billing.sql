@@ -56,6 +56,8 @@ from (
 ) l
 where (r.tenant_id, r.grain, r.bucket, r.kind, r.provider, r.model)
   = (l.tenant_id, l.grain, l.bucket, l.kind, l.provider, l.model);
+-- What was called with keys of the tenant's own, whose bill the provider sends to the tenant.
+alter table public.rollups add column own_key_cents numeric(24, 6) not null default 0;
 
 do $$
 declare
@@ -108,7 +110,8 @@ returns table (day date, unit text, part integer, quantity bigint)
 language sql stable set search_path = '' as $$
   with used as (
     select (r.bucket at time zone 'UTC')::date as day, u.unit,
-      floor(sum(case u.unit when 'tokens' then r.input_tokens + r.output_tokens else r.cost_cents end))::bigint as quantity
+      floor(sum(case u.unit when 'tokens' then r.input_tokens + r.output_tokens
+        else r.cost_cents - r.own_key_cents end))::bigint as quantity
     from public.billing_accounts a
     join public.rollups r on r.tenant_id = a.tenant_id and r.grain = 'day' and r.kind = 'call'
       and r.bucket >= greatest(a.metered_from, oldest)::timestamp at time zone 'UTC'

@@ -20,14 +20,16 @@ grains as (
     coalesce(sum(cost_cents), 0) as cost_cents,
     coalesce(sum(baseline_cost_cents), 0) as baseline_cost_cents,
     sum(latency_ms) as latency_ms_sum,
-    coalesce(sum(baseline_cost_cents) filter (where cost_cents is null), 0) as unpriced_baseline_cents
+    coalesce(sum(baseline_cost_cents) filter (where cost_cents is null), 0) as unpriced_baseline_cents,
+    coalesce(sum(cost_cents) filter (where key_source = 'tenant'), 0) as own_key_cents
   from booked, unnest(array['minute', 'day']) as grain
   group by tenant_id, grain, bucket, kind, provider, model
   order by tenant_id, grain, bucket, kind, provider, model
 ),
 rolled as (
   insert into public.rollups as r (tenant_id, grain, bucket, kind, provider, model, attempts, answered, failed,
-    unpriced, input_tokens, output_tokens, cost_cents, baseline_cost_cents, latency_ms_sum, unpriced_baseline_cents)
+    unpriced, input_tokens, output_tokens, cost_cents, baseline_cost_cents, latency_ms_sum, unpriced_baseline_cents,
+    own_key_cents)
   select * from grains
   on conflict (tenant_id, grain, bucket, kind, provider, model) do update set
     attempts = r.attempts + excluded.attempts,
@@ -39,7 +41,8 @@ rolled as (
     cost_cents = r.cost_cents + excluded.cost_cents,
     baseline_cost_cents = r.baseline_cost_cents + excluded.baseline_cost_cents,
     latency_ms_sum = r.latency_ms_sum + excluded.latency_ms_sum,
-    unpriced_baseline_cents = r.unpriced_baseline_cents + excluded.unpriced_baseline_cents
+    unpriced_baseline_cents = r.unpriced_baseline_cents + excluded.unpriced_baseline_cents,
+    own_key_cents = r.own_key_cents + excluded.own_key_cents
 ),
 sums as (
   select kind, outcome, provider, model, count(*) as attempts, count(*) filter (where cost_cents is null) as unpriced,

@@ -9,12 +9,15 @@ import psycopg
 import pytest
 from billing.stripe_server import StripeServer, stripe_server
 from conftest import Postgres, Tenant
+from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
 from aico.billing.factory import load_gateway
 from aico.billing.protocol import Gateway
+from aico.core.attempts import Attempt
+from aico.core.ids import new_id
 from aico.core.settings import Settings
-from aico.store import billing
+from aico.store import billing, ledger
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 from aico.workers.billing import Biller
@@ -52,6 +55,7 @@ class Books:
     tenant: Tenant
     customer: str
     admin: psycopg.Connection[Any]
+    database: Database
 
     def book(self, day: date, *, tokens: int, cents: str = "0", kind: str = "call") -> None:
         self.admin.execute(
@@ -61,6 +65,17 @@ class Books:
             " input_tokens = r.input_tokens + excluded.input_tokens, cost_cents = r.cost_cents + excluded.cost_cents",
             (self.tenant.id, datetime.combine(day, time(), UTC), kind, tokens, cents),
         )
+
+    def meter(self, *attempts: Attempt) -> None:
+        """As the recorder books what a job was charged for."""
+        job = new_id()
+        events = [ledger.event_row(self.tenant.id, job, None, one, None, None) for one in attempts]
+        self.admin.execute(
+            "insert into public.ledger_outbox select * from jsonb_populate_recordset(null::public.ledger_outbox, %s)",
+            (Jsonb(events),),
+        )
+        scope = Scope.tenant(self.tenant.id)
+        assert self.database.run(scope, ledger.book([self.tenant.id], [job])) == [len(attempts)]
 
     def metered(self, since: date, until: date | None = None) -> None:
         self.admin.execute(
@@ -82,7 +97,7 @@ def books(database: Database, gateway: Gateway, tenant: Tenant, postgres: Postgr
     customer = gateway.create_customer(tenant.id, "a customer")
     database.run(Scope.tenant(tenant.id), billing.open_account(tenant.id, customer, "operator"))
     with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
-        yield Books(tenant, customer, admin)
+        yield Books(tenant, customer, admin, database)
 
 
 @dataclass

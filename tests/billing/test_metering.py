@@ -1,15 +1,19 @@
 """Use is reported once, whatever is cut off in between, and what is booked late is reported too."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
 import pytest
 from billing.conftest import Books, Clock
 from billing.stripe_server import StripeServer
 
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, KeySource
 from aico.core.errors import Unavailable
+from aico.core.ids import new_id
 from aico.core.metering import REMEMBERED, closed_before, moment_of
 from aico.core.settings import Settings
+from aico.core.usage import Usage
 from aico.store import usage_reports
 from aico.store.blocking import Database
 from aico.store.scope import Scope
@@ -56,6 +60,30 @@ def test_what_is_booked_late_and_the_rest_of_a_cent_make_another_report(books: B
         (NINETEENTH, "tokens", 0, 1000, True),
         (NINETEENTH, "tokens", 1, 30, True),
     ]
+
+
+def test_what_was_called_with_the_tenants_own_keys_is_not_charged_for(
+    books: Books, biller: Biller, database: Database
+) -> None:
+    books.metered(NINETEENTH)
+    books.meter(called(KeySource.TENANT, "7"), called(KeySource.OPERATOR, "2"))
+    biller.report(books.tenant.id)
+    assert books.reports() == [(NINETEENTH, "cents", 0, 2, True), (NINETEENTH, "tokens", 0, 26, True)]
+
+
+def called(key_source: KeySource, cents: str) -> Attempt:
+    return Attempt(
+        id=new_id(),
+        at=datetime.combine(NINETEENTH, time(12), UTC),
+        kind=AttemptKind.CALL,
+        outcome=AttemptOutcome.OK,
+        provider="openai",
+        model="m",
+        latency_ms=1,
+        usage=Usage(input_uncached=10, output=3),
+        cost_cents=Decimal(cents),
+        key_source=key_source,
+    )
 
 
 @pytest.mark.parametrize(("hour", "minute", "closed"), [(0, 59, NINETEENTH), (1, 0, TWENTIETH), (23, 0, TWENTIETH)])

@@ -68,7 +68,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     handlers, level = root.handlers, root.level
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
-    configure_logging("INFO")
+    configure_logging("DEBUG")  # below that, the words of exceptions are left out altogether
     yield written
     root.handlers = handlers
     root.setLevel(level)
