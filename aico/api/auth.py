@@ -37,6 +37,7 @@ class Principal:
     api_key: UUID | None = None
     user: UUID | None = None
     role: Role | None = None  # a user's
+    session: UUID | None = None  # the sign-in of a user whose token names one
     models: frozenset[str] | None = None  # that may answer; None: all
     cache_mode: CacheMode | None = None  # of the tenant's policy; None: the service's
     pii: PiiPolicy = PiiPolicy.OFF  # likewise
@@ -117,7 +118,9 @@ class Authenticator:
         """The signed-in user, in whatever tenant. Raises Unauthorized, for API keys too."""
         if credentials.secret.startswith(KEY_PREFIX):
             raise Unauthorized("sign in as a user: an API key does not do here")
-        return await self._verified(credentials.secret)
+        signed_in = await self._verified(credentials.secret)
+        await self._still_signed_in(signed_in.user, signed_in.session)
+        return signed_in
 
     async def memberships(self, user: UUID) -> list[Membership]:
         """Of a signed-in user. Whoever belongs nowhere gets a tenant of his own, where that is the operator's will."""
@@ -127,6 +130,11 @@ class Authenticator:
         make = tenants.make(new_id(), user, PERSONAL_NAME, self._newcomers.plan, personal=True)
         await self._database.run(Scope.system(), make)
         return await self._database.run(Scope.user(user), members.memberships())  # perhaps another request made it
+
+    async def confirm(self, principal: Principal) -> None:
+        """Raises Unauthorized for a user who has signed out since the token was issued."""
+        if principal.user is not None:
+            await self._still_signed_in(principal.user, principal.session)
 
     def hear(self, message: str) -> None:
         """Forget at once whom a message on the channel is about."""
@@ -151,10 +159,19 @@ class Authenticator:
             ROLE_PERMISSIONS[member.role],
             user=signed_in.user,
             role=member.role,
+            session=signed_in.session,
             cache_mode=member.cache_mode,
             pii=member.pii,
         )
         return principal, signed_in.expires_at - time.time()
+
+    async def _still_signed_in(self, user: UUID, session: UUID | None) -> None:
+        """One statement, never remembered; none for a token that names no session."""
+        if session is None:
+            return
+        (lives,) = await self._database.run(Scope.system(), members.session_lives(session, user))
+        if not lives:
+            raise Unauthorized("you have signed out: sign in again")
 
     async def _verified(self, token: str) -> SignedIn:
         if not self._verifier.configured:

@@ -24,7 +24,7 @@ from aico.api.tokens import TokenVerifier
 from aico.api.vectors import LISTEN_SECONDS, VectorClient
 from aico.api.waiters import Waiters
 from aico.core import changes
-from aico.core.access import Permission
+from aico.core.access import ADMINISTRATION, Permission
 from aico.core.envelope import KeyEncryption
 from aico.core.key_encryption import key_encryption
 from aico.core.settings import Settings
@@ -156,6 +156,8 @@ class Credential(HTTPBearer):
         principal = await authenticator.principal(Credentials.of(request.headers))
         if not self._others & principal.permissions:
             principal.require(self._permission)
+        if self._permission in ADMINISTRATION:
+            await authenticator.confirm(principal)
         return principal
 
 

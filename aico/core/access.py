@@ -39,6 +39,9 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEWER,
 }
 
+# What administers a tenant. A user must still be signed in for it, not merely hold a token that has not expired.
+ADMINISTRATION = _OWNER - _MEMBER
+
 # Of a key that was made without scopes: what a program needs, and nothing that administers the tenant.
 KEY_PERMISSIONS = _MEMBER
 

@@ -72,6 +72,7 @@ create table if not exists auth.sessions (
   created_at timestamptz not null default now()
 );
 create index if not exists sessions_user on auth.sessions (user_id);
+grant select on auth.sessions to aico_owner;
 
 create table if not exists auth.refresh_tokens (
   token_hash bytea primary key check (length(token_hash) = 32),  -- sha256

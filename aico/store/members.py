@@ -64,6 +64,10 @@ def page(tenant: UUID, *, after: UUID | None = None, limit: int) -> Statement[Me
     )
 
 
+def session_lives(session: UUID, user: UUID) -> Statement[bool]:
+    return Statement(_SQL["session_lives"], {"session": session, "user": user}, lambda row: bool(row["lives"]))
+
+
 def add(tenant: UUID, user: UUID, role: Role, by: str = OPERATOR) -> Statement[UUID]:
     """No row: the user is a member already, and stays what he is."""
     return Statement(_SQL["add"], {"tenant": tenant, "user": user, "role": role, "by": by}, lambda row: row["user_id"])

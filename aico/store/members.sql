@@ -61,3 +61,6 @@ select verdict from judged
 
 -- name: users_called
 select id, email from private.users_called(%(who)s)
+
+-- name: session_lives
+select private.session_lives(%(session)s, %(user)s) as lives

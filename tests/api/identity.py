@@ -40,7 +40,17 @@ class People:
         return Person(user, email, self.connect(self.url, self.token(user, email)))
 
     def token(self, user: UUID, email: str | None, **changes: Any) -> str:
+        """Of a sign-in of its own, unless a session is named."""
+        if "session_id" not in changes:
+            changes["session_id"] = str(self.sign_in(user))
         return es256(self.project.claims(user, email=email, **changes))
+
+    def sign_in(self, user: UUID) -> UUID:
+        session = uuid4()
+        self.admin.execute(
+            "insert into auth.sessions (id, user_id) select %s, id from auth.users where id = %s", (session, user)
+        )
+        return session
 
     def roles(self, tenant: UUID) -> dict[UUID, str]:
         found = self.admin.execute("select user_id, role from public.members where tenant_id = %s", (tenant,))

@@ -126,6 +126,7 @@ DEFINER_FUNCTIONS = {
     "recall_from_lanes": "a count",
     "resize_pools": "nothing: the pools are sized",
     "strip_orphan": "nothing: a trigger",
+    "session_lives": "whether a user is still signed in",
     "stale_provider_keys": "ids of tenants and keys, for the operator's rotation",
     "tenant_by_name": "the tenant of the name that the operator gives",
     "under_way": "a count of all tenants together",
