@@ -11,7 +11,7 @@ EXTRAS ?= torch
 endif
 
 # Files of tests run side by side, each runner with servers of its own. Empty for one after the other.
-SIDE_BY_SIDE ?= --numprocesses=logical --maxprocesses=4 --dist=loadfile
+SIDE_BY_SIDE ?= --numprocesses=logical --maxprocesses=4 --no-loadscope-reorder
 
 LOCKS := requirements/runtime.txt requirements/models.txt requirements/local-model.txt
 RUN_STAMP := $(VENV)/.run

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
+from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 from _pytest.nodeid import coerce_node_id
+from side_by_side import ByServers, starts_the_product
 
 from aico.core.access import Permission
 from aico.core.ids import new_id
@@ -35,7 +37,12 @@ APPLICATION_PASSWORD = "application"
 _START_SECONDS = 30
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServers:
+    return ByServers(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Names each operation's fuzz. Runners side by side tell tests by name: of two alike, one would be lost."""
     for item in items:
         label = getattr(item, "operation_label", None)
@@ -44,6 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
     if twice:
         raise pytest.UsageError(f"tests of the same name: {twice}")
+    if hasattr(config, "workerinput"):  # what takes longest begins first
+        items.sort(key=lambda item: not starts_the_product(item.nodeid))
 
 
 def unavailable(reason: str) -> None:
