@@ -52,7 +52,7 @@ def world(
 ) -> Iterator[World]:
     """With a real embed worker, and a route worker that is played."""
     url = type(base_settings.redis_url)(f"{redis_url.rpartition('/')[0]}/{OWN_REDIS_DATABASE}")
-    own = base_settings.model_copy(update={"redis_url": url, "api_key_cache_seconds": 60})
+    own = base_settings.model_copy(update={"redis_url": url, "api_key_cache_seconds": 60, "pii_redaction": "available"})
     tenant = new_tenant(database, tuple(Permission))
     with (
         embed_worker(own, tmp_path_factory.mktemp("embed")),

@@ -101,7 +101,8 @@ class Desk:
         as_bytes = "position(convert_to({mark}, 'utf8') in {column}) > 0"
         as_text = "strpos({column}::text, {mark}) > 0"
         condition = sql.SQL(as_bytes if column["bytes"] else as_text)
-        whose = sql.SQL("tenant_id = {tenant}" if column["owned"] else "true")
+        mine = "topic like 'tenant:' || {tenant} || '%%'" if column["name"] == "messages" else "true"
+        whose = sql.SQL("tenant_id = {tenant}" if column["owned"] else mine)
         found = self.admin.execute(
             sql.SQL("select count(*) as rows from {table} where {whose} and {condition}").format(
                 table=sql.Identifier(column["schema"], column["name"]),

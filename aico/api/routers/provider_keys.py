@@ -21,7 +21,7 @@ NO_ENCRYPTION = "no key can be kept here: there is nothing to encrypt it with; s
 
 router = APIRouter(prefix=PATH, tags=["provider keys"])
 
-ProviderName = Annotated[str, Path(max_length=64, description="As `GET /providers` names it.")]
+ProviderName = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="As `GET /providers` names it.")]
 
 
 @router.get("", responses=documented(401, 403, 422, 503))

@@ -46,7 +46,7 @@ class Side:
 
     @property
     def ids(self) -> list[str]:
-        return [one for ids in self.known.values() for one in ids]
+        return [one for name, ids in self.known.items() if name != "provider" for one in ids]
 
     @property
     def marks(self) -> list[str]:
@@ -86,7 +86,7 @@ def sides(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Sides]:
     url = type(base_settings.redis_url)(f"{redis_url.rpartition('/')[0]}/{OWN_REDIS_DATABASE}")
-    own = base_settings.model_copy(update={"redis_url": url, "api_key_cache_seconds": 60})
+    own = base_settings.model_copy(update={"redis_url": url, "api_key_cache_seconds": 60, "pii_redaction": "available"})
     owner, intruder = new_tenant(database, tuple(Permission)), new_tenant(database, tuple(Permission))
     with (
         embed_worker(own, tmp_path_factory.mktemp("embed")),
