@@ -86,7 +86,7 @@ def test_a_tenant_is_made_listed_and_put_on_a_plan(
     assert database.run(Scope.tenant(tenant), tenants.get(tenant))[0].plan is None
     assert aico("tenants", "plan", new, "gold").code == 2
     assert aico("tenants", "plan", "no such tenant", "pro").code == 1
-    listed = aico("tenants", "ls", "--limit", "1000").out
+    listed = aico("tenants", "ls", "--after", str(UUID(int=tenant.int - 1))).out
     assert str(tenant) in listed
     with psycopg.connect(postgres.admin_url) as admin:
         query = "select action from public.audit_log where tenant_id = %s order by at, action"

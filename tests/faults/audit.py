@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from conftest import Tenant
+from faults.budgets import off_the_ledger
 from faults.load import Load
 from faults.plan import Noted, Step
 from faults.provider import MODELS, Call, Outcome, answer_to
@@ -32,6 +33,7 @@ class Findings:
     unmet: dict[int, str]  # attempts in the ledger that neither met the provider nor say why not
     unknown_calls: list[int]  # the database knew of the call when its worker was killed, but it was booked without
     untold: list[UUID]  # ended jobs of which the receiver never heard, or heard wrong
+    off_the_ledger: list[str]  # what quotas counted otherwise than it was booked, or still reserve
 
     @property
     def broken_promises(self) -> dict[str, object]:
@@ -46,6 +48,7 @@ class Findings:
             "lost calls booked without their model": self.unknown_calls,
             "called twice without a reason": [n for n, reason in self.called_twice.items() if reason is None],
             "endings not told": self.untold,
+            "quotas off the ledger": self.off_the_ledger,
         }
         return {promise: examples for promise, examples in broken.items() if examples}
 
@@ -81,6 +84,7 @@ def audit(world: World, load: Load, tenants: Sequence[Tenant], steps: Sequence[S
         called_twice={n: _explained(made, steps) for n, made in calls.items() if len(_answered(made)) > 1},
         lost_calls=Counter(one.model for attempts in booked.values() for one in attempts if one.outcome == "lost"),
         unknown_calls=[n for n, kills in noted.kills.items() if sum(map(_known_loss, booked[n])) < kills],
+        off_the_ledger=off_the_ledger(world, tenants),
         untold=[job for job, row in rows.items() if world.receiver.status.get(str(job)) != row["status"]],
     )
 

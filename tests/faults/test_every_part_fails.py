@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Tenant
 from faults.audit import audit
+from faults.budgets import limit
 from faults.conftest import Scale
 from faults.load import Load, request_of
 from faults.plan import Fault, Noted, Step, faults, meet
@@ -70,6 +71,7 @@ def test_no_accepted_job_is_lost_whatever_is_killed(
         tenants = [there.tenant("load"), there.tenant("probe")]
         for tenant in tenants:
             there.tell_about(tenant)
+            limit(there, tenant)
         with Load(there.running.url, tenants[0].key, scale.rate) as load:
             steps = through(there, tenants[1], scale, noted)
         wait_until(lambda: drained(there), "everything to end", scale.drain)

@@ -139,8 +139,9 @@ def test_another_key_is_used_at_once_and_a_deleted_one_never_again(play: Play, t
 
 
 def test_a_refused_key_is_not_replaced_by_the_operators_and_is_told_nowhere(
-    play: Play, tenant: Tenant, capfd: pytest.CaptureFixture[str]
+    play: Play, tenant: Tenant, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     scene = play()
     scene.server.refused = {OWN}
     scene.bring(tenant, OWN)
@@ -151,8 +152,9 @@ def test_a_refused_key_is_not_replaced_by_the_operators_and_is_told_nowhere(
     assert set(scene.server.keys) == {OWN}
     assert {source for _, source in scene.sources(tenant)} == {"tenant"}
     printed = capfd.readouterr()
-    assert "job_ended" in printed.out + printed.err
-    told = [*everything_stored(scene.admin), job.model_dump_json(), printed.out, printed.err]
+    logged = printed.out + printed.err + caplog.text  # wherever tests before this one have sent the log
+    assert "job_ended" in logged
+    told = [*everything_stored(scene.admin), job.model_dump_json(), logged]
     for piece in (OWN, OWN[:20], OWN[8:]):  # whole, cut off at the end, cut off at the beginning
         assert not [text for text in told if piece in text]
 
