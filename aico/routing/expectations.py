@@ -1,9 +1,11 @@
 """What a request may use, cheaply: known before it is stored, so that quotas can reserve it."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from aico.core.chat import AUTO_MODELS, ChatRequest
 from aico.core.jobs import Controls
@@ -19,6 +21,17 @@ from aico.routing.tokens import rough_input_tokens
 # A model is never the dearest if another costs as much or more for each of these.
 _PROBES = (Usage(input_uncached=1000), Usage(output=1000), Usage(input_uncached=1_000_000))
 _REMEMBERED = 1024
+_MINUTE = 60  # seconds
+
+
+class _Ask(NamedTuple):
+    """What decides who may answer, and at which prices."""
+
+    needed: frozenset[Capability]
+    named: str | None
+    allowed: frozenset[str] | None
+    fallback: bool
+    minute: int  # since 1970
 
 
 class Expectations:
@@ -26,40 +39,39 @@ class Expectations:
         self._models = catalogue.models
         self._prices = prices
         self._dearest = lru_cache(maxsize=_REMEMBERED)(self._find_dearest)
+        self._most = lru_cache(maxsize=_REMEMBERED)(self._find_most)
 
     def of(self, chat: ChatRequest, controls: Controls, allowed: frozenset[str] | None = None) -> Expected:
         """Tokens of the prompt and of the longest answer, or a usual one; and what the dearest model takes for them.
 
         Of the models that may answer, `allowed` being those that the key may use; one of which no price is known counts
-        as nothing. Linear in the prompt, without loading a vocabulary; prices are looked up once a minute.
+        as nothing. Linear in the prompt, without loading a vocabulary; prices are looked up once a minute, and what
+        prompts of one length take is remembered as long.
         """
         prompt = rough_input_tokens(chat.messages, declared(chat))
-        usage = Usage(input_uncached=prompt, output=(chat.max_tokens or DEFAULT_OUTPUT_TOKENS) * chat.n)
-        at = datetime.now(UTC).replace(second=0, microsecond=0)
+        answer = (chat.max_tokens or DEFAULT_OUTPUT_TOKENS) * chat.n
         model = None if chat.model in AUTO_MODELS else chat.model
-        dearest = self._dearest(needs(chat), model, allowed, at, fallback=controls.fallback is not False)
-        cents = max((self._cents(model, usage, at) or Decimal(0) for model in dearest), default=Decimal(0))
+        ask = _Ask(needs(chat), model, allowed, controls.fallback is not False, int(time.time() // _MINUTE))
+        cents = self._most(ask, prompt, answer)
         if controls.max_cost_cents is not None:
-            cents = min(cents, controls.max_cost_cents)
-        return Expected(usage.total, round_cents(cents))
+            cents = min(cents, round_cents(controls.max_cost_cents))
+        return Expected(prompt + answer, cents)
 
-    def _find_dearest(
-        self,
-        needed: frozenset[Capability],
-        named: str | None,
-        allowed: frozenset[str] | None,
-        at: datetime,
-        *,
-        fallback: bool,
-    ) -> Sequence[Model]:
+    def _find_most(self, ask: "_Ask", prompt: int, answer: int) -> Decimal:
+        usage, at = Usage(input_uncached=prompt, output=answer), datetime.fromtimestamp(ask.minute * _MINUTE, UTC)
+        costs = (self._cents(model, usage, at) or Decimal(0) for model in self._dearest(ask))
+        return round_cents(max(costs, default=Decimal(0)))
+
+    def _find_dearest(self, ask: "_Ask") -> Sequence[Model]:
         """Those of which one is the dearest, whatever the prompt: most often a single one."""
-        least = next((model.quality for model in self._models if model.id == named), 0.0)
+        least = next((model.quality for model in self._models if model.id == ask.named), 0.0)
+        at = datetime.fromtimestamp(ask.minute * _MINUTE, UTC)
         priced: dict[tuple[Decimal, ...], Model] = {}
         for model in self._models:
-            wanted = named in {None, model.id} or (fallback and model.quality >= least)
-            may_answer = wanted and (allowed is None or model.id in allowed)
+            wanted = ask.named in {None, model.id} or (ask.fallback and model.quality >= least)
+            may_answer = wanted and (ask.allowed is None or model.id in ask.allowed)
             costs = [self._cents(model, probe, at) for probe in _PROBES]
-            if may_answer and needed <= model.capabilities and None not in costs:
+            if may_answer and ask.needed <= model.capabilities and None not in costs:
                 priced[tuple(cost for cost in costs if cost is not None)] = model
         return [model for costs, model in priced.items() if not any(_above(other, costs) for other in priced)]
 
