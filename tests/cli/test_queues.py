@@ -1,5 +1,6 @@
 """`aico queues`: what it shows, and its exit code for scripts."""
 
+import contextlib
 import json
 import os
 import pty
@@ -98,6 +99,7 @@ def test_watching_refreshes_until_it_is_interrupted(fake_api: FakeApi, say: Any,
         say(200, STALLED)
         read_until(ours, b"progress stalled")
         process.send_signal(signal.SIGINT)
+        read_to_the_end(ours)
         assert process.wait(20) == 0
     finally:
         process.kill()
@@ -110,6 +112,13 @@ def read_until(terminal: int, wanted: bytes) -> None:
     while wanted not in seen:
         assert time.monotonic() < give_up, seen
         seen += os.read(terminal, 4096)
+
+
+def read_to_the_end(terminal: int) -> None:
+    """A terminal that nobody reads fills up, and whoever writes to it waits."""
+    with contextlib.suppress(OSError):  # as the end is told
+        while os.read(terminal, 4096):
+            pass
 
 
 @pytest.mark.parametrize(
