@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -36,6 +36,7 @@ from aico.workers.queue import DONE_CHANNEL
 from aico.workers.redacting import Redactor
 
 POOL_SIZE = 8
+_CONNECT_SECONDS = 3
 CPU_THREADS = 2
 
 
@@ -62,34 +63,24 @@ class Services:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Services]:
-    database = AsyncDatabase(settings.database_url, max_size=POOL_SIZE)
-    url = settings.redis_url.get_secret_value()
-    broker = redis.asyncio.Redis.from_url(
-        url, decode_responses=True, socket_timeout=5, socket_connect_timeout=3, retry=Retry(NoBackoff(), 1)
-    )
-    listener = redis.asyncio.Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_timeout=None,
-        socket_connect_timeout=3,
-        health_check_interval=10,
-        retry=Retry(NoBackoff(), 0),  # a lost connection is to be known of: what was remembered counts no more
-    )
-    answers = redis.asyncio.Redis.from_url(url, socket_timeout=LISTEN_SECONDS + 5, socket_connect_timeout=3)
-    catalogue = Catalogue.from_settings(settings)
-    redactor, cpu = Redactor(settings), ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="cpu")
-    waiters = Waiters(database)
-    uses = KeyUses(database)
+    database, catalogue = AsyncDatabase(settings.database_url, max_size=POOL_SIZE), Catalogue.from_settings(settings)
+    broker, listener, answers = _connections(settings.redis_url.get_secret_value())
+    cpu = ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="cpu")
+    waiters, uses = Waiters(database), KeyUses(database)
     authenticator = _authenticator(settings, database, uses, lambda: subscription.hearing(changes.CHANNEL))
     subscription = Subscription(listener, {DONE_CHANNEL: waiters.hear, changes.CHANNEL: authenticator.hear})
-    vectors = VectorClient(broker, answers)
-    billing = BillingDesk.open(database, settings)
-    await database.open()
-    waiters.start()
-    subscription.start()
-    uses.start()
-    vectors.start()
-    try:
+    vectors, billing = VectorClient(broker, answers), BillingDesk.open(database, settings)
+    async with AsyncExitStack() as at_the_end:  # the last is stopped first
+        at_the_end.callback(cpu.shutdown, wait=False, cancel_futures=True)
+        await database.open()
+        for stop in (database.close, broker.aclose, listener.aclose, uses.stop, waiters.stop, subscription.stop):
+            at_the_end.push_async_callback(stop)
+        for stop in (answers.aclose, vectors.stop):
+            at_the_end.push_async_callback(stop)
+        if billing is not None:
+            at_the_end.callback(billing.close)
+        for part in (waiters, subscription, uses, vectors):
+            part.start()
         yield Services(
             settings=settings,
             database=database,
@@ -103,24 +94,36 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             prices=PriceBook(catalogue),
             limiter=RateLimiter(broker, settings),
             vectors=vectors,
-            redactor=redactor,
+            redactor=Redactor(settings),
             cpu=cpu,
             billing=billing,
             keys=key_encryption(settings),
             own_keys=OwnKeys(database, catalogue, settings.api_key_cache_seconds),
         )
-    finally:
-        if billing is not None:
-            billing.close()
-        await vectors.stop()
-        await answers.aclose()
-        await subscription.stop()
-        await waiters.stop()
-        await uses.stop()
-        await listener.aclose()
-        await broker.aclose()
-        await database.close()
-        cpu.shutdown(wait=False, cancel_futures=True)
+
+
+def _connections(url: str) -> tuple[redis.asyncio.Redis, redis.asyncio.Redis, redis.asyncio.Redis]:
+    """To ask and to push; to listen to channels; to wait for answers."""
+    broker = redis.asyncio.Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=5,
+        retry=Retry(NoBackoff(), 1),
+        socket_connect_timeout=_CONNECT_SECONDS,
+    )
+    listener = redis.asyncio.Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=None,
+        health_check_interval=10,
+        retry=Retry(NoBackoff(), 0),  # a lost connection is to be known of: what was remembered counts no more
+        socket_connect_timeout=_CONNECT_SECONDS,
+    )
+    return (
+        broker,
+        listener,
+        redis.asyncio.Redis.from_url(url, socket_timeout=LISTEN_SECONDS + 5, socket_connect_timeout=_CONNECT_SECONDS),
+    )
 
 
 def _authenticator(

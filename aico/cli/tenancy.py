@@ -213,12 +213,16 @@ def policy(
         if after != before:
             database.run(scope, tenants.set_policy(tenant_id, after))
             tell(changes.of_tenant(tenant_id))
+    out.print(_shown(after))
+
+
+def _shown(policy: tenants.Policy) -> Table:
     table = Table("policy", "value")
-    table.add_row("fallback", "yes" if after.fallback else "no")
-    table.add_row("cache", after.cache_mode or SERVICE)
-    table.add_row("baseline", Text(after.baseline_model or SERVICE))
-    table.add_row("pii", after.pii)
-    out.print(table)
+    table.add_row("fallback", "yes" if policy.fallback else "no")
+    table.add_row("cache", policy.cache_mode or SERVICE)
+    table.add_row("baseline", Text(policy.baseline_model or SERVICE))
+    table.add_row("pii", policy.pii)
+    return table
 
 
 def _cache_mode(text: str | None) -> CacheMode | None:

@@ -38,27 +38,31 @@ def configure_logging(level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                exceptions,
-                redact_event,  # the last before the renderer: tracebacks are text by now
-                renderer,
-            ],
-        )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            exceptions,
+            redact_event,  # the last before the renderer: tracebacks are text by now
+            renderer,
+        ],
     )
+    _send(formatter, level, words=words)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs each URL, and an endpoint's may hold a token
+    logging.getLogger("sse_starlette").setLevel(logging.INFO)  # below that it logs each event, and so answers
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+
+
+def _send(formatter: logging.Formatter, level: str, *, words: bool) -> None:
+    """Everything to standard error, from this level on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
     if not words:
         handler.addFilter(_name_the_task_alone)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs each URL, and an endpoint's may hold a token
-    logging.getLogger("sse_starlette").setLevel(logging.INFO)  # below that it logs each event, and so answers
-    sys.excepthook = _uncaught
-    threading.excepthook = _uncaught_in_thread
 
 
 def without_words(exc_info: ExcInfo) -> str:

@@ -57,13 +57,10 @@ class Admission:
         models: frozenset[str] | None = None,
         own: frozenset[str] = frozenset(),
     ) -> NewJob:
-        """The job to be stored.
+        """The job to be stored. `policy` is the tenant's cache mode, `models` are those that the key may use.
 
-        `policy` is the tenant's cache mode, `models` are those that the key may use, and `own` the providers that the
-        tenant has keys for.
-
-        Raises a precise InvalidInput, UnknownModel, ModelNotAllowed, PayloadTooLarge, BudgetExceeded or NoProvider.
-        Linear in the prompt's length.
+        `own` are the providers that the tenant has keys for. Linear in the prompt's length. Raises a precise
+        InvalidInput, UnknownModel, ModelNotAllowed, PayloadTooLarge, BudgetExceeded or NoProvider.
         """
         chat, controls = submission.chat, submission.controls
         self._answerable(chat, controls, models, self._offer(own))

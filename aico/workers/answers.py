@@ -106,13 +106,7 @@ class Answers:
             job.fence,
             JobStatus.INCOMPLETE if completion.finish_reason in _TRUNCATED else JobStatus.COMPLETED,
             api_key_id=job.api_key_id,
-            answer=Answer(
-                **completion.model_dump(include=set(Answer.model_fields)),
-                input_tokens=completion.usage.input_total,
-                output_tokens=completion.usage.output,
-                cached_tokens=completion.usage.cache_read,
-                reasoning_tokens=completion.usage.reasoning,
-            ),
+            answer=_answer(completion),
             routing=RoutingReport(
                 provider=model.provider,
                 model=model.id,
@@ -164,6 +158,16 @@ def _in_words(answer: chat.Choice) -> bool:
 def total_cost(spent_cents: Decimal, attempts: Sequence[Attempt]) -> Decimal | None:
     """US cents of all attempts, earlier ones included; None when the answering attempt has no known price."""
     return None if attempts[-1].cost_cents is None else spent_cents + known_cost(attempts)
+
+
+def _answer(completion: Completion) -> Answer:
+    return Answer(
+        **completion.model_dump(include=set(Answer.model_fields)),
+        input_tokens=completion.usage.input_total,
+        output_tokens=completion.usage.output,
+        cached_tokens=completion.usage.cache_read,
+        reasoning_tokens=completion.usage.reasoning,
+    )
 
 
 def _shown(cents: Decimal | None) -> str | None:
