@@ -90,7 +90,10 @@ def test_json_does_not_watch(aico: Aico, say: Any) -> None:
 def test_watching_refreshes_until_it_is_interrupted(fake_api: FakeApi, say: Any, tmp_path: Path) -> None:
     say(200, WELL)
     ours, theirs = pty.openpty()
-    argv = [sys.executable, "-c", "import typer; from aico.cli.queues import queues; typer.run(queues)", "--watch"]
+    # Whoever starts the tests in the background may have had it ignore Ctrl-C.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    run = f"{heed}; import typer; from aico.cli.queues import queues; typer.run(queues)"
+    argv = [sys.executable, "-c", run, "--watch"]
     environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
     process = subprocess.Popen(argv, stdout=theirs, stderr=theirs, env=environment, cwd=tmp_path)
     os.close(theirs)

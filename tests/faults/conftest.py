@@ -20,7 +20,7 @@ class Scale:
     backlog: int  # jobs
 
 
-SHORT = Scale(rate=30, calm=0.2, drain=100, backlog=10_000)
+SHORT = Scale(rate=10, calm=0.2, drain=100, backlog=10_000)
 LONG = Scale(rate=200, calm=2.0, drain=900, backlog=50_000)
 
 
