@@ -34,18 +34,17 @@ class Feeder:
 
     def run(self, stop: threading.Event) -> None:
         """Feed until `stop`; an outage of Postgres or Redis is waited for."""
-        heartbeat = Heartbeat(self._runtime, "admit")
-        heartbeat.start()
-        while not stop.is_set():
-            started = time.monotonic()
-            waiting = False
-            try:
-                waiting = self.feed()
-                heartbeat.progressed()
-            except (Unavailable, redis.RedisError) as error:
-                log.warning("feed_postponed", error=type(error).__name__)
-            stop.wait(max(REST_SECONDS, REST_FACTOR * (time.monotonic() - started)))
-            self._pause(stop, waiting=waiting)
+        with Heartbeat(self._runtime, "admit") as heartbeat:
+            while not stop.is_set():
+                started = time.monotonic()
+                waiting = False
+                try:
+                    waiting = self.feed()
+                    heartbeat.progressed()
+                except (Unavailable, redis.RedisError) as error:
+                    log.warning("feed_postponed", error=type(error).__name__)
+                stop.wait(max(REST_SECONDS, REST_FACTOR * (time.monotonic() - started)))
+                self._pause(stop, waiting=waiting)
         self._close()
 
     def feed(self) -> bool:

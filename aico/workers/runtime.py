@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Self, TypeVar
 from uuid import UUID
 
 import redis
@@ -102,6 +102,13 @@ class Heartbeat:
     def stop(self) -> None:
         """Say at once that this process takes no more work."""
         self._stop.set()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def _beat(self) -> None:
         while not self._stop.is_set():

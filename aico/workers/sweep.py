@@ -45,15 +45,14 @@ class Sweeper:
 
     def run(self, stop: threading.Event) -> None:
         """Sweep once a second until `stop`; an outage of Postgres or Redis is waited for."""
-        heartbeat = Heartbeat(self._runtime, "sweep")
-        heartbeat.start()
-        while not stop.is_set():
-            try:
-                self.sweep()
-                heartbeat.progressed()
-            except (Unavailable, redis.RedisError) as error:
-                log.warning("sweep_postponed", error=type(error).__name__)
-            stop.wait(TICK_SECONDS)
+        with Heartbeat(self._runtime, "sweep") as heartbeat:
+            while not stop.is_set():
+                try:
+                    self.sweep()
+                    heartbeat.progressed()
+                except (Unavailable, redis.RedisError) as error:
+                    log.warning("sweep_postponed", error=type(error).__name__)
+                stop.wait(TICK_SECONDS)
 
     def sweep(self) -> None:
         if self._ticks % HOUSEKEEPING_TICKS == 0:

@@ -93,7 +93,7 @@ def test_without_allowed_origins_no_page_may_ask(project: Project) -> None:
 @pytest.fixture
 def forgetful(auth_config: Config) -> SecretStr:
     """The Redis of this test, in which nothing has been counted yet."""
-    url = auth_config.redis_url.get_secret_value().rpartition("/")[0] + "/9"
+    url = auth_config.redis_url.get_secret_value().rpartition("/")[0] + "/10"
     with redis.Redis.from_url(url) as client:
         client.flushdb()
     return SecretStr(url)
