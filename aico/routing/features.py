@@ -3,8 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
 
 from aico.core.chat import ChatRequest, Role
 from aico.routing.models import Capability
@@ -72,6 +75,8 @@ class Features:
     questions: int
     task: TaskType
     needs: frozenset[Capability]  # without which no model can serve the request
+    # MiniLM's 384 numbers of the last turn, length 1; None where the service did not need them.
+    vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
     def all_output_tokens(self) -> int:

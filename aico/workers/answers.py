@@ -17,7 +17,7 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.features import Features, extract_features
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
-from aico.routing.strategies.protocol import Decision, RoutingPolicy, Strategy, among, price_models
+from aico.routing.strategies.protocol import Ask, Decision, RoutingPolicy, Strategy, among, price_models
 from aico.store.claims import Ending
 from aico.store.job_policy import JobPolicy
 
@@ -87,7 +87,7 @@ class Answers:
         models = among(self._catalogue.with_keys(own).models, policy.models, request.model)
         priced = price_models(models, features, self.prices, at)
         asked = routing_policy(request, policy, spent_cents)
-        decision = self._strategy.decide(features, priced, asked)
+        decision = self._strategy.decide(Ask(features, priced, asked))
         return Choice(features, decision, asked, {one.model.id: one.cents for one in priced}, at)
 
     def ending(

@@ -6,7 +6,7 @@ from uuid import UUID
 from aico.core.key_encryption import key_encryption
 from aico.routing.catalogue import Catalogue
 from aico.routing.providers.batches.lane import open_lanes
-from aico.routing.strategies.complexity import ComplexityStrategy
+from aico.routing.strategies.strategies import Strategies
 from aico.routing.tokens import count_text
 from aico.store import lanes
 from aico.store.scope import Scope
@@ -26,7 +26,7 @@ LEASE_SECONDS = 60.0
 def steps() -> LaneSteps:
     runtime = get_runtime()
     catalogue = Catalogue.from_settings(runtime.settings)
-    answers = Answers(runtime.settings, ComplexityStrategy(), catalogue)
+    answers = Answers(runtime.settings, Strategies(), catalogue)
     models = {model.id: model for model in catalogue.all_models}
     doors = LaneDoors(
         open_lanes(runtime.settings),

@@ -8,7 +8,7 @@ import structlog
 
 from aico.routing.catalogue import Catalogue
 from aico.routing.providers.batches.lane import lane_profiles
-from aico.routing.strategies.complexity import ComplexityStrategy
+from aico.routing.strategies.strategies import Strategies
 from aico.routing.tokens import count_text
 from aico.store import claims, lanes
 from aico.store.claims import Claim, Ending, PutBack
@@ -33,7 +33,7 @@ def router() -> Router:
     runtime = get_runtime()
     limits = Catalogue.from_settings(runtime.settings).limits
     names = [profile.name for profile in lane_profiles(runtime.settings)]
-    return Router(runtime.settings, ComplexityStrategy(), RedisPacer(runtime.redis, limits), names)
+    return Router(runtime.settings, Strategies(), RedisPacer(runtime.redis, limits), names)
 
 
 @cache

@@ -15,7 +15,7 @@ from aico.routing.features import Features, TaskType, extract_features
 from aico.routing.models import Capability, Model
 from aico.routing.prices import PriceBook
 from aico.routing.strategies.complexity import ComplexityStrategy, assess, needed_quality
-from aico.routing.strategies.protocol import PricedModel, RoutingPolicy, fits, price_models
+from aico.routing.strategies.protocol import Ask, PricedModel, RoutingPolicy, fits, price_models
 
 AUTO = RoutingPolicy()
 EASY = "What is the capital of France?"
@@ -39,7 +39,7 @@ def shelf(make_model: Callable[..., Model]) -> tuple[PricedModel, ...]:
 
 
 def order(shelf: tuple[PricedModel, ...], asked: Features, policy: RoutingPolicy = AUTO) -> list[str]:
-    return [model.id for model in ComplexityStrategy().decide(asked, shelf, policy).candidates]
+    return [model.id for model in ComplexityStrategy().decide(Ask(asked, shelf, policy)).candidates]
 
 
 counts = st.integers(0, 12)
@@ -77,8 +77,8 @@ def test_score_is_the_sum_of_its_parts(asked: Features) -> None:
 
 
 def test_demanding_prompts_score_higher_and_say_why(shelf: tuple[PricedModel, ...]) -> None:
-    easy = ComplexityStrategy().decide(features(EASY), shelf, AUTO)
-    hard = ComplexityStrategy().decide(features(HARD), shelf, AUTO)
+    easy = ComplexityStrategy().decide(Ask(features(EASY), shelf, AUTO))
+    hard = ComplexityStrategy().decide(Ask(features(HARD), shelf, AUTO))
     assert easy.score < 0.3
     assert hard.score > 0.7
     assert easy.candidates[0].id == "small"
@@ -102,7 +102,7 @@ def test_unknown_price_comes_after_known_ones(shelf: tuple[PricedModel, ...]) ->
 def test_named_model_first_then_its_equals_and_betters(shelf: tuple[PricedModel, ...]) -> None:
     assert order(shelf, features(HARD), RoutingPolicy("middle")) == ["middle", "odd", "large"]
     assert order(shelf, features(HARD), RoutingPolicy("middle", allow_fallback=False)) == ["middle"]
-    decision = ComplexityStrategy().decide(features(), shelf, RoutingPolicy("tiny"))
+    decision = ComplexityStrategy().decide(Ask(features(), shelf, RoutingPolicy("tiny")))
     assert (decision.strategy, decision.confidence, decision.reasons) == ("named", "high", ("asked for tiny",))
     with pytest.raises(InvalidInput, match="cannot be called"):
         order(shelf, features(), RoutingPolicy("missing"))
@@ -116,7 +116,7 @@ def test_confidence_follows_the_distance_to_another_choice(make_model: Callable[
             PricedModel(make_model("cheap", quality=quality), Decimal(1)),
             PricedModel(make_model("best", quality=1), Decimal(9)),
         )
-        return ComplexityStrategy().decide(features(EASY), shelf, AUTO).confidence
+        return ComplexityStrategy().decide(Ask(features(EASY), shelf, AUTO)).confidence
 
     assert confidence(needed_quality(score + 0.02)) == "low"
     assert confidence(needed_quality(score + 0.1)) == "medium"
@@ -224,7 +224,7 @@ def test_pricing_the_bundled_catalogue(catalogue: Catalogue) -> None:
     cents = {entry.model.id: entry.cents for entry in priced}
     assert cents.pop("house-model") is None
     assert all(value is not None and value > 0 for value in cents.values())
-    decision = ComplexityStrategy().decide(features(EASY), priced, AUTO)
+    decision = ComplexityStrategy().decide(Ask(features(EASY), priced, AUTO))
     assert set(decision.candidates) == set(catalogue.models)
     assert decision.candidates[-1].id == "simulated-small"
 

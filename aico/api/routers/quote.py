@@ -11,12 +11,12 @@ from aico.api.services import Held, Reader
 from aico.routing.features import extract_features
 from aico.routing.lanes import Estimate, LanePolicy, quote
 from aico.routing.providers.batches.lane import lane_profiles, tenant_lane_profiles
-from aico.routing.strategies.complexity import ComplexityStrategy
-from aico.routing.strategies.protocol import RoutingPolicy, among, price_models
+from aico.routing.strategies.protocol import Ask, RoutingPolicy, among, price_models
+from aico.routing.strategies.strategies import Strategies
 
 router = APIRouter(tags=["jobs"])
 
-_STRATEGY = ComplexityStrategy()
+_STRATEGY = Strategies()
 
 
 @router.post("/v1/quote", responses=documented(400, 401, 403, 404, 413, 422, 503))
@@ -32,7 +32,7 @@ async def quote_job(request: JobRequest, held: Held, principal: Reader) -> Quote
     )
     features = extract_features(chat)
     models = among(held.catalogue.with_keys(own).models, principal.models, chat.model)
-    decision = _STRATEGY.decide(features, price_models(models, features, held.prices, at), asked)
+    decision = _STRATEGY.decide(Ask(features, price_models(models, features, held.prices, at), asked))
     lanes = {profile.name for profile in lane_profiles(held.settings)}
     lanes |= {profile.name for profile in tenant_lane_profiles(held.settings) if profile.name in own}
     return QuoteView.of(

@@ -13,7 +13,7 @@ from aico.core.chat import AUTO_CHEAP, AUTO_MODELS, AUTO_QUALITY
 from aico.core.errors import InvalidInput
 from aico.routing.features import Features
 from aico.routing.models import Model
-from aico.routing.strategies.protocol import Confidence, Decision, PricedModel, RoutingPolicy, able, permitted
+from aico.routing.strategies.protocol import Ask, Confidence, Decision, PricedModel, RoutingPolicy, able, permitted
 
 STRATEGY = "complexity"
 POLICY_VERSION = "complexity-1"
@@ -32,8 +32,9 @@ class Part:
 
 
 class ComplexityStrategy:
-    def decide(self, features: Features, models: Sequence[PricedModel], policy: RoutingPolicy) -> Decision:
+    def decide(self, ask: Ask) -> Decision:
         """See Strategy.decide. A named model comes first; without fallback it is the only candidate."""
+        features, models, policy = ask.features, ask.models, ask.policy
         score, parts = assess(features)
         if policy.model not in AUTO_MODELS:
             return _named(features, models, policy, score)

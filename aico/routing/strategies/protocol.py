@@ -1,7 +1,7 @@
 """What every routing strategy is given and what it answers. A strategy is a pure function of its arguments."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -9,8 +9,10 @@ from typing import Literal, Protocol
 
 from aico.core.chat import AUTO_MODEL, AUTO_MODELS
 from aico.core.errors import BudgetExceeded, InvalidInput, ModelNotAllowed, NoProvider
+from aico.core.strategies import StrategyName
 from aico.core.usage import Usage
 from aico.routing.features import Features
+from aico.routing.learner.learned import Learned
 from aico.routing.models import Capability, Model
 from aico.routing.prices import PriceBook
 from aico.routing.providers.profiles import PROFILES
@@ -45,11 +47,24 @@ class RoutingPolicy:
     allow_fallback: bool = True  # whether another model may answer where a named one fails
     quality_floor: float = 0.0  # no model of a lower rank answers
     max_cents: Decimal | None = None  # what a call may be expected to cost; None: anything
+    strategy: StrategyName | None = None  # by which the model is chosen; None: the service's default
+    quality_target: float | None = None  # 0..1, of the best single model's quality; None: the service's default
 
     def allows(self, priced: PricedModel) -> bool:
         """With a limit on the cost, a model of which no price is known is not called."""
         affordable = self.max_cents is None or (priced.cents is not None and priced.cents <= self.max_cents)
         return priced.model.quality >= self.quality_floor and affordable
+
+
+@dataclass(frozen=True)
+class Ask:
+    """All that a decision depends on: equal asks are decided alike."""
+
+    features: Features
+    models: Sequence[PricedModel]  # that can be called, with what each is expected to cost
+    policy: RoutingPolicy = field(default_factory=RoutingPolicy)
+    learned: Learned | None = None  # from the tenant's outcomes; None: nothing yet
+    chance: float = 0.5  # uniform in 0..1, of the job: what is tried by chance is decided by it
 
 
 @dataclass(frozen=True)
@@ -60,12 +75,19 @@ class Decision:
     confidence: Confidence
     reasons: tuple[str, ...]
     policy_version: str
-    propensity: float = 1.0  # probability of this choice given the features; 1 where nothing is random
+    # By model: the probability, given all but `chance`, that it came first. What is not named could not have.
+    chances: Mapping[str, float] = field(default_factory=dict)
+    expected: Mapping[str, float] = field(default_factory=dict)  # by model: the quality in 0..1 that is expected
+
+    @property
+    def propensity(self) -> float:
+        """Probability of this first choice; 1 where nothing was left to chance."""
+        return self.chances.get(self.candidates[0].id, 1.0)
 
 
 class Strategy(Protocol):
-    def decide(self, features: Features, models: Sequence[PricedModel], policy: RoutingPolicy) -> Decision:
-        """An order of candidates.
+    def decide(self, ask: Ask) -> Decision:
+        """An order of candidates. Pure.
 
         Raises NoProvider for no models at all, InvalidInput where none of them can serve the request, and
         BudgetExceeded where none may for what it costs.
