@@ -64,6 +64,7 @@ class RoutingReport(BaseModel):
     baseline_cost_cents: str | None = None
     attempts: int = 0
     lane: Literal["batch"] | None = None  # the provider's batch lane answered, at its discount
+    arms: tuple[str, ...] = ()  # of the holdout and of experiments, into which the job was drawn
 
 
 class Answer(Choice):

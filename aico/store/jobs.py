@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from aico.core.assignment import NOT_ASSIGNED, Assigned
 from aico.core.canonical import CacheKey
 from aico.core.chat import AUTO_MODEL, ChatRequest
 from aico.core.jobs import (
@@ -69,6 +70,7 @@ class NewJob:
     streams: bool = False
     batch: BatchLine | None = None
     expected: Expected = NOTHING_EXPECTED
+    assigned: Assigned = NOT_ASSIGNED
 
     @property
     def stage(self) -> Stage:
@@ -131,6 +133,8 @@ def _row(job: NewJob) -> dict[str, Any]:
         "tokens": job.expected.tokens,
         "cents": str(job.expected.cents),
     }
+    if job.assigned is not NOT_ASSIGNED:
+        row["assigned"] = job.assigned.model_dump(mode="json", exclude_defaults=True)
     if job.api_key_id is not None:
         row["api_key_id"] = str(job.api_key_id)
     if job.deadline is not None:

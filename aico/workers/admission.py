@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from aico.core.assignment import NO_PROGRAMME, Programme, Unit, draw
 from aico.core.canonical import cache_key
 from aico.core.chat import AUTO_MODELS, ChatRequest
 from aico.core.errors import InvalidInput, PayloadTooLarge, UnknownModel
@@ -25,6 +26,20 @@ _TIMEOUT_FACTORS = {JobClass.INTERACTIVE: 1, JobClass.STANDARD: 6, JobClass.BATC
 _SOONEST_SECONDS = 1
 
 _OVERHEAD_TOKENS = 1500  # the expected answer where no limit is given, and what a chat template adds
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, as far as it matters here."""
+
+    api_key: UUID | None = None
+    cache_mode: CacheMode | None = None  # of the tenant's policy; None: the service's
+    models: frozenset[str] | None = None  # that may answer; None: all
+    own_providers: frozenset[str] = frozenset()  # for which the tenant has keys of its own
+    programme: Programme = NO_PROGRAMME
+
+
+ANYBODY = Asker()
 
 
 @dataclass(frozen=True)
@@ -51,25 +66,24 @@ class Admission:
     def admit(
         self,
         submission: Submission,
-        api_key: UUID | None = None,
+        asker: Asker = ANYBODY,
         idempotency: IdempotencyKey | None = None,
-        policy: CacheMode | None = None,
-        models: frozenset[str] | None = None,
-        own: frozenset[str] = frozenset(),
     ) -> NewJob:
-        """The job to be stored. `policy` is the tenant's cache mode, `models` are those that the key may use.
+        """The job to be stored. Linear in the prompt's length.
 
-        `own` are the providers that the tenant has keys for. Linear in the prompt's length. Raises a precise
-        InvalidInput, UnknownModel, ModelNotAllowed, PayloadTooLarge, BudgetExceeded or NoProvider.
+        Raises a precise InvalidInput, UnknownModel, ModelNotAllowed, PayloadTooLarge, BudgetExceeded or NoProvider.
         """
-        chat, controls = submission.chat, submission.controls
-        self._answerable(chat, controls, models, self._offer(own))
-        retries = submission.max_retries
+        chat, controls, models = submission.chat, submission.controls, asker.models
+        offer = self._offer(asker.own_providers)
+        self._answerable(chat, controls, models, offer)
+        retries, job, mode = submission.max_retries, new_id(), submission.cache_mode(asker.cache_mode)
+        assigned = draw(asker.programme, _units(job, asker), None)
         return NewJob(
-            id=new_id(),
-            api_key_id=api_key,
+            id=job,
+            api_key_id=asker.api_key,
             job_class=submission.job_class,
-            cache_mode=submission.cache_mode(policy),
+            cache_mode=assigned.treatment.cache or mode,
+            assigned=assigned,
             request=chat.model_dump(mode="json", exclude_defaults=True),
             key=cache_key(chat, _scope(controls, models)),
             metadata=submission.metadata,
@@ -84,7 +98,7 @@ class Admission:
             surface=submission.surface,
             echo=submission.echo,
             streams=submission.streams,
-            expected=self._offer(own).expectations.of(chat, controls, models),
+            expected=offer.expectations.of(chat, controls, models),
         )
 
     def appraise(
@@ -144,6 +158,10 @@ class Admission:
             permitted(
                 priced, RoutingPolicy(quality_floor=controls.quality_floor or 0.0, max_cents=controls.max_cost_cents)
             )
+
+
+def _units(job: UUID, asker: Asker) -> dict[Unit, str]:
+    return {"job": str(job)} if asker.api_key is None else {"job": str(job), "key": str(asker.api_key)}
 
 
 def _surely_fits(chat: ChatRequest, window: int) -> bool:
