@@ -41,6 +41,9 @@ class Moments:
         return self.variance / self.n
 
 
+NOTHING = Moments(0, 0.0, 0.0)
+
+
 def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> Interval:
     """Of a rate: Wilson's score interval (1927). Nothing observed: everything is possible."""
     if n <= 0:

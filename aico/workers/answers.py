@@ -143,7 +143,7 @@ def routing_policy(request: ChatRequest, policy: JobPolicy, spent_cents: Decimal
     floors = (policy.quality_floor, treatment.quality_floor)
     return RoutingPolicy(
         model=treatment.model if treatment.model and request.model in AUTO_MODELS else request.model,
-        allow_fallback=policy.fallback and not policy.assigned.direct,
+        allow_fallback=policy.fallback,
         quality_floor=max(floor or 0.0 for floor in floors),
         max_cents=None if policy.max_cost_cents is None else policy.max_cost_cents - spent_cents,
         strategy=treatment.strategy,
