@@ -10,7 +10,6 @@ from aico.routing.learner.design import DIMENSIONS, Design
 from aico.routing.learner.learned import UnreadableLearning
 
 _HEAD = struct.Struct("<Idd")  # dimensions, labels, sum of squared rewards
-_TRIANGLE = np.triu_indices(DIMENSIONS)
 _PENDING = 64  # rows that are added in one product of matrices
 
 
@@ -23,15 +22,16 @@ class Statistics:
     def __init__(
         self, moments: NDArray[np.float64], products: NDArray[np.float64], labels: float, squares: float
     ) -> None:
-        self._moments = moments  # upper triangle and mirror: shape (DIMENSIONS, DIMENSIONS)
-        self._products = products  # shape (DIMENSIONS,)
+        self._moments = moments  # upper triangle and mirror: shape (dimensions, dimensions)
+        self._products = products  # shape (dimensions,)
         self._labels = labels
         self._squares = squares
         self._pending: list[NDArray[np.float64]] = []
 
     @classmethod
-    def empty(cls) -> Self:
-        return cls(np.zeros((DIMENSIONS, DIMENSIONS)), np.zeros(DIMENSIONS), 0.0, 0.0)
+    def empty(cls, dimensions: int = DIMENSIONS) -> Self:
+        """`dimensions` are those of the design; by default of the one that sees the prompt alone."""
+        return cls(np.zeros((dimensions, dimensions)), np.zeros(dimensions), 0.0, 0.0)
 
     @property
     def labels(self) -> float:
@@ -75,20 +75,22 @@ class Statistics:
 
     def encoded(self) -> bytes:
         self._settle()
-        head = _HEAD.pack(DIMENSIONS, self._labels, self._squares)
-        triangle = self._moments[_TRIANGLE].astype("<f4")
+        rows = len(self._products)
+        head = _HEAD.pack(rows, self._labels, self._squares)
+        triangle = self._moments[np.triu_indices(rows)].astype("<f4")
         return head + self._products.astype("<f8").tobytes() + triangle.tobytes()
 
     @classmethod
-    def decoded(cls, data: bytes) -> Self:
-        """Raises UnreadableLearning for bytes that `encoded` of this design did not give."""
-        rows = DIMENSIONS
-        if len(data) != _HEAD.size + 8 * rows + 4 * len(_TRIANGLE[0]) or _HEAD.unpack_from(data)[0] != rows:
+    def decoded(cls, data: bytes, dimensions: int = DIMENSIONS) -> Self:
+        """Raises UnreadableLearning for bytes that `encoded` of a design of that size did not give."""
+        rows = dimensions
+        triangle = np.triu_indices(rows)
+        if len(data) != _HEAD.size + 8 * rows + 4 * len(triangle[0]) or _HEAD.unpack_from(data)[0] != rows:
             raise UnreadableLearning(f"{len(data)} bytes are not statistics over {rows} numbers")
         _, labels, squares = _HEAD.unpack_from(data)
         products = np.frombuffer(data, "<f8", rows, _HEAD.size).astype(np.float64)
         moments = np.zeros((rows, rows))
-        moments[_TRIANGLE] = np.frombuffer(data, "<f4", -1, _HEAD.size + 8 * rows)
+        moments[triangle] = np.frombuffer(data, "<f4", -1, _HEAD.size + 8 * rows)
         moments += np.triu(moments, 1).T
         return cls(moments, products, labels, squares)
 

@@ -30,12 +30,12 @@ class ComplexityStrategy:
         leaning = _LEANINGS.get(policy.model)
         if leaning is not None:
             asked = (f"asked for {policy.model}",)
-            return Decision(_ordered(usable, leaning), STRATEGY, score, "high", asked, POLICY_VERSION)
+            return Decision(ordered(usable, leaning), STRATEGY, score, "high", asked, POLICY_VERSION)
         reasons = (
             *(part.reason for part in parts),
             f"score {score:.2f} asks for quality {needed_quality(score):.2f}",
         )
-        candidates = _ordered(usable, needed_quality(score))
+        candidates = ordered(usable, needed_quality(score))
         return Decision(candidates, STRATEGY, score, _confidence(usable, score), reasons, POLICY_VERSION)
 
 
@@ -43,7 +43,7 @@ def needed_quality(score: float) -> float:
     return _EASIEST_QUALITY + score * (_HARDEST_QUALITY - _EASIEST_QUALITY)
 
 
-def _ordered(models: Sequence[PricedModel], needed: float) -> tuple[Model, ...]:
+def ordered(models: Sequence[PricedModel], needed: float) -> tuple[Model, ...]:
     """Good enough ones by price, then the others from the best down: they answer only where all else failed."""
     enough = sorted(
         (priced for priced in models if priced.model.quality >= needed),
@@ -66,7 +66,7 @@ def _named(features: Features, models: Sequence[PricedModel], policy: RoutingPol
         for priced in (able(features, models) if policy.allow_fallback else ())
         if priced is not named and priced.model.quality >= named.model.quality and policy.allows(priced)
     ]
-    candidates = (named.model, *_ordered(others, named.model.quality))
+    candidates = (named.model, *ordered(others, named.model.quality))
     return Decision(candidates, "named", score, "high", (f"asked for {policy.model}",), POLICY_VERSION)
 
 
@@ -81,7 +81,7 @@ def _first_choices(models: Sequence[PricedModel], score: float, margin: float) -
     """Distinct first choices over score - margin .. score + margin; they change only where a quality is passed."""
     low, high = needed_quality(max(0.0, score - margin)), needed_quality(min(1.0, score + margin))
     turning_points = {priced.model.quality for priced in models if low < priced.model.quality < high}
-    return len({_ordered(models, needed)[0].id for needed in (low, *turning_points, high)})
+    return len({ordered(models, needed)[0].id for needed in (low, *turning_points, high)})
 
 
 def _cents(priced: PricedModel) -> Decimal:

@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from aico.core.strategies import StrategyName
+from aico.routing.strategies.cascade import CascadeStrategy
 from aico.routing.strategies.complexity import ComplexityStrategy
 from aico.routing.strategies.protocol import Ask, Decision, Strategy
 
-STRATEGIES: Mapping[StrategyName, Strategy] = MappingProxyType({StrategyName.COMPLEXITY: ComplexityStrategy()})
+STRATEGIES: Mapping[StrategyName, Strategy] = MappingProxyType(
+    {
+        StrategyName.COMPLEXITY: ComplexityStrategy(),
+        StrategyName.CASCADE: CascadeStrategy(),
+    }
+)
 DEFAULT = StrategyName.COMPLEXITY
 
 

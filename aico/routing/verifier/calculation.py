@@ -37,16 +37,16 @@ def asks_number(question: str) -> bool:
     return _ASKS_NUMBER.search(question[-_QUESTION_CHARS:]) is not None
 
 
-def calculation_signs(question: str, answer: str) -> Iterator[Sign]:
-    """For a question that asks for a number. Linear in what is looked at."""
+def calculation_signs(question: str, answer: str, *, asked: bool) -> Iterator[Sign]:
+    """`asked`: for a number, so that the answer is to end in one. Linear in what is looked at."""
     question = question[-_QUESTION_CHARS:]
     claims = equations(answer)
-    final = final_number(answer)
     wrong = [claim for claim in claims if not claim.holds]
     if wrong:
         shown = f"{wrong[0].left:g} is said to be {wrong[0].right:g}"
         yield Sign(SignName.WRONG_ARITHMETIC, 0.75, f"wrong arithmetic: {shown}", len(wrong))
-    yield from _final_signs(question, final, claims)
+    if asked:
+        yield from _final_signs(question, final_number(answer), claims)
     yield from _use_signs(question, claims)
     if claims:
         loss = 1 - (1 - _STEP_LOSS) ** len(claims)

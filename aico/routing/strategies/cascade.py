@@ -1,0 +1,166 @@
+"""A cheap model drafts the answer, the draft is checked, and a better model is asked where that is worth its price.
+
+Escalating pays where the expected loss of quality exceeds the price of the next call:
+
+    loss of the draft * quality expected of the next model > price of quality * US cents of the next call
+
+The price of quality (quality in 0..1 per cent) is what the tenant's outcomes taught. Before there are any, it is the rate
+at which the catalogue sells quality between the two models: the difference of their ranks over that of their prices.
+
+Decisions need no state. Outside the service, an instance that is told a pair of models learns from outcomes:
+`score(drafted(prompt, answer))` ranks prompts by what the better model is expected to gain, `update` tells a reward.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import numpy as np
+
+from aico.core.chat import AUTO_MODEL
+from aico.routing.difficulty import assess
+from aico.routing.learner.design import DESIGN, INTERCEPT, Design, design
+from aico.routing.learner.learned import Learned, Weights
+from aico.routing.models import Capability, Model
+from aico.routing.strategies.complexity import ComplexityStrategy, needed_quality, ordered
+from aico.routing.strategies.protocol import Ask, Decision, PricedModel, able, permitted
+from aico.routing.verifier.answer_design import DIMENSIONS
+from aico.routing.verifier.drafts import Check, Drafted
+from aico.routing.verifier.learning import around, believing_signs, expected_loss, no_outcomes, solve_verifier
+
+STRATEGY = "cascade"
+POLICY_VERSION = "cascade-1"
+
+_NO_DRAFTS = frozenset({Capability.CHOICES, Capability.LOGPROBS})  # several answers, and insight into one model's
+_DEMANDING = 1.0  # the score of a request whose model answers where a draft did not pass
+_MOST_SHARE = Decimal("0.8")  # of the better model's price that draft and expected escalations may take together
+_UNSEEN = 0.5  # of bad drafts show no sign
+_USUAL_TARGET = 0.95  # of the best single model's quality, where nobody asks for another
+_LEAST_LOSS, _MOST_LOSS = 0.25, 0.9  # between them lies what a draft may lose; beyond it is no answer at all
+_LEAST_LEARNED_LOSS = 0.05
+
+
+class CascadeStrategy:
+    def __init__(self, draft: str = "draft", better: str = "better") -> None:
+        """The names are those with which `update` is called, outside the service; decisions do without."""
+        self._statistics = {draft: no_outcomes(), better: no_outcomes()}
+        self._draft, self._better = draft, better
+        self._solved: _Solved | None = None
+
+    def decide(self, ask: Ask) -> Decision:
+        """See Strategy.decide. What a draft is of no use for is decided by how demanding it looks."""
+        if ask.policy.model != AUTO_MODEL or ask.features.needs & _NO_DRAFTS:
+            return ComplexityStrategy().decide(ask)
+        usable = permitted(able(ask.features, ask.models), ask.policy)
+        order = ordered(usable, needed_quality(_DEMANDING))
+        plan = _plan(ask, usable, next(priced for priced in usable if priced.model is order[0]))
+        if plan is None:
+            direct = ComplexityStrategy().decide(ask)
+            reasons = ("no draft would save enough", *direct.reasons)
+            return replace(direct, strategy=STRATEGY, reasons=reasons, policy_version=POLICY_VERSION)
+        draft, better = plan.draft.model, plan.better.model
+        return Decision(
+            (draft, *(model for model in order if model is not draft)),
+            STRATEGY,
+            assess(ask.features)[0],
+            "medium",
+            (
+                f"a draft by {draft.id}: quality {plan.quality:.2f} is expected",
+                f"an answer by {better.id} where more than {plan.most_loss:.2f} is expected to be lost",
+            ),
+            POLICY_VERSION,
+            expected={draft.id: plan.quality, better.id: plan.better_quality},
+            check=Check(plan.most_loss, plan.usual_loss, ask.verifier),
+        )
+
+    def score(self, features: Drafted) -> float:
+        """What asking the better model is expected to gain over the draft, 0..1. The higher, the sooner it is asked."""
+        row = features.design()
+        solved = self._solved or self._solve()
+        return expected_loss(solved.verifier, self._draft, row) * float(np.clip(row @ solved.better, 0, 1))
+
+    def update(self, features: Drafted, model: str, reward: float) -> None:
+        """`reward` in 0..1 is the quality of that model's answer. Of the better one's the draft tells something too."""
+        self._statistics[model].add(features.design(), reward)
+        self._solved = None
+
+    def _solve(self) -> "_Solved":
+        draft, better = self._statistics[self._draft], self._statistics[self._better]
+        prior = np.zeros(DIMENSIONS, dtype=np.float32)
+        prior[INTERCEPT] = _suggested(needed_quality(_DEMANDING), 0.0)
+        self._solved = _Solved(solve_verifier({self._draft: draft}, 0), around(prior, better))
+        return self._solved
+
+
+@dataclass(frozen=True)
+class _Solved:
+    verifier: Learned
+    better: Weights  # over the design of a draft: the quality of the better model's answer to the same prompt
+
+
+@dataclass(frozen=True)
+class _Plan:
+    draft: PricedModel
+    better: PricedModel
+    quality: float  # expected of the draft
+    better_quality: float
+    usual_loss: float  # of a draft on which nothing is to be seen
+    most_loss: float  # that a draft may have
+
+    @property
+    def cents(self) -> Decimal:
+        """Expected: the draft, and the better model where the draft fails."""
+        return _known(self.draft) + Decimal(1 - self.quality) * _known(self.better)
+
+
+def _plan(ask: Ask, usable: Sequence[PricedModel], better: PricedModel) -> _Plan | None:
+    """The draft that makes the answer cheapest; None where none saves enough, or hardly any would be accepted."""
+    if not better.cents:
+        return None
+    row = design(ask.features) if _teaches(ask.learned) else None
+    plans = [
+        _planned(ask, priced, better, row)
+        for priced in usable
+        if priced.cents is not None
+        and priced.model.quality < better.model.quality
+        and (ask.policy.max_cents is None or priced.cents + better.cents <= ask.policy.max_cents)
+    ]
+    worth = [plan for plan in plans if plan.cents <= _MOST_SHARE * better.cents and plan.usual_loss < plan.most_loss]
+    return min(worth, key=lambda plan: (plan.cents, -plan.quality, plan.draft.model.id), default=None)
+
+
+def _planned(ask: Ask, draft: PricedModel, better: PricedModel, row: Design | None) -> _Plan:
+    quality, better_quality = (_quality(ask, priced.model, row) for priced in (draft, better))
+    usual_loss = (1 - quality) * _UNSEEN
+    return _Plan(draft, better, quality, better_quality, usual_loss, _most_loss(ask, draft, better, better_quality))
+
+
+def _most_loss(ask: Ask, draft: PricedModel, better: PricedModel, better_quality: float) -> float:
+    """At which loss * quality of the better model equals the price of quality * cents of the better model."""
+    price, least = None, _LEAST_LEARNED_LOSS
+    if ask.learned is not None:
+        price = ask.learned.price(ask.policy.quality_target or _USUAL_TARGET)
+    if price is None:
+        least, dearer = _LEAST_LOSS, _known(better) - _known(draft)
+        price = (better.model.quality - draft.model.quality) / float(dearer) if dearer > 0 else 0.0
+    most = price * float(_known(better)) / max(better_quality, _LEAST_LEARNED_LOSS)
+    return min(_MOST_LOSS, max(least, most))
+
+
+def _quality(ask: Ask, model: Model, row: Design | None) -> float:
+    if ask.learned is not None and row is not None and model.id in ask.learned.weights:
+        return float(np.clip(row @ ask.learned.weights[model.id], 0, 1))
+    return _suggested(model.quality, assess(ask.features)[0])
+
+
+def _suggested(rank: float, score: float) -> float:
+    """What a model of that rank is expected to do while nothing is learned: less the more demanding a prompt looks."""
+    return max(0.0, 1 - (1 - rank) / 2 * (1 + score))
+
+
+def _teaches(learned: Learned | None) -> bool:
+    return learned is not None and learned.design == DESIGN
+
+
+def _known(priced: PricedModel) -> Decimal:
+    return priced.cents or Decimal(0)
