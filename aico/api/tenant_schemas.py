@@ -14,6 +14,7 @@ from aico.core.inputs import ModelName
 from aico.core.jobs import CacheMode
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
+from aico.core.strategies import StrategyName
 from aico.store.audit import Entry
 from aico.store.members import Membership
 from aico.store.tenants import Profile
@@ -91,6 +92,10 @@ class TenantChange(BaseModel):
     pii: Annotated[PiiPolicy, Field(description="`redact`: personal data is replaced before anything is stored.")] = (
         PiiPolicy.OFF
     )
+    strategy: Annotated[StrategyName | None, Field(description="By which models are chosen.")] = None
+    quality_target: Annotated[
+        float | None, Field(ge=0, le=1, description="Share of the best single model's quality that choices aim at.")
+    ] = None
 
 
 class TenantView(BaseModel):
@@ -104,6 +109,8 @@ class TenantView(BaseModel):
     baseline_model: Annotated[str | None, Field(description="Null: the service's.")]
     similarity_threshold: Annotated[float | None, Field(description="Null: the service's.")]
     pii: PiiPolicy
+    strategy: Annotated[StrategyName | None, Field(description="Null: the service's.")]
+    quality_target: Annotated[float | None, Field(description="Null: the service's.")]
 
     @classmethod
     def of(cls, tenant: Profile) -> Self:
@@ -119,6 +126,8 @@ class TenantView(BaseModel):
             baseline_model=policy.baseline_model,
             similarity_threshold=policy.similarity_threshold,
             pii=policy.pii,
+            strategy=policy.strategy,
+            quality_target=policy.quality_target,
         )
 
 

@@ -22,6 +22,7 @@ from aico.core.keys import hash_key, make_key
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
 from aico.core.settings import get_settings
+from aico.core.strategies import StrategyName
 from aico.embedded.secret_file import write_private
 from aico.routing.catalogue import Catalogue
 from aico.store import api_keys, tenants
@@ -35,6 +36,7 @@ GENERAL = "none"  # no cap of its own
 SERVICE = "service"  # no policy of its own
 NO_PLAN = "none"
 LONGEST_NAME = 200
+_SHARE = re.compile(r"0(?:\.[0-9]{1,6})?|1(?:\.0{1,6})?", re.ASCII)
 _CAP = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 TenantName = Annotated[str, typer.Argument(help="The tenant's name.")]
@@ -192,6 +194,13 @@ def policy(
     pii: Annotated[
         PiiPolicy | None, typer.Option(help="Whether personal data is replaced before anything is stored.")
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"{', '.join(StrategyName)}, or {SERVICE}: the service's default."),
+    ] = None,
+    quality_target: Annotated[
+        str | None, typer.Option(metavar="SHARE", help=f"0 to 1, of the best model's quality, or {SERVICE}.")
+    ] = None,
 ) -> None:
     """Show what holds for a tenant's jobs where their callers do not say otherwise, or set what is given.
 
@@ -199,6 +208,7 @@ def policy(
     """
     mode = _cache_mode(cache)
     model = _baseline(baseline)
+    chosen_by, target = _strategy(strategy), _share(quality_target)
     with closing(open_database()) as database:
         tenant_id = find_tenant(database, tenant)
         scope = Scope.tenant(tenant_id)
@@ -209,6 +219,8 @@ def policy(
             cache_mode=before.cache_mode if cache is None else mode,
             baseline_model=before.baseline_model if baseline is None else model,
             pii=before.pii if pii is None else pii,
+            strategy=before.strategy if strategy is None else chosen_by,
+            quality_target=before.quality_target if quality_target is None else target,
         )
         if after != before:
             database.run(scope, tenants.set_policy(tenant_id, after))
@@ -222,6 +234,8 @@ def _shown(policy: tenants.Policy) -> Table:
     table.add_row("cache", policy.cache_mode or SERVICE)
     table.add_row("baseline", Text(policy.baseline_model or SERVICE))
     table.add_row("pii", policy.pii)
+    table.add_row("strategy", policy.strategy or SERVICE)
+    table.add_row("quality target", SERVICE if policy.quality_target is None else f"{policy.quality_target:g}")
     return table
 
 
@@ -232,6 +246,23 @@ def _cache_mode(text: str | None) -> CacheMode | None:
         return CacheMode(str(text))
     except ValueError as error:
         raise InvalidInput(f"--cache is one of {', '.join(CacheMode)}, {SERVICE}, not {text!r}") from error
+
+
+def _strategy(text: str | None) -> StrategyName | None:
+    if text in {None, SERVICE}:
+        return None
+    try:
+        return StrategyName(str(text))
+    except ValueError as error:
+        raise InvalidInput(f"--strategy is one of {', '.join(StrategyName)}, {SERVICE}, not {text!r}") from error
+
+
+def _share(text: str | None) -> float | None:
+    if text is None or text == SERVICE:
+        return None
+    if not _SHARE.fullmatch(text):
+        raise InvalidInput(f"--quality-target is a number from 0 to 1, or {SERVICE}, not {text!r}")
+    return float(text)
 
 
 def _baseline(text: str | None) -> str | None:

@@ -241,9 +241,13 @@ class Ending:
     policy: Policy | None = None
 
     def events(self, tenant: UUID) -> list[dict[str, Any]]:
-        """Rows of the ledger. The baseline belongs to the attempt that answered, so that it is counted once."""
-        key, policy, baseline = self.api_key_id, self.policy, self.baseline
-        return [event_row(tenant, self.id, key, attempt, policy, baseline) for attempt in self.attempts]
+        """Rows of the ledger. The baseline belongs to the last attempt, which answered, so that it is counted once."""
+        key, policy = self.api_key_id, self.policy
+        baselines = [*[None] * (len(self.attempts) - 1), self.baseline]
+        return [
+            event_row(tenant, self.id, key, attempt, policy, baseline)
+            for attempt, baseline in zip(self.attempts, baselines, strict=False)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

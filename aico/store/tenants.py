@@ -12,6 +12,8 @@ from aico.core.access import OPERATOR
 from aico.core.jobs import CacheMode, JobClass
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
+from aico.core.strategies import StrategyName
+from aico.store.job_policy import strategy_of
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("tenants")
@@ -79,6 +81,8 @@ class Policy:
     baseline_model: str | None  # likewise
     similarity_threshold: float | None = None  # likewise; a cosine
     pii: PiiPolicy = PiiPolicy.OFF  # whether personal data is replaced before anything is stored
+    strategy: StrategyName | None = None  # by which models are chosen; None: the service's
+    quality_target: float | None = None  # likewise; 0..1, of the best single model's quality
 
 
 def policy(tenant: UUID) -> Statement[Policy]:
@@ -87,7 +91,13 @@ def policy(tenant: UUID) -> Statement[Policy]:
 
 def _policy(row: Row) -> Policy:
     return Policy(
-        row["fallback"], mode_of(row), row["baseline_model"], row["similarity_threshold"], PiiPolicy(row["pii"])
+        row["fallback"],
+        mode_of(row),
+        row["baseline_model"],
+        row["similarity_threshold"],
+        PiiPolicy(row["pii"]),
+        strategy_of(row),
+        row["quality_target"],
     )
 
 

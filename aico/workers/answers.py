@@ -10,7 +10,7 @@ from uuid import UUID
 from aico.core import chat
 from aico.core.attempts import Attempt, Baseline, Policy, known_cost
 from aico.core.chat import ChatRequest, Completion, FinishReason
-from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport
+from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport, Verified
 from aico.core.money import round_cents
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
@@ -98,6 +98,7 @@ class Answers:
         completion: Completion,
         attempts: Sequence[Attempt],
         lane: Literal["batch"] | None = None,
+        verified: Verified | None = None,
     ) -> Ending:
         """`attempts` are all that were made now; the last one answered."""
         baseline = self._baseline(job, completion)
@@ -120,6 +121,7 @@ class Answers:
                 baseline_cost_cents=_shown(baseline.cost_cents),
                 attempts=job.attempts + len(attempts),
                 lane=lane,
+                verified=verified,
             ),
             keep=keeps(job.cache_mode, completion),
             attempts=tuple(attempts),
@@ -141,6 +143,8 @@ def routing_policy(request: ChatRequest, policy: JobPolicy, spent_cents: Decimal
         allow_fallback=policy.fallback,
         quality_floor=policy.quality_floor or 0.0,
         max_cents=None if policy.max_cost_cents is None else policy.max_cost_cents - spent_cents,
+        strategy=policy.strategy,
+        quality_target=policy.quality_target,
     )
 
 

@@ -4,8 +4,9 @@ Escalating pays where the expected loss of quality exceeds the price of the next
 
     loss of the draft * quality expected of the next model > price of quality * US cents of the next call
 
-The price of quality (quality in 0..1 per cent) is what the tenant's outcomes taught. Before there are any, it is the rate
-at which the catalogue sells quality between the two models: the difference of their ranks over that of their prices.
+The price of quality (quality in 0..1 per cent) is what the tenant's outcomes taught. Before there are any, it is the
+rate at which the catalogue sells quality between the two models: the difference of their ranks over that of their
+prices.
 
 Decisions need no state. Outside the service, an instance that is told a pair of models learns from outcomes:
 `score(drafted(prompt, answer))` ranks prompts by what the better model is expected to gain, `update` tells a reward.
@@ -26,7 +27,7 @@ from aico.routing.strategies.complexity import ComplexityStrategy, needed_qualit
 from aico.routing.strategies.protocol import Ask, Decision, PricedModel, able, permitted
 from aico.routing.verifier.answer_design import DIMENSIONS
 from aico.routing.verifier.drafts import Check, Drafted
-from aico.routing.verifier.learning import around, believing_signs, expected_loss, no_outcomes, solve_verifier
+from aico.routing.verifier.learning import around, expected_loss, no_outcomes, solve_verifier
 
 STRATEGY = "cascade"
 POLICY_VERSION = "cascade-1"

@@ -5,9 +5,11 @@ signs for times and divided by, and calculations between double angle brackets: 
 an algebraic step say, is no claim about numbers and is passed over.
 """
 
+import operator
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 MOST_CHARS = 20_000  # of a text that are looked at
 _MOST_TOKENS = 64  # of one side: whoever writes longer sums is not followed
@@ -19,12 +21,14 @@ _LATEX_MEANS = {r"\times": "*", r"\cdot": "*", r"\div": "/", r"\left": "", r"\ri
 _REMARK = re.compile(r"\([^()\d\n]{0,80}\)")  # words in brackets, which name what a number counts
 _TOKEN = re.compile(
     r"(?P<number>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)"
-    r"|(?P<times>[x×*·⋅])|(?P<operator>\*\*|[-+/÷^−–()])|(?P<percent>%)|(?P<skip>[\s$€£]+)|(?P<equals>[=≈])"
+    r"|(?P<times>[x\u00d7*\u00b7\u22c5])|(?P<operator>\*\*|[-+/\u00f7^\u2212\u2013()])|(?P<percent>%)|(?P<skip>[\s$€£]+)|(?P<equals>[=≈])"
     r"|(?P<other>[^\W\d_]+|.)",
     re.IGNORECASE | re.DOTALL,
 )
-_SAME = {"×": "*", "·": "*", "⋅": "*", "x": "*", "X": "*", "÷": "/", "−": "-", "–": "-", "**": "^"}
+_TIMES, _OVER, _MINUS = "\u00d7\u00b7\u22c5xX", "\u00f7", "\u2212\u2013"  # beside * / and -
+_SAME = {**dict.fromkeys(_TIMES, "*"), **dict.fromkeys(_OVER, "/"), **dict.fromkeys(_MINUS, "-"), "**": "^"}
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 3}
+_OPEN, _CLOSE, _PERCENT, _NEGATIVE = "(", ")", "%", "-"
 _LARGEST = 1e15
 _HIGHEST_POWER = 12.0
 _RELATIVE = 1e-3  # what intermediate rounding may move
@@ -62,7 +66,7 @@ def equations(text: str) -> tuple[Equation, ...]:
 
 def numbers(text: str) -> tuple[float, ...]:
     """Every number that the text's first MOST_CHARS characters hold, in order."""
-    found = (_TOKEN.finditer(text[:MOST_CHARS]))
+    found = _TOKEN.finditer(text[:MOST_CHARS])
     return tuple(_number(match["number"]).value for match in found if match["number"])
 
 
@@ -79,7 +83,7 @@ def _of_line(line: str) -> Iterator[Equation]:
             sides.append([])
         elif not match["skip"]:
             sides[-1].append(_read(match))
-    for before, after in zip(sides, sides[1:], strict=False):
+    for before, after in pairwise(sides):
         equation = _equation(_ending(before), _beginning(after))
         if equation is not None:
             yield equation
@@ -136,70 +140,91 @@ def _equation(left: Sequence[Token], right: Sequence[Token]) -> Equation | None:
 
 def _also(left: Sequence[Token], right: Sequence[Token], first: float) -> tuple[float, ...]:
     """A sum that runs on, `6 * 6 = 36 / 12 = 3`, claims its first number; and a share is written as a percentage."""
-    runs_on = () if len(right) < 2 or right[0] == "-" or right[1] in {"^", "%"} else (first,)  # noqa: PLR2004
-    per_cent = (first,) if right[-1] == "%" and left[-1] != "%" else ()
+    runs_on = () if len(right) < 2 or right[0] == _NEGATIVE or right[1] in {"^", _PERCENT} else (first,)  # noqa: PLR2004
+    per_cent = (first,) if right[-1] == _PERCENT != left[-1] else ()
     return (*runs_on, *per_cent)
 
 
 def value(tokens: Sequence[Token]) -> float | None:
     """By operator precedence, left to right; None for what is no calculation, or too large to follow."""
-    amounts: list[float] = []
-    pending: list[str] = []
-    wants_amount, depth = True, 0
+    stacks = _Stacks()
     try:
         for token in tokens:
-            if isinstance(token, Number):
-                if not wants_amount:
-                    return None
-                amounts.append(token.value)
-                wants_amount = False
-            elif token == "(":
-                depth += 1
-                if depth > _MOST_DEPTH:
-                    return None
-                if not wants_amount:
-                    _push(amounts, pending, "*")
-                pending.append("(")
-                wants_amount = True
-            elif token == ")":
-                depth -= 1
-                while pending[-1] != "(":
-                    _apply(amounts, pending.pop())
-                pending.pop()
-            elif token == "%":
-                amounts[-1] /= 100
-            elif wants_amount and token == "-":
-                amounts.append(0.0)
-                pending.append("-")
-            elif wants_amount:
-                return None
-            else:
-                _push(amounts, pending, token)
-                wants_amount = True
-        while pending:
-            _apply(amounts, pending.pop())
+            stacks.take(token)
+        amount = stacks.total()
     except (IndexError, ZeroDivisionError, OverflowError, KeyError, ValueError):
         return None
-    return amounts[0] if len(amounts) == 1 and abs(amounts[0]) <= _LARGEST else None
+    return amount if abs(amount) <= _LARGEST else None
 
 
-def _push(amounts: list[float], pending: list[str], operator: str) -> None:
-    while pending and pending[-1] != "(" and _PRECEDENCE[pending[-1]] >= _PRECEDENCE[operator]:
-        _apply(amounts, pending.pop())
-    pending.append(operator)
+@dataclass
+class _Stacks:
+    """Of the amounts and the operators that wait for their second amount. Raises for what is no calculation."""
+
+    amounts: list[float] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+    wants_amount: bool = True
+
+    def take(self, token: Token) -> None:
+        if isinstance(token, Number):
+            self._expect(wants_amount=True)
+            self.amounts.append(token.value)
+            self.wants_amount = False
+        elif token == _OPEN:
+            self._open()
+        elif token == _CLOSE:
+            self._expect(wants_amount=False)
+            while self.pending[-1] != _OPEN:
+                self._apply(self.pending.pop())
+            self.pending.pop()
+        elif token == _PERCENT:
+            self._expect(wants_amount=False)
+            self.amounts[-1] /= 100
+        elif self.wants_amount and token == _NEGATIVE:
+            self.amounts.append(0.0)
+            self.pending.append(_NEGATIVE)
+        else:
+            self._expect(wants_amount=False)
+            self._operator(token)
+
+    def total(self) -> float:
+        while self.pending:
+            self._apply(self.pending.pop())
+        (amount,) = self.amounts
+        return amount
+
+    def _expect(self, *, wants_amount: bool) -> None:
+        if self.wants_amount is not wants_amount:
+            raise ValueError
+
+    def _open(self) -> None:
+        if self.pending.count(_OPEN) == _MOST_DEPTH:
+            raise ValueError
+        if not self.wants_amount:
+            self._operator("*")
+        self.pending.append(_OPEN)
+
+    def _operator(self, sign: str) -> None:
+        while self.pending and self.pending[-1] != _OPEN and _PRECEDENCE[self.pending[-1]] >= _PRECEDENCE[sign]:
+            self._apply(self.pending.pop())
+        self.pending.append(sign)
+        self.wants_amount = True
+
+    def _apply(self, sign: str) -> None:
+        second, first = self.amounts.pop(), self.amounts.pop()
+        self.amounts.append(_CALCULATIONS[sign](first, second))
 
 
-def _apply(amounts: list[float], operator: str) -> None:
-    second, first = amounts.pop(), amounts.pop()
-    if operator == "+":
-        amounts.append(first + second)
-    elif operator == "-":
-        amounts.append(first - second)
-    elif operator == "*":
-        amounts.append(first * second)
-    elif operator == "/":
-        amounts.append(first / second)
-    elif abs(second) <= _HIGHEST_POWER:
-        amounts.append(float(first) ** second)
-    else:
-        raise OverflowError("too high a power")
+def _power(base: float, exponent: float) -> float:
+    if abs(exponent) > _HIGHEST_POWER or (base < 0 and not exponent.is_integer()):
+        raise OverflowError
+    return float(base**exponent)
+
+
+_CALCULATIONS: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "^": _power,
+}

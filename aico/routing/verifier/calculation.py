@@ -15,17 +15,30 @@ _ASKS_NUMBER = re.compile(
     r"\b(?:total|sum|number|amount|cost|price|average|percent(?:age)?|difference|product|profit|age|ratio|value)\b",
     re.IGNORECASE,
 )
-_COUNTS = re.compile(r"\bhow many (?!(?:more |fewer |less )?(?:hours|minutes|days|weeks|months|years|miles|kilometers"
-                     r"|pounds|ounces|grams|kilograms|liters|litres|gallons|cups|feet|inches|meters|metres|dollars"
-                     r"|cents|percent|times|acres|tons))", re.IGNORECASE)
+_COUNTS = re.compile(
+    r"\bhow many (?!(?:more |fewer |less )?(?:hours|minutes|days|weeks|months|years|miles|kilometers"
+    r"|pounds|ounces|grams|kilograms|liters|litres|gallons|cups|feet|inches|meters|metres|dollars"
+    r"|cents|percent|times|acres|tons))",
+    re.IGNORECASE,
+)
 _MARKED = re.compile(
     r"(?:####|\\boxed\{|\banswer(?: is|:)?\**:?|\bresult is)\s{0,3}[\s*$€£(]{0,6}(-?\d[\d,]{0,20}(?:\.\d{1,12})?)",
     re.IGNORECASE,
 )
 _LAST_NUMBER = re.compile(r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3}){1,5}|\d{1,16})(?:\.\d{1,12})?")
 _USUAL = frozenset({0, 1, 2, 3, 4, 5, 7, 10, 12, 24, 30, 52, 60, 100, 365, 1000})  # of units, halves, percentages
-_SPELLED = ("zero one two three four five six seven eight nine ten eleven twelve").split()
-_TIMES = {"once": 1, "twice": 2, "double": 2, "thrice": 3, "triple": 3, "half": 2, "quarter": 4, "third": 3, "dozen": 12}
+_SPELLED = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_TIMES = {
+    "once": 1,
+    "twice": 2,
+    "double": 2,
+    "thrice": 3,
+    "triple": 3,
+    "half": 2,
+    "quarter": 4,
+    "third": 3,
+    "dozen": 12,
+}
 _WORD = re.compile(r"[a-z]{3,8}", re.IGNORECASE)
 _STEP_LOSS = 0.015  # that a step of a calculation is wrong, or one too many
 _UNUSED_LOSS = 0.15  # for each number of the question of which no use was made

@@ -36,7 +36,7 @@ def expected_loss(learned: Learned | None, model: str, row: Design) -> float:
 
 
 def believing_signs() -> Weights:
-    """quality = 1 - loss, as the signs have it."""
+    """Quality = 1 - loss, as the signs have it."""
     weights = np.zeros(DIMENSIONS, dtype=np.float32)
     weights[INTERCEPT], weights[LOSS] = 1.0, -1.0
     return weights

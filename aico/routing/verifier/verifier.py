@@ -25,9 +25,7 @@ class Verification:
     signs: tuple[Sign, ...] = ()
 
 
-def verify(
-    request: ChatRequest, answer: Choice, features: Features, usual_loss: float = USUAL_LOSS
-) -> Verification:
+def verify(request: ChatRequest, answer: Choice, features: Features, usual_loss: float = USUAL_LOSS) -> Verification:
     """Signs are taken as independent of each other: loss = 1 - (1 - usual) * product of (1 - loss of each sign).
 
     `usual_loss` in 0..1 is that of a draft of this model, for this prompt, on which nothing is to be seen.

@@ -24,7 +24,10 @@ _HEDGES = re.compile(
     r"|\bI (?:would|might|may) (?:guess|be wrong)\b|\bmy (?:best )?guess\b",
     re.IGNORECASE,
 )
-_UNDERWAY = re.compile(r"(?:[-+*/=×÷(,:]|<<[^<>\n]{0,80}|\b(?:and|or|the|of|to|is|are|with|by|because|so|then))\s*$")
+_UNDERWAY = re.compile(
+    r"(?:[-+*/=\u00d7\u00f7(,:]|<<[^<>\n]{0,80}"
+    r"|\b(?:and|or|the|of|to|is|are|with|by|because|so|then))\s*$"
+)
 
 _LOOP_CHARS = 800  # from which on repetition can be told from terseness
 _LOOP_RATIO = 0.1  # of compressed to plain: prose has about 0.45, code and tables at least 0.15
@@ -49,8 +52,8 @@ _SPEAKS = {language: frozenset(words.split()) for language, words in _LANGUAGES.
 _WORD = re.compile(r"[^\W\d_]{1,20}")
 _LEAST_WORDS = 4  # of a language, and twice as many as of any other
 _WANTS_LANGUAGE = re.compile(
-    r"\b(?:translat\w{0,10}|übersetz\w{0,5}|tradu\w{0,8}|language|in (?:english|german|french|spanish|italian|portuguese"
-    r"|dutch|russian|greek|chinese|japanese|korean|arabic|hebrew|hindi|thai|latin|polish|turkish|ukrainian))\b",
+    r"\b(?:translat\w{0,10}|übersetz\w{0,5}|tradu\w{0,8}|language|in (?:english|german|french|spanish|italian"
+    r"|portuguese|dutch|russian|greek|chinese|japanese|korean|arabic|hebrew|hindi|thai|latin|polish|turkish|ukrainian))\b",
     re.IGNORECASE,
 )
 _WANTS_MUCH = re.compile(
