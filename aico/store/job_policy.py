@@ -7,6 +7,7 @@ from aico.core.jobs import Controls
 from aico.core.strategies import StrategyName
 from aico.store.api_keys import models_of
 from aico.store.statement import Row
+from aico.store.tenants import strategy_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,3 @@ class JobPolicy:
             strategy=controls.strategy or strategy_of(row),
             quality_target=row["quality_target"],
         )
-
-
-def strategy_of(row: Row) -> StrategyName | None:
-    return None if row["strategy"] is None else StrategyName(row["strategy"])

@@ -13,7 +13,6 @@ from aico.core.jobs import CacheMode, JobClass
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
 from aico.core.strategies import StrategyName
-from aico.store.job_policy import strategy_of
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("tenants")
@@ -103,6 +102,10 @@ def _policy(row: Row) -> Policy:
 
 def mode_of(row: Row) -> CacheMode | None:
     return None if row["cache_mode"] is None else CacheMode(row["cache_mode"])
+
+
+def strategy_of(row: Row) -> StrategyName | None:
+    return None if row["strategy"] is None else StrategyName(row["strategy"])
 
 
 def set_policy(tenant: UUID, policy: Policy) -> Statement[None]:

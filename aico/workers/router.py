@@ -196,7 +196,7 @@ def _check_budget(claim: Claim, attempts: Sequence[Attempt], call: Call) -> None
 
 
 def _with_draft(call: Call, attempts: Sequence[Attempt]) -> Call:
-    """A draft that did not pass is booked with the job's end: if its worker dies before, its cost is the next call's."""
+    """A draft that did not pass is booked at the job's end: if its worker dies before, the next call bears its cost."""
     drafts = [attempt for attempt in attempts if attempt.outcome is AttemptOutcome.OK]
     if not drafts or call.cents is None:
         return call
