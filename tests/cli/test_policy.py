@@ -9,7 +9,10 @@ from aico.store import tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
-GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"}
+GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"} | {
+    "strategy": "service",
+    "quality target": "service",
+}
 
 
 @pytest.fixture
@@ -46,6 +49,9 @@ def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: 
         (("--cache", ""), "--cache is one of"),
         (("--baseline", "gpt-17"), "--baseline is a model's id"),
         (("--baseline", ""), "--baseline is a model's id"),
+        (("--strategy", "guess"), "--strategy is one of"),
+        (("--quality-target", "1.1"), "--quality-target is a number from 0 to 1"),
+        (("--quality-target", "nan"), "--quality-target is a number from 0 to 1"),
         (("--fallback=maybe",), "--fallback"),
         (("--no-fallback", "--cache", "always"), "--cache is one of"),
     ],
@@ -63,3 +69,10 @@ def test_a_tenant_that_does_not_exist(aico: Aico, name: str) -> None:
     outcome = aico("tenants", "policy", "nobody at all", "--no-fallback")
     assert (outcome.code, outcome.out) == (1, "")
     assert "there is no tenant named 'nobody at all'" in outcome.err
+
+
+def test_strategy_and_quality_target_are_set_and_given_back(aico: Aico, name: str) -> None:
+    chosen = {**GENERAL, "strategy": "cascade", "quality target": "0.9"}
+    assert shown(aico, name, "--strategy", "cascade", "--quality-target", "0.9") == chosen
+    assert shown(aico, name, "--quality-target", "service") == {**chosen, "quality target": "service"}
+    assert shown(aico, name, "--strategy", "service") == GENERAL
