@@ -30,10 +30,10 @@ class TaskType(StrEnum):
 
 # Callers choose the text, so each pattern takes time linear in it: none repeats over line ends or unanchored runs.
 _CODE = re.compile(
-    r"```|\bdef \w+\(|\bfunction \w*\(|\bclass \w+[:({]|#include|\bSELECT\b.{1,200}?\bFROM\b"
-    r"|^[ \t]*(?:import|from) \w+|[{}][ \t]*$|\);[ \t]*$|=>|\b\w+\(\)"
-    r"|\b(?:write|implement|create) an? (?:\w+ ){0,2}(?:function|program|script|class|query)\b"
-    r"|\b(?:python|javascript|typescript|c\+\+|sql|regex|stack trace|traceback|unit tests?|refactor|debug)\b",
+    r"^[ \t]*(?:import|from) \w+|```|#include|[{}][ \t]*$|\);[ \t]*$|=>"
+    r"|\b(?:def \w+\(|function \w*\(|class \w+[:({]|SELECT\b.{1,200}?\bFROM\b"
+    r"|(?:write|implement|create) an? (?:\w+ ){0,2}(?:function|program|script|class|query)\b"
+    r"|(?:python|javascript|typescript|c\+\+|sql|regex|stack trace|traceback|unit tests?|refactor|debug)\b|\w+\(\))",
     re.IGNORECASE | re.MULTILINE,
 )
 _MATH = re.compile(

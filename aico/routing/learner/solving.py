@@ -11,7 +11,7 @@ from aico.routing.learner.frontier import RecentAsk, frontier
 from aico.routing.learner.learned import Learned
 from aico.routing.learner.statistics import Statistics
 
-Matrix = NDArray[np.float64]
+Matrix = NDArray[np.floating]
 
 # Precisions of what is not known yet, in units of one outcome's: how many outcomes it takes to move a weight halfway.
 _CHEAP_PRECISION = 2000.0  # of a number that varies by 1; others in proportion to their variance
