@@ -119,9 +119,7 @@ def test_the_policy_is_changed_field_by_field(person: Person, admin: psycopg.Con
     assert after == {**before, **change}
     more = {"cache_mode": "exact", "baseline_model": "gpt-5.4", "quality_target": 0.9}
     assert person.client.patch("/v1/tenant", json=more).json() == {**after, **more}
-    less = {
-        name: None for name in ("cache_mode", "baseline_model", "similarity_threshold", "strategy", "quality_target")
-    }
+    less = dict.fromkeys(("cache_mode", "baseline_model", "similarity_threshold", "strategy", "quality_target"))
     assert person.client.patch("/v1/tenant", json=less).json() == {**after, **less}
     assert person.client.patch("/v1/tenant", json={}).json() == {**after, **less}
     actions = [action for _, action, _ in audited(admin, before["id"])]

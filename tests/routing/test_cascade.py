@@ -58,7 +58,7 @@ def taught(quality: dict[str, float], price: float) -> Learned:
     for model, expected in quality.items():
         weights[model] = np.zeros(DIMENSIONS, dtype=np.float32)
         weights[model][INTERCEPT] = expected
-    return Learned(1, DESIGN, np.zeros(DIMENSIONS, np.float32), weights, {}, frontier=((0.0, price), (2.0, price)))
+    return Learned(1, DESIGN, np.zeros(DIMENSIONS, np.float32), weights, {"cheap": 100.0}, frontier=((2.0, price),))
 
 
 def test_the_cheap_model_drafts_for_the_one_that_answers_demanding_requests() -> None:

@@ -13,7 +13,7 @@ Decisions need no state. Outside the service, an instance that is told a pair of
 `update(drafted(prompt, answer, vector), model, reward)` tells how good an answer was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -21,11 +21,13 @@ import numpy as np
 
 from aico.core.chat import AUTO_MODEL
 from aico.routing.difficulty import assess
-from aico.routing.learner.design import DESIGN, INTERCEPT, Design, design
+from aico.routing.learner.design import INTERCEPT, SCORE
 from aico.routing.learner.learned import Learned, Weights
-from aico.routing.models import Capability, Model
+from aico.routing.learner.solving import prior_weights
+from aico.routing.models import Capability
 from aico.routing.strategies.complexity import ComplexityStrategy, needed_quality, ordered
 from aico.routing.strategies.protocol import Ask, Decision, PricedModel, able, permitted
+from aico.routing.strategies.valuing import TARGET, expectations, shown, usable, valued
 from aico.routing.verifier.answer_design import DIMENSIONS
 from aico.routing.verifier.drafts import Check, Drafted
 from aico.routing.verifier.learning import around, expected_loss, no_outcomes, solve_verifier
@@ -37,7 +39,6 @@ _NO_DRAFTS = frozenset({Capability.CHOICES, Capability.LOGPROBS})  # several ans
 _DEMANDING = 1.0  # the score of a request whose model answers where a draft did not pass
 _MOST_SHARE = Decimal("0.8")  # of the better model's price that draft and expected escalations may take together
 _UNSEEN = 0.5  # of bad drafts show no sign
-_USUAL_TARGET = 0.95  # of the best single model's quality, where nobody asks for another
 _LEAST_QUALITY = 0.5  # expected of a draft: what is more often bad than good is not worth its time
 _PRESUMED = (0.25, 0.5)  # between which lies what a draft may lose, as long as the catalogue alone says so
 _LEARNED = (0.05, 0.9)  # likewise where outcomes do; with more it is no answer at all
@@ -54,9 +55,9 @@ class CascadeStrategy:
         """See Strategy.decide. What a draft is of no use for is decided by how demanding it looks."""
         if ask.policy.model != AUTO_MODEL or ask.features.needs & _NO_DRAFTS:
             return ComplexityStrategy().decide(ask)
-        usable = permitted(able(ask.features, ask.models), ask.policy)
-        order = ordered(usable, needed_quality(_DEMANDING))
-        plan = _plan(ask, usable, next(priced for priced in usable if priced.model is order[0]))
+        models = permitted(able(ask.features, ask.models), ask.policy)
+        order = ordered(models, needed_quality(_DEMANDING))
+        plan = _plan(ask, models, next(priced for priced in models if priced.model is order[0]))
         if plan is None:
             direct = ComplexityStrategy().decide(ask)
             reasons = ("no draft would save enough", *direct.reasons)
@@ -125,14 +126,15 @@ class _Plan:
         return _known(self.draft) + Decimal(1 - self.quality) * _known(self.better)
 
 
-def _plan(ask: Ask, usable: Sequence[PricedModel], better: PricedModel) -> _Plan | None:
+def _plan(ask: Ask, models: Sequence[PricedModel], better: PricedModel) -> _Plan | None:
     """The draft that makes the answer cheapest; None where none saves enough, or hardly any would be accepted."""
     if not better.cents:
         return None
-    row = design(ask.features) if _teaches(ask.learned) else None
+    learned = usable(ask.learned)
+    qualities = _qualities(ask, models, learned)
     plans = [
-        _planned(ask, priced, better, row)
-        for priced in usable
+        _planned(ask, priced, better, qualities, learned)
+        for priced in models
         if priced.cents is not None
         and priced.model.quality < better.model.quality
         and (ask.policy.max_cents is None or priced.cents + better.cents <= ask.policy.max_cents)
@@ -141,36 +143,39 @@ def _plan(ask: Ask, usable: Sequence[PricedModel], better: PricedModel) -> _Plan
     return min(worth, key=lambda plan: (plan.cents, -plan.quality, plan.draft.model.id), default=None)
 
 
-def _planned(ask: Ask, draft: PricedModel, better: PricedModel, row: Design | None) -> _Plan:
-    quality, better_quality = (_quality(ask, priced.model, row) for priced in (draft, better))
-    usual_loss = (1 - quality) * _UNSEEN
-    return _Plan(draft, better, quality, better_quality, usual_loss, _most_loss(ask, draft, better, better_quality))
+def _qualities(ask: Ask, models: Sequence[PricedModel], learned: Learned | None) -> Mapping[str, float]:
+    """What is expected of each model on this prompt: by outcomes, and as long as there are few by its rank."""
+    if learned is None:
+        score = assess(ask.features)[0]
+        return {priced.model.id: _suggested(priced.model.quality, score) for priced in models}
+    return expectations(valued(learned, ask.features, models, _target(ask)))
 
 
-def _most_loss(ask: Ask, draft: PricedModel, better: PricedModel, better_quality: float) -> float:
-    """At which loss * quality of the better model equals the price of quality * cents of the better model."""
-    price, (least, most) = None, _LEARNED
-    if ask.learned is not None:
-        price = ask.learned.price(ask.policy.quality_target or _USUAL_TARGET)
+def _planned(
+    ask: Ask, draft: PricedModel, better: PricedModel, qualities: Mapping[str, float], learned: Learned | None
+) -> _Plan:
+    quality, better_quality = qualities[draft.model.id], qualities[better.model.id]
+    price, (least, most) = None if learned is None else learned.price(_target(ask)), _LEARNED
     if price is None:
-        (least, most), dearer = _PRESUMED, _known(better) - _known(draft)
-        price = (better.model.quality - draft.model.quality) / float(dearer) if dearer > 0 else 0.0
-    return min(most, max(least, price * float(_known(better)) / max(better_quality, _LEAST_QUALITY)))
+        price, (least, most) = _listed_price(draft, better), _PRESUMED
+    lost = price * float(_known(better)) / max(better_quality, _LEAST_QUALITY)
+    return _Plan(draft, better, quality, better_quality, (1 - quality) * _UNSEEN, min(most, max(least, lost)))
 
 
-def _quality(ask: Ask, model: Model, row: Design | None) -> float:
-    if ask.learned is not None and row is not None and model.id in ask.learned.weights:
-        return float(np.clip(row @ ask.learned.weights[model.id], 0, 1))
-    return _suggested(model.quality, assess(ask.features)[0])
+def _listed_price(draft: PricedModel, better: PricedModel) -> float:
+    """Of quality, in quality per cent: what the catalogue sells between the two models."""
+    dearer = float(_known(better) - _known(draft))
+    return (better.model.quality - draft.model.quality) / dearer if dearer > 0 else 0.0
 
 
 def _suggested(rank: float, score: float) -> float:
-    """What a model of that rank is expected to do while nothing is learned: less the more demanding a prompt looks."""
-    return max(0.0, 1 - (1 - rank) / 2 * (1 + score))
+    """Of a model of that rank: the less the more demanding a prompt looks."""
+    weights = prior_weights(rank)
+    return shown(float(weights[INTERCEPT] + score * weights[SCORE]))
 
 
-def _teaches(learned: Learned | None) -> bool:
-    return learned is not None and learned.design == DESIGN
+def _target(ask: Ask) -> float:
+    return TARGET if ask.policy.quality_target is None else ask.policy.quality_target
 
 
 def _known(priced: PricedModel) -> Decimal:

@@ -1,12 +1,12 @@
 """A draft and its check: what was asked, what was answered, and how likely it is to be not good enough."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aico.core.chat import ChatRequest, Choice, FinishReason, Message, Role
-from aico.routing.features import Features, extract_features
+from aico.routing.features import Features, features_of
 from aico.routing.learner.design import Design, design
 from aico.routing.learner.learned import Learned
 from aico.routing.verifier.answer_design import answer_design
@@ -33,8 +33,7 @@ def drafted(
 ) -> Drafted:
     """Of bare texts, for those who have no request. `vector`: MiniLM's 384 numbers of the prompt, length 1."""
     request = ChatRequest(messages=(Message(role=Role.USER, content=prompt),))
-    features = replace(extract_features(request), vector=vector)
-    return Drafted(request, Choice(text=answer, finish_reason=finish_reason), features)
+    return Drafted(request, Choice(text=answer, finish_reason=finish_reason), features_of(prompt, vector))
 
 
 @dataclass(frozen=True)

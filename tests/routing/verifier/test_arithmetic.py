@@ -1,9 +1,11 @@
 """Equations that a text claims: which are understood, which hold, and how much is looked at."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from aico.routing.verifier import arithmetic
-from aico.routing.verifier.arithmetic import equations, numbers
+from aico.routing.verifier.arithmetic import Equation, equations, numbers
 
 
 def held(text: str) -> list[bool]:
@@ -82,7 +84,12 @@ def test_numbers_are_read_with_their_separators() -> None:
 def test_of_a_long_text_only_the_beginning_is_read(monkeypatch: pytest.MonkeyPatch, piece: str) -> None:
     read: list[int] = []
     plain = arithmetic._of_line
-    monkeypatch.setattr(arithmetic, "_of_line", lambda line: (read.append(len(line)), plain(line))[1])
+
+    def of_line(line: str) -> Iterator[Equation]:
+        read.append(len(line))
+        return plain(line)
+
+    monkeypatch.setattr(arithmetic, "_of_line", of_line)
     equations(piece * 2_000_000)
     assert sum(read) <= 2 * arithmetic.MOST_CHARS
 

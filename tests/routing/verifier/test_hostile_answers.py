@@ -69,7 +69,12 @@ def test_a_whole_number_of_any_length_is_read_in_linear_time() -> None:
 def test_no_code_of_an_answer_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
     plain = structure._parses
-    monkeypatch.setattr(structure, "_parses", lambda code: (parsed.append(code), plain(code))[1])
+
+    def parses(code: str) -> bool:
+        parsed.append(code)
+        return plain(code)
+
+    monkeypatch.setattr(structure, "_parses", parses)
     text = "```python\nraise SystemExit\n```\n" * 100
     assert SignName.BAD_CODE not in {sign.name for sign in seen("Write a program.", text).signs}
     assert len(parsed) == 8
@@ -109,7 +114,7 @@ def test_whatever_the_schema_the_comparison_ends(hostile: dict[str, Any], value:
 def test_a_schema_of_a_request_is_compared_within_its_bound() -> None:
     answer = json.dumps({"a": [{"b": 1}] * 20_000})
     wanted = {"properties": {"a": {"items": {"properties": {"b": {"type": "string"}}}}}}
-    found = seen("Who?", answer, response_format="json_schema", json_schema=JsonSchema(schema=wanted))
+    found = seen("Who?", answer, response_format="json_schema", json_schema=JsonSchema(schema_=wanted))
     assert found.reasons == ("against the schema: the answer.a[0].b is not of type string",)
     assert violation([1] * (MOST_STEPS + 5) + ["x"], {"items": {"type": "integer"}}) is None
     assert schema.MOST_STEPS == MOST_STEPS

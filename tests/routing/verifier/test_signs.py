@@ -104,7 +104,7 @@ def test_what_was_cut_off_or_declined_says_so_itself() -> None:
     ],
 )
 def test_json_follows_its_schema(text: str, sign: SignName | None) -> None:
-    found = names("Who?", text, response_format="json_schema", json_schema=JsonSchema(schema=SCHEMA))
+    found = names("Who?", text, response_format="json_schema", json_schema=JsonSchema(schema_=SCHEMA))
     assert found == ({sign} if sign else set())
 
 
