@@ -43,13 +43,8 @@ def submit(
     Exit code 0: answered, or submitted with --no-wait; 1: not; 2: the command makes no sense.
     """
     text = _prompt(prompt)
-    optional = {
-        "system": system or None,
-        "strategy": strategy,
-        "max_tokens": max_tokens,
-        "priority": priority,
-        "max_retries": max_retries,
-    }
+    numbers = {"max_tokens": max_tokens, "priority": priority, "max_retries": max_retries}
+    optional = {"system": system or None, "strategy": strategy, **numbers}
     given = {name: value for name, value in optional.items() if value is not None}
     request = {"prompt": text, "model": model, "class": job_class, **given, **due(deadline, completion_window)}
     with Client.from_settings(get_settings()) as client:

@@ -1,10 +1,11 @@
 """Tenants, their plans, shares of the work and policies, from the operator's side: straight in the database."""
 
 import re
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -206,26 +207,27 @@ def policy(
 
     Exit code 0: shown or set; 1: there is no such tenant; 2: the command makes no sense.
     """
-    mode = _cache_mode(cache)
-    model = _baseline(baseline)
-    chosen_by, target = _strategy(strategy), _share(quality_target)
+    given = {
+        "fallback": (fallback, fallback),
+        "cache_mode": (cache, _cache_mode(cache)),
+        "baseline_model": (baseline, _baseline(baseline)),
+        "pii": (pii, pii),
+        "strategy": (strategy, _strategy(strategy)),
+        "quality_target": (quality_target, _share(quality_target)),
+    }
+    out.print(_shown(_change(tenant, {name: meant for name, (said, meant) in given.items() if said is not None})))
+
+
+def _change(name: str, wanted: Mapping[str, Any]) -> tenants.Policy:
     with closing(open_database()) as database:
-        tenant_id = find_tenant(database, tenant)
+        tenant_id = find_tenant(database, name)
         scope = Scope.tenant(tenant_id)
         (before,) = database.run(scope, tenants.policy(tenant_id))
-        after = replace(
-            before,
-            fallback=before.fallback if fallback is None else fallback,
-            cache_mode=before.cache_mode if cache is None else mode,
-            baseline_model=before.baseline_model if baseline is None else model,
-            pii=before.pii if pii is None else pii,
-            strategy=before.strategy if strategy is None else chosen_by,
-            quality_target=before.quality_target if quality_target is None else target,
-        )
+        after = replace(before, **wanted)
         if after != before:
             database.run(scope, tenants.set_policy(tenant_id, after))
             tell(changes.of_tenant(tenant_id))
-    out.print(_shown(after))
+    return after
 
 
 def _shown(policy: tenants.Policy) -> Table:

@@ -82,7 +82,12 @@ class Dispatcher:
         run = _Run(*effects, request, deadline, record, should_stop, on_delta, tokens, patience, starting)
         if check is not None and reserved in {None, candidates[0].id}:
             run.drafter, run.passes = candidates[0], check
-        for model in sorted(candidates, key=lambda model: model.id != reserved):
+        return self._first(run, sorted(candidates, key=lambda model: model.id != reserved), reserved, credentials)
+
+    def _first(
+        self, run: "_Run", candidates: Sequence[Model], reserved: str | None, credentials: Credentials
+    ) -> Dispatched:
+        for model in candidates:
             try:
                 target = _Target(model, self._providers[model.provider], credentials(model.provider))
             except ProviderError as error:

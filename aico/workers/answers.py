@@ -123,7 +123,7 @@ class Answers:
                 lane=lane,
                 verified=verified,
             ),
-            keep=keeps(job.cache_mode, completion),
+            keep=verified != "kept" and keeps(job.cache_mode, completion),
             attempts=tuple(attempts),
             baseline=baseline,
             policy=Policy(strategy=decision.strategy, version=decision.policy_version, propensity=decision.propensity),

@@ -58,9 +58,16 @@ class Scene:
     provider: Server
     leases: Leases
 
-    def submit(self, *, streams: bool = False, max_tokens: int | None = None, **controls: object) -> Job:
+    def submit(
+        self,
+        *,
+        mode: CacheMode = CacheMode.OFF,
+        streams: bool = False,
+        max_tokens: int | None = None,
+        **controls: object,
+    ) -> Job:
         said_of_it = Controls.model_validate({"strategy": StrategyName.CASCADE, **controls})
-        job = new_job(SUM, mode=CacheMode.OFF, controls=said_of_it, streams=streams)
+        job = new_job(SUM, mode=mode, controls=said_of_it, streams=streams)
         if max_tokens is not None:
             job = replace(job, request={**job.request, "max_tokens": max_tokens})
         scope = Scope.tenant(self.tenant.id)
@@ -246,3 +253,10 @@ def test_the_tenants_strategy_holds_where_the_caller_says_nothing(scene: Scene) 
     assert (by_policy.strategy, by_caller.strategy) == ("cascade", "complexity")
     (claim,) = scene.runtime.database.run(scope, claims.claim(scene.tenant.id, scene.submit().id, 30))
     assert claim.policy.quality_target == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(("second", "kept"), [((503, "busy", ""), False), ((200, RIGHT, "stop"), True)])
+def test_a_draft_that_was_only_kept_is_not_served_again(scene: Scene, second: tuple[int, str, str], kept: bool) -> None:
+    scene.provider.replies = [(200, WRONG, "stop"), second]
+    scene.work(scene.submit(mode=CacheMode.EXACT))
+    assert scene.submit(mode=CacheMode.EXACT).status.final is kept
