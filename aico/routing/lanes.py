@@ -110,6 +110,8 @@ def choose_lane(
     decision: Decision, asked: RoutingPolicy, estimate: Estimate, terms: Terms, policy: LanePolicy
 ) -> LaneChoice:
     """The first candidate that may wait in its provider's lane for less than the first choice costs now."""
+    if decision.check is not None:
+        return LaneChoice(None, "a draft that is to be checked is called directly")
     obstacle = _impatience(terms, policy)
     if obstacle is not None:
         return LaneChoice(None, obstacle)

@@ -10,7 +10,7 @@ from uuid import UUID
 from aico.core import chat
 from aico.core.attempts import Attempt, Baseline, Policy, known_cost
 from aico.core.chat import AUTO_MODELS, ChatRequest, Completion, FinishReason
-from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport
+from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport, Verified
 from aico.core.money import round_cents
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
@@ -98,6 +98,7 @@ class Answers:
         completion: Completion,
         attempts: Sequence[Attempt],
         lane: Literal["batch"] | None = None,
+        verified: Verified | None = None,
     ) -> Ending:
         """`attempts` are all that were made now; the last one answered."""
         baseline = self._baseline(job, completion)
@@ -121,8 +122,9 @@ class Answers:
                 attempts=job.attempts + len(attempts),
                 lane=lane,
                 arms=job.policy.assigned.arms,
+                verified=verified,
             ),
-            keep=keeps(job.cache_mode, completion),
+            keep=verified != "kept" and keeps(job.cache_mode, completion),
             attempts=tuple(attempts),
             baseline=baseline,
             arms=job.policy.assigned.arms,
@@ -146,7 +148,8 @@ def routing_policy(request: ChatRequest, policy: JobPolicy, spent_cents: Decimal
         allow_fallback=policy.fallback,
         quality_floor=max(floor or 0.0 for floor in floors),
         max_cents=None if policy.max_cost_cents is None else policy.max_cost_cents - spent_cents,
-        strategy=treatment.strategy,
+        strategy=treatment.strategy or policy.strategy,
+        quality_target=policy.quality_target,
     )
 
 

@@ -13,17 +13,20 @@ from aico.core.key_encryption import key_encryption
 from aico.core.money import round_cents
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
-from aico.routing.dispatcher import Dispatched, Dispatcher, OnDelta, RetryPolicy
+from aico.routing.dispatcher import Dispatched, Dispatcher
 from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
 from aico.routing.models import Model
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
 from aico.routing.pacing import Pacer
 from aico.routing.providers.batches.lane import tenant_lane_profiles
+from aico.routing.providers.chat_provider import OnDelta
 from aico.routing.providers.provider import open_providers
+from aico.routing.retrying import RetryPolicy
 from aico.routing.strategies.protocol import Strategy
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
 from aico.workers.answers import Answers, Choice
+from aico.workers.checking import Checking
 from aico.workers.keyring import Keyring
 from aico.workers.leases import Leases
 from aico.workers.retries import next_pause
@@ -62,10 +65,11 @@ class Router:
         attempts: list[Attempt] = []
         try:
             choice = self._choose(claim)
+            checking = Checking.of(claim.request, choice)
             lane = self._lane(claim, choice)
             if lane is not None:
                 return Parked(claim, lane.model.id, lane.hedge_seconds)
-            dispatched = self._dispatch(claim, choice, attempts, leases, on_delta)
+            dispatched = self._dispatch(claim, choice, attempts, leases, on_delta, checking)
         except Cancelled:
             return _interrupted(claim, attempts, lost=leases.lost(claim))
         except Held as held:
@@ -82,7 +86,15 @@ class Router:
             return self._again(claim, attempts, error)
         except AicoError as error:  # none may be asked
             return _failed(claim, attempts, error.code, error.detail)
-        return self._answers.ending(claim, choice.decision, dispatched.model, dispatched.completion, attempts)
+        decision = choice.decision if checking is None else checking.decision(dispatched)
+        return self._answers.ending(
+            claim,
+            decision,
+            dispatched.model,
+            dispatched.completion,
+            dispatched.attempts,
+            verified=dispatched.verified,
+        )
 
     def lost_attempt(self, claim: Claim) -> Attempt:
         """The call of the worker that held the job and died, priced by what it was expected to cost.
@@ -133,6 +145,7 @@ class Router:
         attempts: list[Attempt],
         leases: Leases,
         on_delta: OnDelta | None,
+        checking: Checking | None,
     ) -> Dispatched:
         def record(attempt: Attempt) -> None:
             attempts.append(attempt)
@@ -142,7 +155,7 @@ class Router:
         def starting(model: Model) -> None:
             call = _call(claim, model, choice)
             _check_budget(claim, attempts, call)
-            leases.note_call(claim, call)
+            leases.note_call(claim, _with_draft(call, attempts))
 
         return self._dispatcher.dispatch(
             claim.request,
@@ -156,6 +169,7 @@ class Router:
             patience=_PATIENCE[claim.job_class],
             reserved=claim.reserved_model,
             credentials=self._keyring.credentials(claim.keys),
+            check=checking,
         )
 
     def _again(self, claim: Claim, attempts: Sequence[Attempt], error: AllCandidatesFailed) -> Ending | PutBack:
@@ -175,10 +189,18 @@ class Router:
 
 
 def _check_budget(claim: Claim, attempts: Sequence[Attempt], call: Call) -> None:
-    """Raises BudgetExceeded where failed attempts have used up what the caller wanted to spend."""
+    """Raises BudgetExceeded where earlier attempts have used up what the caller wanted to spend."""
     cap, spent = claim.policy.max_cost_cents, claim.spent_cents + known_cost(attempts)
     if cap is not None and spent + (call.cents or 0) > cap:
         raise BudgetExceeded(f"{spent:f} cents were spent without an answer, and another call would exceed {cap:f}")
+
+
+def _with_draft(call: Call, attempts: Sequence[Attempt]) -> Call:
+    """A draft that did not pass is booked at the job's end: if its worker dies before, the next call bears its cost."""
+    drafts = [attempt for attempt in attempts if attempt.outcome is AttemptOutcome.OK]
+    if not drafts or call.cents is None:
+        return call
+    return call.model_copy(update={"cents": call.cents + known_cost(drafts)})
 
 
 def _interrupted(claim: Claim, attempts: Sequence[Attempt], *, lost: bool) -> Ending | PutBack:

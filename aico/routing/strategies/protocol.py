@@ -16,6 +16,7 @@ from aico.routing.learner.learned import Learned
 from aico.routing.models import Capability, Model
 from aico.routing.prices import PriceBook
 from aico.routing.providers.profiles import PROFILES
+from aico.routing.verifier.drafts import Check
 
 Confidence = Literal["high", "medium", "low"]
 
@@ -64,6 +65,7 @@ class Ask:
     models: Sequence[PricedModel]  # that can be called, with what each is expected to cost
     policy: RoutingPolicy = field(default_factory=RoutingPolicy)
     learned: Learned | None = None  # from the tenant's outcomes; None: nothing yet
+    verifier: Learned | None = None  # of drafts, from the tenant's outcomes; None: nothing yet
     chance: float = 0.5  # uniform in 0..1, of the job: what is tried by chance is decided by it
 
 
@@ -78,6 +80,7 @@ class Decision:
     # By model: the probability, given all but `chance`, that it came first. What is not named could not have.
     chances: Mapping[str, float] = field(default_factory=dict)
     expected: Mapping[str, float] = field(default_factory=dict)  # by model: the quality in 0..1 that is expected
+    check: Check | None = None  # of the first candidate's answer; where it does not pass, the next one is asked
 
     @property
     def propensity(self) -> float:
