@@ -24,7 +24,7 @@ tokens = st.one_of(st.integers(0, 5_000), st.integers(90_000, 300_000))
 usages = st.builds(
     lambda written, hour, **more: Usage(cache_write=written, cache_write_1h=min(hour, written), **more),
     *(tokens, tokens),
-    **{sort: tokens for sort in ("input_uncached", "cache_read", "output")},
+    **dict.fromkeys(("input_uncached", "cache_read", "output"), tokens),
 )
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - st adds UTC
 
@@ -151,9 +151,12 @@ def test_writes_to_the_cache_of_an_own_price_cost_what_the_sort_before_them_cost
 
 def test_a_price_of_a_tier_goes_before_one_of_any_tier() -> None:
     own = book(entry(date(2026, 1, 1), None, "1", tier="flex"), entry(date(2026, 1, 1), None, "3"))
-    million = {"input_uncached": 1_000_000}
-    assert [cents_of(own, Usage(**million, tier=tier)) for tier in ("flex", "priority", "standard")] == [100, 300, 300]
-    price = own.cost_cents("openai", "gpt-5.4", Usage(**million, tier="flex"), NOW)
+
+    def million(tier: str) -> Usage:
+        return Usage(input_uncached=1_000_000, tier=tier)
+
+    assert [cents_of(own, million(tier)) for tier in ("flex", "priority", "standard")] == [100, 300, 300]
+    price = own.cost_cents("openai", "gpt-5.4", million("flex"), NOW)
     assert price is not None
     assert price.version == "override openai/gpt-5.4 from 2026-01-01 for flex"
 
