@@ -42,7 +42,7 @@ class Model(BaseModel):
 
 
 class Rates(BaseModel):
-    """What tokens cost. Where a sort of cached input has no price of its own, it costs what the sort before it costs."""
+    """What tokens cost. Where a sort of cached input has no price, it costs what the sort before it costs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

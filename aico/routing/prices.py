@@ -77,9 +77,11 @@ class _Resolved:
 class PriceBook:
     """Prices of every model that a catalogue knows, and of any other name that the public list knows."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, *, warns: bool = True) -> None:
+        """`warns`: a model without a known price is logged, once."""
         self._models: Mapping[str, Model] = {model.id: model for model in catalogue.all_models}
         self._entries = catalogue.price_entries
+        self._warns = warns
         self._warned: set[tuple[str, str]] = set()
         self._resolve_minute = lru_cache(maxsize=_RESOLVED_KEPT)(self._resolve)
 
@@ -123,7 +125,7 @@ class PriceBook:
         return _from_public_list(profile.prices_id, model, tier, at)
 
     def _warn_once(self, provider: str, model: str) -> None:
-        if (provider, model) not in self._warned:
+        if self._warns and (provider, model) not in self._warned:
             self._warned.add((provider, model))
             _log.warning("price_unknown", provider=provider, model=model)
 

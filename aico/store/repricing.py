@@ -39,7 +39,7 @@ def page(tenant: UUID, selected: Selection, *, after: Booked | None, limit: int)
 
 
 def correct(tenant: UUID, run: UUID, by: str, corrections: Sequence[Correction]) -> Statement[int]:
-    """Give these calls their new prices, in the ledger and in its sums, and note what stood there. How many it changed."""
+    """Give these calls their new prices, in the ledger and its sums, and note what stood there. How many changed."""
     changes = Jsonb([_change(one) for one in corrections])
     params = {"tenant": tenant, "run": run, "by": by, "changes": changes}
     return Statement(_SQL["correct"], params, lambda row: row["changed"])

@@ -70,9 +70,7 @@ def test_each_day_and_each_model_is_told_of(books: Books, unpriced: Callable[...
     assert told == {("2026-05-20", "house-model"), ("2026-05-20", "another"), ("2026-05-21", "house-model")}
 
 
-def test_an_answer_without_tokens_lacks_usage_and_not_a_price(
-    books: Books, unpriced: Callable[..., Attempt]
-) -> None:
+def test_an_answer_without_tokens_lacks_usage_and_not_a_price(books: Books, unpriced: Callable[..., Attempt]) -> None:
     books.book(unpriced(tokens=0), unpriced())
     assert sorted(alert.detail["missing"] for alert in books.told()) == ["price", "usage"]
 

@@ -155,7 +155,7 @@ class OpenAIChat:
         return _wire_error(error, status)
 
     def normalise_usage(self, raw: Mapping[str, Any]) -> Usage:
-        """`prompt_tokens` includes cached tokens, and `completion_tokens` reasoning, unless the total says otherwise."""
+        """`prompt_tokens` includes cached tokens, `completion_tokens` reasoning unless the total says otherwise."""
         usage = read_usage(_Usage, raw)
         prompt, (read, write), (output, reasoning) = usage.prompt_tokens or 0, _cached(usage), _written(usage)
         tier = usage.service_tier or "standard"
