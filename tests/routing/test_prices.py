@@ -137,7 +137,7 @@ def test_an_hour_in_the_cache_costs_twice_the_input_and_minutes_a_quarter_more()
         assert price is not None
         return price.cents
 
-    assert (cents(0), cents(400_000), cents(1_000_000)) == (250, 310, 400)
+    assert [cents(hour) for hour in (0, 400_000, 1_000_000)] == [250, 310, 400]
 
 
 def test_writes_to_the_cache_of_an_own_price_cost_what_the_sort_before_them_costs_unless_it_is_said() -> None:
