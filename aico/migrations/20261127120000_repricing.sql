@@ -38,11 +38,41 @@ revoke all on public.ledger_corrections from public, anon, authenticated;
 -- Written by private.reprice alone.
 grant select on public.ledger_corrections to aico_service, authenticated;
 
+-- Differences of closed days that came by repricing: what is reported to Stripe stays at the prices of then.
+alter table public.rollups add column repriced_cents numeric(24, 6) not null default 0;
+
+-- As before, without those differences.
+create or replace function private.unreported_use(tenant uuid, units text[], oldest date, closed date)
+returns table (day date, unit text, part integer, quantity bigint)
+language sql stable set search_path = '' as $$
+  with used as (
+    select (r.bucket at time zone 'UTC')::date as day, u.unit,
+      floor(sum(case u.unit when 'tokens' then r.input_tokens + r.output_tokens
+        else r.cost_cents - r.own_key_cents - r.repriced_cents end))::bigint as quantity
+    from public.billing_accounts a
+    join public.rollups r on r.tenant_id = a.tenant_id and r.grain = 'day' and r.kind = 'call'
+      and r.bucket >= greatest(a.metered_from, oldest)::timestamp at time zone 'UTC'
+      and r.bucket < least(a.metered_until, closed)::timestamp at time zone 'UTC'
+    cross join unnest(units) as u (unit)
+    where a.tenant_id = tenant and a.metered_from is not null
+    group by 1, 2
+  ),
+  reported as (
+    select r.day, r.unit, max(r.part) + 1 as part, sum(r.quantity) as quantity
+    from public.usage_reports r
+    where r.tenant_id = tenant and r.day >= oldest
+    group by r.day, r.unit
+  )
+  select u.day, u.unit, coalesce(p.part, 0), (u.quantity - coalesce(p.quantity, 0))::bigint
+  from used u left join reported p on p.day = u.day and p.unit = u.unit
+  where u.quantity > coalesce(p.quantity, 0)
+$$;
+
 -- Gives attempts of a tenant for which the service acts other prices. `changes` is a JSON array of {at, id, cost_cents,
--- price_version, baseline_cost_cents}. What stood there before, the rollups' differences and an entry in the audit log are
+-- price_version, baseline_cost_cents}; days before `closed` (UTC) may have been reported to Stripe. What stood there before, the rollups' differences and an entry in the audit log are
 -- written by the same statement; the totals are not touched: metrics that count up show what was booked when it was.
 -- Attempts that are not there, are hits, or say so already are passed over. Returns how many were changed.
-create function private.reprice(tenant uuid, run uuid, actor text, changes jsonb) returns bigint
+create function private.reprice(tenant uuid, run uuid, actor text, changes jsonb, closed date) returns bigint
 language sql volatile security definer set search_path = '' as $$
   with wanted as (
     select c.* from jsonb_to_recordset(changes)
@@ -78,21 +108,24 @@ language sql volatile security definer set search_path = '' as $$
       sum(coalesce(c.baseline, 0) - coalesce(c.old_baseline, 0)) as baseline_cost_cents,
       sum(case when c.cost is null then coalesce(c.baseline, 0) else 0 end
         - case when c.old_cost is null then coalesce(c.old_baseline, 0) else 0 end) as unpriced_baseline_cents,
-      sum(case when c.key_source = 'tenant' then coalesce(c.cost, 0) - coalesce(c.old_cost, 0) else 0 end) as own_key_cents
+      sum(case when c.key_source = 'tenant' then coalesce(c.cost, 0) - coalesce(c.old_cost, 0) else 0 end) as own_key_cents,
+      sum(case when c.key_source = 'operator' and c.at < closed::timestamp at time zone 'UTC'
+        then coalesce(c.cost, 0) - coalesce(c.old_cost, 0) else 0 end) as repriced_cents
     from changed c, unnest(array['minute', 'day']) as g (grain)
     group by g.grain, bucket, c.kind, c.provider, c.model
     order by g.grain, bucket, c.kind, c.provider, c.model  -- as whoever books locks them
   ),
   rolled as (
     insert into public.rollups as r (tenant_id, grain, bucket, kind, provider, model, unpriced, cost_cents,
-      baseline_cost_cents, unpriced_baseline_cents, own_key_cents)
+      baseline_cost_cents, unpriced_baseline_cents, own_key_cents, repriced_cents)
     select * from grains
     on conflict (tenant_id, grain, bucket, kind, provider, model) do update set
       unpriced = r.unpriced + excluded.unpriced,
       cost_cents = r.cost_cents + excluded.cost_cents,
       baseline_cost_cents = r.baseline_cost_cents + excluded.baseline_cost_cents,
       unpriced_baseline_cents = r.unpriced_baseline_cents + excluded.unpriced_baseline_cents,
-      own_key_cents = r.own_key_cents + excluded.own_key_cents
+      own_key_cents = r.own_key_cents + excluded.own_key_cents,
+      repriced_cents = r.repriced_cents + excluded.repriced_cents
   ),
   audited as (
     insert into public.audit_log (tenant_id, actor, action, subject, detail)
@@ -147,7 +180,7 @@ declare
   made regprocedure;
 begin
   foreach made in array array[
-    'private.reprice(uuid, uuid, text, jsonb)', 'private.learn_tokens(jsonb, double precision)', 'private.all_token_sums()'
+    'private.reprice(uuid, uuid, text, jsonb, date)', 'private.learn_tokens(jsonb, double precision)', 'private.all_token_sums()'
   ]::regprocedure[] loop
     execute format('revoke execute on function %s from public, anon, authenticated', made);
     execute format('grant execute on function %s to aico_service', made);

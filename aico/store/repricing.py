@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from aico.core.metering import closed_before
 from aico.core.repricing import Booked, Charge, Correction
 from aico.core.usage import Usage
 from aico.store.statement import Row, Statement, named_sql
@@ -39,9 +40,13 @@ def page(tenant: UUID, selected: Selection, *, after: Booked | None, limit: int)
 
 
 def correct(tenant: UUID, run: UUID, by: str, corrections: Sequence[Correction]) -> Statement[int]:
-    """Give these calls their new prices, in the ledger and its sums, and note what stood there. How many changed."""
+    """Give these calls their new prices, in the ledger and its sums, and note what stood there. How many changed.
+
+    What is reported to Stripe of days that are closed stays as it is.
+    """
     changes = Jsonb([_change(one) for one in corrections])
-    params = {"tenant": tenant, "run": run, "by": by, "changes": changes}
+    closed = closed_before(datetime.now(UTC))
+    params = {"tenant": tenant, "run": run, "by": by, "changes": changes, "closed": closed}
     return Statement(_SQL["correct"], params, lambda row: row["changed"])
 
 

@@ -13,4 +13,4 @@ where a.tenant_id = %(tenant)s and a.kind = 'call' and a.at >= %(since)s and a.a
 order by a.at, a.id limit %(limit)s
 
 -- name: correct
-select private.reprice(%(tenant)s, %(run)s, %(by)s, %(changes)s) as changed
+select private.reprice(%(tenant)s, %(run)s, %(by)s, %(changes)s, %(closed)s) as changed
