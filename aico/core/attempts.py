@@ -16,6 +16,8 @@ class AttemptKind(StrEnum):
     CALL = "call"
     EXACT_HIT = "exact_hit"
     SEMANTIC_HIT = "semantic_hit"
+    SHADOW = "shadow"  # what another model would have said, for comparison; nobody is given it
+    JUDGE = "judge"  # which of two answers is better
 
 
 class AttemptOutcome(StrEnum):

@@ -38,6 +38,11 @@ class CacheMode(StrEnum):
     SEMANTIC = "semantic"  # also one that means the same
     REFRESH = "refresh"  # not read, but the new answer is kept
 
+    @property
+    def reads(self) -> bool:
+        """Whether an answer that is kept may be served."""
+        return self in {CacheMode.EXACT, CacheMode.SEMANTIC}
+
 
 class CacheState(StrEnum):
     MISS = "miss"
@@ -64,6 +69,7 @@ class RoutingReport(BaseModel):
     baseline_cost_cents: str | None = None
     attempts: int = 0
     lane: Literal["batch"] | None = None  # the provider's batch lane answered, at its discount
+    arms: tuple[str, ...] = ()  # of the holdout and of experiments, into which the job was drawn
 
 
 class Answer(Choice):

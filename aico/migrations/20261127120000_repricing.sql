@@ -69,36 +69,63 @@ language sql stable set search_path = '' as $$
 $$;
 
 -- Gives attempts of a tenant for which the service acts other prices. `changes` is a JSON array of {at, id, cost_cents,
--- price_version, baseline_cost_cents}; days before `closed` (UTC) may have been reported to Stripe. What stood there before, the rollups' differences and an entry in the audit log are
--- written by the same statement; the totals are not touched: metrics that count up show what was booked when it was.
--- Attempts that are not there, are hits, or say so already are passed over. Returns how many were changed.
+-- price_version, baseline_cost_cents}; days before `closed` (UTC) may have been reported to Stripe. What stood there before,
+-- the differences of rollups and of arms, and an entry in the audit log are written by the same statement; the totals are
+-- not touched: metrics that count up show what was booked when it was. Attempts that are not there, are hits, or say so
+-- already are passed over. Returns how many were changed.
 create function private.reprice(tenant uuid, run uuid, actor text, changes jsonb, closed date) returns bigint
-language sql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  count_changed bigint;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('reprice ' || tenant::text, 0));  -- one after the other
   with wanted as (
     select c.* from jsonb_to_recordset(changes)
       as c (at timestamptz, id uuid, cost_cents numeric, price_version text, baseline_cost_cents numeric)
     where tenant in (select private.service_tenants())
   ),
   held as (
-    select l.at, l.id, l.cost_cents, l.price_version, l.baseline_cost_cents
+    select l.at, l.id, l.job_id, l.kind, w.cost_cents, w.price_version, w.baseline_cost_cents,
+      coalesce(w.cost_cents, 0) - coalesce(l.cost_cents, 0) as dearer
     from public.ledger_attempts l join wanted w on w.at = l.at and w.id = l.id
-    where l.tenant_id = tenant and l.kind = 'call'
+    where l.tenant_id = tenant and l.kind not in ('exact_hit', 'semantic_hit')
       and (l.cost_cents, l.price_version, l.baseline_cost_cents)
         is distinct from (w.cost_cents, w.price_version, w.baseline_cost_cents)
     order by l.at, l.id
     for no key update of l
   ),
+  jobs as (
+    select h.job_id, sum(h.dearer) as dearer from held h where h.kind = 'call' group by h.job_id
+  ),
+  drawn as (  -- where a job's arms are told what all of its attempts cost
+    select l.at, l.id, j.dearer from public.ledger_attempts l join jobs j on j.job_id = l.job_id
+    where l.tenant_id = tenant and l.job_cents is not null
+    for no key update of l
+  ),
+  -- What stands there now: nobody else changes prices meanwhile.
+  before as (
+    select l.at, l.id, l.kind, l.outcome, l.provider, l.model, l.key_source, l.arms, l.cost_cents, l.price_version,
+      l.baseline_cost_cents, l.job_cents, h.id is not null as repriced, d.dearer
+    from (select at, id from held union select at, id from drawn) t
+    join public.ledger_attempts l on l.tenant_id = tenant and l.at = t.at and l.id = t.id
+    left join held h on h.at = t.at and h.id = t.id
+    left join drawn d on d.at = t.at and d.id = t.id
+  ),
   changed as (
-    update public.ledger_attempts l
-    set cost_cents = w.cost_cents, price_version = w.price_version, baseline_cost_cents = w.baseline_cost_cents
-    from held h join wanted w on w.at = h.at and w.id = h.id
-    where l.tenant_id = tenant and l.at = h.at and l.id = h.id
-    returning l.at, l.id, l.kind, l.provider, l.model, l.key_source, l.cost_cents as cost, l.baseline_cost_cents as baseline,
-      h.cost_cents as old_cost, h.price_version as old_version, h.baseline_cost_cents as old_baseline
+    update public.ledger_attempts l set
+      cost_cents = case when b.repriced then h.cost_cents else l.cost_cents end,
+      price_version = case when b.repriced then h.price_version else l.price_version end,
+      baseline_cost_cents = case when b.repriced then h.baseline_cost_cents else l.baseline_cost_cents end,
+      job_cents = l.job_cents + coalesce(b.dearer, 0)
+    from before b left join held h on h.at = b.at and h.id = b.id
+    where l.tenant_id = tenant and l.at = b.at and l.id = b.id
+    returning l.at, l.id, l.kind, l.outcome, l.provider, l.model, l.key_source, l.arms, b.repriced,
+      l.cost_cents as cost, l.baseline_cost_cents as baseline, l.job_cents as job,
+      b.cost_cents as old_cost, b.price_version as old_version, b.baseline_cost_cents as old_baseline, b.job_cents as old_job
   ),
   noted as (
     insert into public.ledger_corrections (tenant_id, at, attempt_id, run, cost_cents, price_version, baseline_cost_cents)
-    select tenant, c.at, c.id, run, c.old_cost, c.old_version, c.old_baseline from changed c
+    select tenant, c.at, c.id, run, c.old_cost, c.old_version, c.old_baseline from changed c where c.repriced
     on conflict do nothing  -- a run that is repeated: what stood there before the first time counts
   ),
   grains as (
@@ -112,6 +139,7 @@ language sql volatile security definer set search_path = '' as $$
       sum(case when c.key_source = 'operator' and c.at < closed::timestamp at time zone 'UTC'
         then coalesce(c.cost, 0) - coalesce(c.old_cost, 0) else 0 end) as repriced_cents
     from changed c, unnest(array['minute', 'day']) as g (grain)
+    where c.repriced
     group by g.grain, bucket, c.kind, c.provider, c.model
     order by g.grain, bucket, c.kind, c.provider, c.model  -- as whoever books locks them
   ),
@@ -127,16 +155,36 @@ language sql volatile security definer set search_path = '' as $$
       own_key_cents = r.own_key_cents + excluded.own_key_cents,
       repriced_cents = r.repriced_cents + excluded.repriced_cents
   ),
+  armed as (
+    select tenant as tenant_id, a.arm, (c.at at time zone 'UTC')::date as day,
+      sum((c.cost is null)::integer - (c.old_cost is null)::integer) as unpriced,
+      sum(c.job - c.old_job) as cents, sum(c.job * c.job - c.old_job * c.old_job) as cents_squared,
+      sum(coalesce(c.baseline, 0) - coalesce(c.old_baseline, 0)) as baseline_cents
+    from changed c, unnest(c.arms) as a (arm)
+    where c.job is not null
+    group by a.arm, day
+    order by a.arm, day
+  ),
+  arms_rolled as (
+    insert into public.arm_rollups as r (tenant_id, arm, day, unpriced, cents, cents_squared, baseline_cents)
+    select * from armed
+    on conflict (tenant_id, arm, day) do update set
+      unpriced = r.unpriced + excluded.unpriced,
+      cents = r.cents + excluded.cents,
+      cents_squared = r.cents_squared + excluded.cents_squared,
+      baseline_cents = r.baseline_cents + excluded.baseline_cents
+  ),
   audited as (
     insert into public.audit_log (tenant_id, actor, action, subject, detail)
     select tenant, actor, 'ledger.repriced', run::text, jsonb_build_object('attempts', count(*), 'since', min(c.at),
       'until', max(c.at), 'cents_before', coalesce(sum(c.old_cost), 0)::text, 'cents_after', coalesce(sum(c.cost), 0)::text,
       'unpriced_before', count(*) filter (where c.old_cost is null),
       'unpriced_after', count(*) filter (where c.cost is null))
-    from changed c having count(*) > 0
+    from changed c where c.repriced having count(*) > 0
   )
-  select count(*) from changed
-$$;
+  select count(*) into count_changed from changed c where c.repriced;
+  return count_changed;
+end $$;
 
 -- What was learned about how providers count tokens: running sums over calls, each weighted so that relative errors count.
 -- Of no tenant, and without a word of any prompt.

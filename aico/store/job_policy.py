@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from aico.core.assignment import NOT_ASSIGNED, Assigned
 from aico.core.jobs import Controls
 from aico.store.api_keys import models_of
 from aico.store.statement import Row
@@ -17,10 +18,11 @@ class JobPolicy:
     quality_floor: float | None
     max_cost_cents: Decimal | None  # of all attempts together
     models: frozenset[str] | None = None  # that the API key may use now; None: all
+    assigned: Assigned = NOT_ASSIGNED
 
     @classmethod
     def of(cls, row: Row) -> "JobPolicy":
-        """Of a row with `controls`, the tenant's `baseline_model` and `fallback`, and the API key's `models`."""
+        """Of a row with `controls`, `assigned`, the tenant's `baseline_model`, `fallback`, and the key's `models`."""
         controls = Controls.model_validate(row["controls"])
         return cls(
             baseline_model=controls.baseline_model or row["baseline_model"],
@@ -28,4 +30,5 @@ class JobPolicy:
             quality_floor=controls.quality_floor,
             max_cost_cents=controls.max_cost_cents,
             models=models_of(row),
+            assigned=NOT_ASSIGNED if row["assigned"] is None else Assigned.model_validate(row["assigned"]),
         )

@@ -150,7 +150,7 @@ forgotten as (  -- a replaced key goes with the last batch that was made with it
 select id from ended
 
 -- name: asked
-select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,
+select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls, j.assigned,
   t.baseline_model, t.fallback, k.models,
   j.status = 'in_progress' and j.stage = 'lane' and j.fence = i.fence as open
 from unnest(%(ids)s::uuid[], %(fences)s::bigint[]) as i (id, fence)

@@ -16,14 +16,14 @@ from aico.store.alerts import MISSING, AlertKind
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("ledger")
+_NOTHING = Decimal(0)
 
 
 def event_row(
-    tenant: UUID, job: UUID, api_key: UUID | None, attempt: Attempt, policy: Policy | None, baseline: Baseline | None
+    tenant: UUID, job: UUID, api_key: UUID | None, attempt: Attempt, policy: Policy | None = None
 ) -> dict[str, Any]:
-    """One attempt as a row of the outbox, all columns given."""
+    """One attempt as a row of the outbox; what `conclusion` gives is left out."""
     usage = attempt.usage
-    counted = baseline if attempt.outcome is AttemptOutcome.OK else None
     return {
         "id": str(attempt.id),
         "tenant_id": str(tenant),
@@ -46,8 +46,6 @@ def event_row(
         "usage_raw": usage.raw,
         "cost_cents": _money(attempt.cost_cents),
         "price_version": attempt.price_version,
-        "baseline_model": counted and counted.model,
-        "baseline_cost_cents": counted and _money(counted.cost_cents),
         "http_status": attempt.http_status,
         "error": attempt.error,
         "similarity": attempt.similarity,
@@ -57,6 +55,19 @@ def event_row(
         "policy_version": policy and policy.version,
         "key_source": attempt.key_source.value,
         "text_tokens": attempt.text_tokens,
+    }
+
+
+def conclusion(
+    last: Attempt, baseline: Baseline | None, arms: Sequence[str] = (), job_cents: Decimal = _NOTHING
+) -> dict[str, Any]:
+    """What is said of a job as a whole, in the row of its last attempt. The baseline counts where that answered."""
+    counted = baseline if last.outcome is AttemptOutcome.OK else None
+    return {
+        "baseline_model": counted and counted.model,
+        "baseline_cost_cents": counted and _money(counted.cost_cents),
+        "arms": list(arms) or None,
+        "job_cents": _money(job_cents) if arms else None,
     }
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from aico.core import chat
 from aico.core.attempts import Attempt, Baseline, Policy, known_cost
-from aico.core.chat import ChatRequest, Completion, FinishReason
+from aico.core.chat import AUTO_MODELS, ChatRequest, Completion, FinishReason
 from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport
 from aico.core.money import round_cents
 from aico.core.settings import Settings
@@ -125,10 +125,13 @@ class Answers:
                 baseline_cost_cents=_shown(baseline.cost_cents),
                 attempts=job.attempts + len(attempts),
                 lane=lane,
+                arms=job.policy.assigned.arms,
             ),
             keep=keeps(job.cache_mode, completion),
             attempts=tuple(attempts),
             baseline=baseline,
+            arms=job.policy.assigned.arms,
+            spent_cents=job.spent_cents,
             policy=Policy(strategy=decision.strategy, version=decision.policy_version, propensity=decision.propensity),
         )
 
@@ -141,11 +144,14 @@ class Answers:
 
 def routing_policy(request: ChatRequest, policy: JobPolicy, spent_cents: Decimal) -> RoutingPolicy:
     """What routing is asked to keep to, with what is left of the job's budget."""
+    treatment = policy.assigned.treatment
+    floors = (policy.quality_floor, treatment.quality_floor)
     return RoutingPolicy(
-        model=request.model,
+        model=treatment.model if treatment.model and request.model in AUTO_MODELS else request.model,
         allow_fallback=policy.fallback,
-        quality_floor=policy.quality_floor or 0.0,
+        quality_floor=max(floor or 0.0 for floor in floors),
         max_cents=None if policy.max_cost_cents is None else policy.max_cost_cents - spent_cents,
+        strategy=treatment.strategy,
     )
 
 

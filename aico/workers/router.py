@@ -122,7 +122,7 @@ class Router:
 
     def _lane(self, claim: Claim, choice: Choice) -> Lane | None:
         """Where the job may wait for a discount. It waits once: what came back from a lane is called directly."""
-        if not claim.lane_untried:
+        if not claim.lane_untried or claim.policy.assigned.direct:
             return None
         return choose_lane(
             choice.decision,
@@ -201,6 +201,8 @@ def _failed(claim: Claim, attempts: Sequence[Attempt], code: str, message: str) 
         api_key_id=claim.api_key_id,
         error=JobError(code=code, message=message),
         attempts=tuple(attempts),
+        arms=claim.policy.assigned.arms,
+        spent_cents=claim.spent_cents,
     )
 
 

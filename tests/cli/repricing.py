@@ -1,5 +1,6 @@
 """A tenant's calls in the ledger, and prices for them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,7 +10,7 @@ import psycopg
 from conftest import Tenant
 from psycopg.types.json import Jsonb
 
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, known_cost
 from aico.core.ids import new_id
 from aico.core.usage import Usage
 from aico.store import ledger
@@ -73,9 +74,13 @@ class Books:
     def name(self) -> str:
         return f"tenant {self.tenant.id}"
 
-    def book(self, *attempts: Attempt, baseline: Baseline | None = None) -> None:
-        job = new_id()
-        events = [ledger.event_row(self.tenant.id, job, None, one, None, baseline) for one in attempts]
+    def book(self, *attempts: Attempt, baseline: Baseline | None = None, arms: Sequence[str] = ()) -> None:
+        """As attempts of one job; with arms, the last one tells them what all have cost."""
+        job, spent = new_id(), known_cost(attempts)
+        events = [
+            ledger.event_row(self.tenant.id, job, None, one) | ledger.conclusion(one, baseline) for one in attempts
+        ]
+        events[-1] |= ledger.conclusion(attempts[-1], baseline, arms, spent)
         query = (
             "insert into public.ledger_outbox select * from jsonb_populate_recordset(null::public.ledger_outbox, %s)"
         )
@@ -88,6 +93,12 @@ class Books:
     def costs(self) -> dict[Any, Decimal | None]:
         rows = self.ask("select id, cost_cents from ledger_attempts where tenant_id = %(tenant)s")
         return {row["id"]: row["cost_cents"] for row in rows}
+
+    def arms(self) -> list[dict[str, Any]]:
+        return self.ask(
+            "select arm, unpriced, cents, cents_squared, baseline_cents from arm_rollups"
+            " where tenant_id = %(tenant)s order by arm, day"
+        )
 
     def sums_off_the_ledger(self) -> list[dict[str, Any]]:
         """Rollups that are not what the ledger adds up to."""

@@ -80,6 +80,36 @@ def test_sums_are_what_the_ledger_adds_up_to(aico: Aico, books: Books) -> None:
     assert day == {"cost_cents": 1000, "own_key_cents": 200, "baseline_cost_cents": 5 * 500, "unpriced": 0}
 
 
+def test_arms_are_told_what_all_of_their_jobs_attempts_cost_now(aico: Aico, books: Books) -> None:
+    failed = attempt(cents="1", outcome=AttemptOutcome.RETRYABLE, usage=Usage(output=500_000))
+    baseline = Baseline(model="gpt-5.4", cost_cents=Decimal(9))
+    books.book(failed, attempt(), baseline=baseline, arms=("holdout/routed", "test/b"))
+    books.book(attempt(JUNE, cents="30"), arms=("test/b",))
+    books.book(attempt(cents="5"))
+    report(aico("reprice", "--tenant", books.name, "--until", "2026-06-01", "--json"))
+    assert books.arms() == [
+        arm("holdout/routed", 400, 500),  # 200 for the call that failed, 200 for the one that answered
+        arm("test/b", 400, 500),
+        arm("test/b", 30, 0),
+    ]
+    report(aico("reprice", "--tenant", books.name, "--json"))
+    assert books.arms()[-1] == arm("test/b", 100, 0)
+    assert books.sums_off_the_ledger() == []
+
+
+def arm(name: str, cents: int, baseline: int) -> dict[str, Any]:
+    """Of one job in a day, whose price is known."""
+    return {"arm": name, "unpriced": 0, "cents": cents, "cents_squared": cents**2, "baseline_cents": baseline}
+
+
+def test_shadows_and_judges_are_priced_again_too(aico: Aico, books: Books) -> None:
+    asked = [attempt(kind=kind) for kind in (AttemptKind.SHADOW, AttemptKind.JUDGE)]
+    books.book(*asked)
+    assert report(aico("reprice", "--tenant", books.name, "--json"))["changed"] == 2
+    assert set(books.costs().values()) == {200}
+    assert books.sums_off_the_ledger() == []
+
+
 def test_what_stood_there_before_is_kept_and_the_audit_log_says_so(aico: Aico, books: Books) -> None:
     first, second = attempt(), attempt(cents="12.5")
     books.book(first, second)

@@ -34,6 +34,7 @@ class Table:
 TABLES: dict[str, Table] = {
     "alerts": Table(),
     "api_keys": Table(readers=holding(Permission.KEYS_WRITE), hidden=frozenset({"hash", "old_hash"})),
+    "arm_rollups": Table(),
     "assignments": Table(),
     "audit_log": Table(service=APPEND_ONLY, readers=holding(Permission.AUDIT_READ)),
     "batch_faults": Table(),
@@ -138,4 +139,4 @@ DEFINER_FUNCTIONS = {
 }
 
 # What users may call. Everything else in these schemas is the service's.
-USERS_FUNCTIONS = {"my_tenants", "get_user_cache_stats", "match_cache_entries"}
+USERS_FUNCTIONS = {"my_tenants", "programme_of", "get_user_cache_stats", "match_cache_entries"}
