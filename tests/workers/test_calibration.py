@@ -7,18 +7,23 @@ import psycopg
 import pytest
 from builders import chat, new_job
 from conftest import Postgres, Tenant
+from pydantic import SecretStr
 from workers.provider_server import Server, serving
+from workers.test_answers import PLAIN
 
 from aico.core.errors import Unavailable
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode
+from aico.core.settings import Settings
 from aico.core.tokens import Pair
 from aico.routing.calibration import HALF_LIFE, NO_LINES, PRIOR, Line
+from aico.routing.catalogue import Catalogue
 from aico.routing.features import extract_features
 from aico.routing.strategies.complexity import ComplexityStrategy
 from aico.store import jobs
 from aico.store.scope import Scope
 from aico.workers import calibration, record, route
+from aico.workers.answers import Answers
 from aico.workers.calibration import Calibration
 from aico.workers.leases import Leases
 from aico.workers.router import Router
@@ -66,6 +71,18 @@ def learned(postgres: Postgres) -> Callable[[], list[Any]]:
             return admin.execute("select provider, model, calls, y / x from private.token_sums").fetchall()
 
     return rows
+
+
+def test_models_are_chosen_at_prices_by_their_own_lines() -> None:
+    settings = Settings.model_construct(openai_api_key=SecretStr("k"))
+    catalogue, policy = Catalogue.from_settings(settings), PLAIN
+    dear = {("openai", model.id): Line(4, 0) for model in catalogue.models if model.id != "gpt-5.4"}
+    strategy, request = ComplexityStrategy(), chat("Explain this at length: " + "word " * 3000)
+    plain = Answers(settings, strategy, catalogue).choose(request, policy).cents
+    calibrated = Answers(settings, strategy, catalogue, lambda: dear).choose(request, policy).cents
+    assert plain.keys() == calibrated.keys() > {"gpt-5.4"}
+    dearer = {name for name, cents in calibrated.items() if (cents or 0) > (plain[name] or 0)}
+    assert dearer == calibrated.keys() - {"gpt-5.4"}
 
 
 class _Away:
