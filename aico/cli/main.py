@@ -22,6 +22,7 @@ from aico.cli import (
     provider_keys,
     queues,
     quotas,
+    reprice,
     services,
     tenancy,
     users,
@@ -45,7 +46,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor):
+for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, reprice.reprice, mcp.mcp, doctor.doctor):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")

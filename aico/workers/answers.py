@@ -1,6 +1,6 @@
 """Which model a request is for, and the ending that its answer makes: the same however the model was asked."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from aico.core.chat import AUTO_MODELS, ChatRequest, Completion, FinishReason
 from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport, Verified
 from aico.core.money import round_cents
 from aico.core.settings import Settings
+from aico.routing.calibration import Lines, no_lines
 from aico.routing.catalogue import Catalogue
 from aico.routing.features import Features, extract_features
 from aico.routing.models import Model
@@ -65,7 +66,11 @@ class Answerable(Protocol):
 
 
 class Answers:
-    def __init__(self, settings: Settings, strategy: Strategy, catalogue: Catalogue) -> None:
+    def __init__(
+        self, settings: Settings, strategy: Strategy, catalogue: Catalogue, lines: Callable[[], Lines] = no_lines
+    ) -> None:
+        """`lines` says how models count tokens."""
+        self.lines = lines
         self.prices = PriceBook(catalogue)
         self._strategy = strategy
         self._catalogue = catalogue
@@ -85,7 +90,7 @@ class Answers:
         at = datetime.now(UTC)
         features = extract_features(request)
         models = among(self._catalogue.with_keys(own).models, policy.models, request.model)
-        priced = price_models(models, features, self.prices, at)
+        priced = price_models(models, features, self.prices, at, self.lines())
         asked = routing_policy(request, policy, spent_cents)
         decision = self._strategy.decide(Ask(features, priced, asked))
         return Choice(features, decision, asked, {one.model.id: one.cents for one in priced}, at)

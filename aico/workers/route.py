@@ -15,6 +15,7 @@ from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
 from aico.store.scope import Scope
 from aico.workers.app import app
+from aico.workers.calibration import Calibration
 from aico.workers.finish import finish, put_back
 from aico.workers.leases import Leases
 from aico.workers.pacing import RedisPacer
@@ -33,7 +34,8 @@ def router() -> Router:
     runtime = get_runtime()
     limits = Catalogue.from_settings(runtime.settings).limits
     names = [profile.name for profile in lane_profiles(runtime.settings)]
-    return Router(runtime.settings, Strategies(), RedisPacer(runtime.redis, limits), names)
+    calibration = Calibration(runtime.database)
+    return Router(runtime.settings, Strategies(), RedisPacer(runtime.redis, limits), names, calibration.lines)
 
 
 @cache

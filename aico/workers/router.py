@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Call, KeySource, known_cost
@@ -12,6 +12,7 @@ from aico.core.jobs import JobClass, JobError, JobStatus
 from aico.core.key_encryption import key_encryption
 from aico.core.money import round_cents
 from aico.core.settings import Settings
+from aico.routing.calibration import Lines, no_lines
 from aico.routing.catalogue import Catalogue
 from aico.routing.dispatcher import Dispatched, Dispatcher
 from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
@@ -41,11 +42,16 @@ class Router:
     """Everything that stays the same from job to job: the catalogue, prices, connections and the strategy."""
 
     def __init__(
-        self, settings: Settings, strategy: Strategy, pacer: Pacer | None = None, lanes: Collection[str] = ()
+        self,
+        settings: Settings,
+        strategy: Strategy,
+        pacer: Pacer | None = None,
+        lanes: Collection[str] = (),
+        lines: Callable[[], Lines] = no_lines,
     ) -> None:
-        """`lanes` names the providers into whose batches work may go that can wait."""
+        """`lanes` names the providers into whose batches work may go that can wait; `lines` says how models count."""
         self._settings = settings
-        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings))
+        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings), lines)
         self._lanes = LanePolicy.from_settings(settings, lanes)
         self._tenant_lanes = _tenant_lanes(settings)
         self._keyring = Keyring(key_encryption(settings))
@@ -133,7 +139,7 @@ class Router:
         return choose_lane(
             choice.decision,
             choice.asked,
-            Estimate(self._answers.prices, choice.features, choice.at),
+            Estimate(self._answers.prices, choice.features, choice.at, self._answers.lines()),
             Terms(claim.job_class, claim.seconds_left, claim.deadline_given),
             self._lanes.beside(self._tenant_lanes & claim.keys.keys()),
         ).lane
@@ -148,7 +154,7 @@ class Router:
         checking: Checking | None,
     ) -> Dispatched:
         def record(attempt: Attempt) -> None:
-            attempts.append(attempt)
+            attempts.append(attempt.model_copy(update={"text_tokens": choice.features.telling_tokens}))
             if attempt.outcome is not AttemptOutcome.OK:
                 leases.note_failure(claim, attempt)
 

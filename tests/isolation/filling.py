@@ -89,6 +89,7 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             " values (%(t)s, 'tenant', 'day', 'tokens', now())"
         ),
         "insert into alerts (tenant_id, kind, occasion, detail) values (%(t)s, 'spend.anomaly', 'x', '{}')",
+        "insert into ledger_corrections (tenant_id, at, attempt_id, run) values (%(t)s, now(), %(f)s, %(f)s)",
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
         values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}

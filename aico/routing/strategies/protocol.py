@@ -11,6 +11,7 @@ from aico.core.chat import AUTO_MODEL, AUTO_MODELS
 from aico.core.errors import BudgetExceeded, InvalidInput, ModelNotAllowed, NoProvider
 from aico.core.strategies import StrategyName
 from aico.core.usage import Usage
+from aico.routing.calibration import NO_LINES, Lines
 from aico.routing.features import Features
 from aico.routing.learner.learned import Learned
 from aico.routing.models import Capability, Model
@@ -114,11 +115,15 @@ def among(models: Sequence[Model], allowed: frozenset[str] | None, asked: str) -
 
 
 def price_models(
-    models: Sequence[Model], features: Features, prices: PriceBook, at: datetime
+    models: Sequence[Model], features: Features, prices: PriceBook, at: datetime, lines: Lines = NO_LINES
 ) -> tuple[PricedModel, ...]:
-    """Each model with the estimated US cents of this prompt and its expected answer."""
-    usage = Usage(input_uncached=features.input_tokens, output=features.all_output_tokens)
-    return tuple(PricedModel(model, _cents(prices, model, usage, at)) for model in models)
+    """Each model with the estimated US cents of this prompt and its expected answer, counted as the model counts."""
+
+    def usage(model: Model) -> Usage:
+        line = lines.get((model.provider, model.id))
+        return Usage(input_uncached=features.input_tokens_by(line), output=features.all_output_tokens)
+
+    return tuple(PricedModel(model, _cents(prices, model, usage(model), at)) for model in models)
 
 
 def permitted(models: Sequence[PricedModel], policy: RoutingPolicy) -> tuple[PricedModel, ...]:
