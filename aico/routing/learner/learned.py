@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aico.core.errors import AicoError
 
 Weights = NDArray[np.float32]
+Frontier = tuple[tuple[float, float], ...]
 
 
 class UnreadableLearning(AicoError):
@@ -32,9 +33,9 @@ class Learned:
     weights: Mapping[str, Weights]  # by model, over the design vector: the quality that is expected of it
     labels: Mapping[str, float]  # by model: outcomes that it rests on, less what was forgotten
     spread: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # by model: error of a mean
-    # Quality that is reached on the tenant's own traffic, as a share of the best single model's, rising; and the
-    # price of quality with which it is reached: one more US cent has to gain as much quality as that.
-    frontier: tuple[tuple[float, float], ...] = ()
+    # Of the tenant's recent traffic: the share of the best single model's quality that is reached, and the price of
+    # quality that reaches it. With a price p one more US cent has to gain as much quality as p. Prices fall to 0.
+    frontier: Frontier = ()
 
     @property
     def all_labels(self) -> float:
@@ -42,8 +43,7 @@ class Learned:
 
     def price(self, target: float) -> float | None:
         """The highest price with which `target` is reached; None where the tenant's traffic is not known."""
-        reached = [price for share, price in self.frontier if share >= target]
-        return max(reached) if reached else (self.frontier[-1][1] if self.frontier else None)
+        return next((price for share, price in self.frontier if share >= target), 0.0) if self.frontier else None
 
     def encoded(self) -> bytes:
         models = sorted(self.weights)

@@ -7,19 +7,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aico.routing.learner.design import DESIGN, DIMENSIONS, INTERCEPT, SCORE, VECTOR
-from aico.routing.learner.learned import Learned, Weights
+from aico.routing.learner.frontier import RecentAsk, frontier
+from aico.routing.learner.learned import Learned
 from aico.routing.learner.statistics import Statistics
 
-Matrix = NDArray[np.float64]
-_PRICES = np.geomspace(1e-4, 1e4, 65)  # of quality, in quality per cent
+Matrix = NDArray[np.floating]
+
+# Precisions of what is not known yet, in units of one outcome's: how many outcomes it takes to move a weight halfway.
+_CHEAP_PRECISION = 2000.0  # of a number that varies by 1; others in proportion to their variance
+_VECTOR_PRECISION = 10.0  # of each of the embedding's numbers: they vary by about 1/384
+_LEVEL_PRECISION = 1.0  # of the quality on the mean prompt
+_LEAST_VARIANCE = 1e-3
+_SHARED, _OWN = 4.0, 2.0  # factors, for what all models have in common and for what each has of its own
+_NOISE = 0.2  # variance of one outcome around what is expected; that of a coin is 0.25
 
 
 @dataclass(frozen=True)
-class RecentAsk:
-    """One of a tenant's last decisions: what could have been chosen, and at what price."""
+class _Part:
+    """One model's sums with its own weights eliminated, and what is left for the shared ones to explain."""
 
-    x: NDArray[np.float16] | NDArray[np.float32]  # its design vector
-    cents: Mapping[str, float]  # expected, by model that could answer
+    sums: Statistics
+    inverse: Matrix
+    left: Matrix
 
 
 def solve(
@@ -27,67 +36,58 @@ def solve(
 ) -> Learned:
     """`ranks` are the catalogue's qualities in 0..1, of the models to learn about; statistics of others do not count.
 
-    Quality of model m on x is x·(shared + own_m). Both are normal around what the ranks suggest; the posterior mean is
-    found exactly, as own_m can be eliminated from the sums of each model.
+    The quality of model m on x is x·(prior_m + shared + own_m): the prior is what ranks and complexity suggest, and
+    fades as outcomes weigh more than it does. `shared` and `own` are normal; their posterior mean is exact.
     """
-    statistics = {model: sums for model, sums in statistics.items() if model in ranks}
-    prior = {model: _prior(rank) for model, rank in ranks.items()}
-    shared_precision, own_precision = _precision(1.0), _precision(4.0)
-    gathered, wanted = np.diag(shared_precision), np.zeros(DIMENSIONS)
-    eliminated = {}
-    for model, sums in statistics.items():
-        left = sums.products - sums.moments @ prior[model]
-        inverse = np.linalg.inv(sums.moments + np.diag(own_precision))
-        eliminated[model] = (inverse, left)
-        gathered += own_precision[:, None] * (inverse @ sums.moments)
-        wanted += own_precision * (inverse @ left)
-    shared = np.linalg.solve(gathered, wanted)
-    weights, spread = {}, {}
-    for model, base in prior.items():
-        weights[model] = base + shared
-        if model in eliminated:
-            inverse, left = eliminated[model]
-            weights[model] += inverse @ (left - statistics[model].moments @ shared)
-            spread[model] = _spread(inverse, statistics[model])
-    solved = {model: row.astype(np.float32) for model, row in weights.items()}
-    labels = {model: sums.labels for model, sums in statistics.items()}
-    return Learned(version, DESIGN, shared.astype(np.float32), solved, labels, spread, frontier(solved, recent))
+    known = {model: sums for model, sums in statistics.items() if model in ranks and sums.labels > 0}
+    prior = {model: prior_weights(rank) for model, rank in ranks.items()}
+    precision = _precision(known)
+    parts = {}
+    gathered, wanted = _SHARED * precision, np.zeros(DIMENSIONS)
+    own = _OWN * precision
+    for model, sums in known.items():
+        inverse: Matrix = np.linalg.inv(sums.moments + own)
+        parts[model] = part = _Part(sums, inverse, sums.products - sums.moments @ prior[model])
+        gathered = gathered + own @ inverse @ sums.moments
+        wanted += own @ (inverse @ part.left)
+    shared = np.linalg.solve(gathered, wanted) if known else wanted
+    weights = {model: base + shared for model, base in prior.items()}
+    for model, part in parts.items():
+        weights[model] += part.inverse @ (part.left - part.sums.moments @ shared)
+    rows = {model: row.astype(np.float32) for model, row in weights.items()}
+    return Learned(
+        version,
+        DESIGN,
+        shared.astype(np.float32),
+        rows,
+        {model: sums.labels for model, sums in known.items()},
+        {model: _spread(part) for model, part in parts.items()},
+        frontier(rows, recent),
+    )
 
 
-def _prior(rank: float) -> Matrix:
+def prior_weights(rank: float) -> Matrix:
     """The weaker a model is ranked the less it does, and the more so the more demanding a prompt looks."""
     weights = np.zeros(DIMENSIONS)
     weights[INTERCEPT], weights[SCORE] = 1 - (1 - rank) / 2, -(1 - rank) / 2
     return weights
 
 
-def _precision(scale: float) -> Matrix:
-    precision = np.full(DIMENSIONS, 10.0 * scale)
-    precision[INTERCEPT] = 0.1
-    precision[VECTOR] = 10.0 * scale
+def _precision(statistics: Mapping[str, Statistics]) -> Matrix:
+    """In the scale of what was seen, so that no unit of a number matters; the level is that of the mean prompt."""
+    labels = sum(sums.labels for sums in statistics.values()) or 1.0
+    mean, squares = np.zeros(DIMENSIONS), np.zeros(DIMENSIONS)
+    for sums in statistics.values():
+        mean += sums.moments[INTERCEPT] / labels
+        squares += np.diag(sums.moments) / labels
+    slopes = _CHEAP_PRECISION * (np.maximum(squares - mean**2, 0) + _LEAST_VARIANCE)
+    slopes[VECTOR] = _VECTOR_PRECISION
+    slopes[INTERCEPT] = 0.0
+    mean[INTERCEPT] = 1.0
+    precision: Matrix = np.diag(slopes) + _LEVEL_PRECISION * np.outer(mean, mean)
     return precision
 
 
-def _spread(inverse: Matrix, sums: Statistics) -> float:
-    """How far off the expected quality of a prompt is, as a standard deviation over the prompts so far."""
-    noise = 0.2
-    return float(np.sqrt(noise * np.sum(inverse * sums.moments) / max(sums.labels, 1.0)))
-
-
-def frontier(
-    weights: Mapping[str, NDArray[np.float32]], recent: Sequence[RecentAsk]
-) -> tuple[tuple[float, float], ...]:
-    """What quality is reached on recent traffic with each price of quality, dearest first; see Learned.frontier."""
-    known = [model for model in weights if any(model in ask.cents for ask in recent)]
-    if not known:
-        return ()
-    rows = np.stack([ask.x for ask in recent]).astype(np.float32)
-    quality = rows @ np.stack([weights[model] for model in known]).T
-    cents = np.array([[ask.cents.get(model, np.inf) for model in known] for ask in recent])
-    quality = np.where(np.isinf(cents), -np.inf, quality)
-    best = max(float(np.mean(np.where(np.isinf(column), 0.0, column))) for column in quality.T)
-    reached = []
-    for price in _PRICES[::-1]:
-        chosen = np.argmax(quality - price * np.where(np.isinf(cents), 0.0, cents), axis=1)
-        reached.append((float(np.mean(quality[np.arange(len(rows)), chosen])) / max(best, 1e-9), float(price)))
-    return tuple(sorted(reached))
+def _spread(part: _Part) -> float:
+    """How far off an expected quality is, as a standard deviation over the prompts so far."""
+    return float(np.sqrt(_NOISE * np.sum(part.inverse * part.sums.moments) / part.sums.labels))

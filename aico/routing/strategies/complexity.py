@@ -20,6 +20,13 @@ _UNKNOWN_PRICE = Decimal("Infinity")  # sorts behind every known one
 
 
 class ComplexityStrategy:
+    def score(self, features: Features) -> float:
+        """In 0..1, how demanding the request looks."""
+        return assess(features)[0]
+
+    def update(self, features: Features, model: str, reward: float) -> None:
+        """Complexity learns nothing; it is told as the others are, so that all can be evaluated alike."""
+
     def decide(self, ask: Ask) -> Decision:
         """See Strategy.decide. A named model comes first; without fallback it is the only candidate."""
         features, models, policy = ask.features, ask.models, ask.policy
