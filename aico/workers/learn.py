@@ -13,9 +13,12 @@ import structlog
 
 from aico.routing.catalogue import Catalogue
 from aico.routing.learner.design import DESIGN
+from aico.routing.learner.frontier import RecentAsk
 from aico.routing.learner.kept import restored
 from aico.routing.learner.learned import Learned
-from aico.routing.learner.solving import RecentAsk, solve
+from aico.routing.learner.solving import solve
+from aico.routing.strategies.standalone import MEMORY
+from aico.routing.strategies.valuing import TARGET
 from aico.store import learner
 from aico.store.learner import HeldLearner, Lesson, NewOutcome, PastAsk, Solution, StoredStatistics
 from aico.store.scope import Scope
@@ -31,8 +34,6 @@ LEASE_SECONDS = 60.0  # a round takes a few
 OUTCOMES = 1000  # of a round
 RECENT = 300  # decisions, on which is seen what quality costs
 PAUSE_SECONDS = 5.0  # between a tenant's rounds, where no outcomes wait
-MEMORY = 20_000  # outcomes, after which an old one counts for 1/e of a new one
-TARGET = 0.95  # of the best single model's quality, for what is shown
 
 
 @cache
