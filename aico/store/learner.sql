@@ -30,7 +30,7 @@ where d.strategy <> 'named' order by d.job_id desc limit %(limit)s
 with held as (
   update public.learners l
   set fence = l.fence + 1, lease_until = null, clock = %(clock)s, due_at = now() + make_interval(secs => %(pause)s), updated_at = now(),
-    version = l.version + (%(solution)s::bytea is not null)::integer
+    version = l.version + (%(solution)b::bytea is not null)::integer
   where l.tenant_id = %(tenant)s and l.fence = %(fence)s
   returning l.tenant_id, l.version, l.pinned
 ),
@@ -52,7 +52,7 @@ marked as (  -- a better judgement that came meanwhile stays to be learned
 solved as (
   insert into public.learner_solutions (tenant_id, version, design, solution, labels, target, price)
   select h.tenant_id, h.version, %(design)s, %(solution)b, %(all_labels)s, %(target)s, %(price)s
-  from held h where %(solution)s::bytea is not null
+  from held h where %(solution)b::bytea is not null
 ),
 pruned as (
   delete from public.learner_solutions s using held h

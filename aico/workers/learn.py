@@ -33,7 +33,8 @@ log = structlog.get_logger()
 LEASE_SECONDS = 60.0  # a round takes a few
 OUTCOMES = 1000  # of a round
 RECENT = 300  # decisions, on which is seen what quality costs
-PAUSE_SECONDS = 5.0  # between a tenant's rounds, where no outcomes wait
+PAUSE_SECONDS = 5.0  # between a tenant's rounds, at least, unless more outcomes wait than one takes
+PAUSES = 20.0  # and so many times what a round took: a tenant's learner takes a twentieth of a core at most
 
 
 @cache
@@ -54,7 +55,8 @@ def work_on(runtime: Runtime, tenant: UUID, ranks: Mapping[str, float]) -> None:
         started = time.monotonic()
         stored, outcomes, recent = _read(runtime, held)
         made = made_of(held, stored, outcomes, recent, ranks)
-        kept = _keep(runtime, held, made, 0.0 if len(outcomes) == OUTCOMES else PAUSE_SECONDS)
+        pause = max(PAUSE_SECONDS, PAUSES * (time.monotonic() - started))
+        kept = _keep(runtime, held, made, 0.0 if len(outcomes) == OUTCOMES else pause)
         log.info(
             "lesson_lost" if kept is None else "learned",
             tenant=str(tenant),

@@ -67,13 +67,11 @@ def learn(
     known or one of another design, that is what the mark says.
     """
     lessons = [(outcome, _x(outcome.prompt) if outcome.model in models else None) for outcome in outcomes]
-    taught = sum(x is not None for _, x in lessons)
-    if not taught:
-        return clock, [_mark(outcome, None) for outcome in outcomes]
-    faded = exp(-taught / memory)
-    for one in sums.values():
-        one.statistics.forget(faded)
-    clock += taught / memory
+    passed = sum(x is not None and _is_new(outcome, clock) for outcome, x in lessons) / memory
+    if passed:
+        for one in sums.values():
+            one.statistics.forget(exp(-passed))
+    clock += passed
     for outcome, x in lessons:
         if x is not None:
             _take(sums.setdefault(outcome.model, Sums(Statistics.empty())), outcome, x, clock)
