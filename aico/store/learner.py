@@ -183,6 +183,11 @@ def solution(tenant: UUID, version: int) -> Statement[bytes]:
     return Statement(_SQL["solution"], {"tenant": tenant, "version": version}, lambda row: bytes(row["solution"]))
 
 
+def in_use(tenant: UUID) -> Statement[bytes]:
+    """The solution that counts. No row: there is none."""
+    return Statement(_SQL["in_use"], {"tenant": tenant}, lambda row: bytes(row["solution"]))
+
+
 def version(tenant: UUID) -> Statement[int]:
     """Which one counts. No row: nothing was ever learned."""
     return Statement(_SQL["version"], {"tenant": tenant}, _version)

@@ -63,6 +63,11 @@ select version from held
 -- name: solution
 select solution from public.learner_solutions where tenant_id = %(tenant)s and version = %(version)s
 
+-- name: in_use
+select s.solution from public.learners l
+join public.learner_solutions s on s.tenant_id = l.tenant_id and s.version = coalesce(l.pinned, l.version)
+where l.tenant_id = %(tenant)s
+
 -- name: version
 select coalesce(pinned, version) as version from public.learners where tenant_id = %(tenant)s
 

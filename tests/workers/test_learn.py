@@ -15,6 +15,7 @@ from aico.routing.learner.learned import Learned
 from aico.store import learner
 from aico.store.outcomes import Source
 from aico.store.scope import Scope
+from aico.store.statement import Statement
 from aico.workers import learn
 from aico.workers.learned import LearnedSolutions
 from aico.workers.queue import Queue
@@ -162,10 +163,9 @@ def test_one_tenants_outcomes_teach_nothing_to_another(scenes: Scenes, make_tena
     assert theirs.figures() == {PLAIN: (5.0, {"question": [5, 0.0]})}
     assert mine.figures() == {PLAIN: (5.0, {"question": [5, 5.0]})}
     assert solution(mine).encoded() == known
-    stranger = Scope.tenant(mine.tenant.id)
-    database = mine.runtime.database
-    for statement in (
+    asked: list[Statement[Any]] = [
         learner.solution(theirs.tenant.id, 1),
+        learner.in_use(theirs.tenant.id),
         learner.history(theirs.tenant.id),
         learner.models(theirs.tenant.id),
         learner.statistics(theirs.tenant.id),
@@ -173,8 +173,8 @@ def test_one_tenants_outcomes_teach_nothing_to_another(scenes: Scenes, make_tena
         learner.recent(theirs.tenant.id, limit=9),
         learner.pin(theirs.tenant.id, 1, "operator"),
         learner.reset(theirs.tenant.id, "operator"),
-    ):
-        assert database.run(stranger, statement) == []  # type: ignore[arg-type]
+    ]
+    assert [mine.run(statement) for statement in asked] == [[]] * len(asked)
 
 
 def test_the_newest_decisions_say_what_quality_costs(scene: Learning) -> None:
