@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Call, KeySource, known_cost
@@ -12,7 +13,6 @@ from aico.core.jobs import JobClass, JobError, JobStatus
 from aico.core.key_encryption import key_encryption
 from aico.core.money import round_cents
 from aico.core.settings import Settings
-from aico.routing.calibration import Lines, no_lines
 from aico.routing.catalogue import Catalogue
 from aico.routing.dispatcher import Dispatched, Dispatcher
 from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
@@ -26,7 +26,7 @@ from aico.routing.retrying import RetryPolicy
 from aico.routing.strategies.protocol import Strategy
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
-from aico.workers.answers import Answers, Choice
+from aico.workers.answers import NOTHING_KNOWN, Answers, Choice, Known
 from aico.workers.checking import Checking
 from aico.workers.keyring import Keyring
 from aico.workers.leases import Leases
@@ -47,11 +47,11 @@ class Router:
         strategy: Strategy,
         pacer: Pacer | None = None,
         lanes: Collection[str] = (),
-        lines: Callable[[], Lines] = no_lines,
+        known: Known = NOTHING_KNOWN,
     ) -> None:
-        """`lanes` names the providers into whose batches work may go that can wait; `lines` says how models count."""
+        """`lanes` names the providers into whose batches work may go that can wait."""
         self._settings = settings
-        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings), lines)
+        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings), known)
         self._lanes = LanePolicy.from_settings(settings, lanes)
         self._tenant_lanes = _tenant_lanes(settings)
         self._keyring = Keyring(key_encryption(settings))
@@ -74,7 +74,7 @@ class Router:
             checking = Checking.of(claim.request, choice)
             lane = self._lane(claim, choice)
             if lane is not None:
-                return Parked(claim, lane.model.id, lane.hedge_seconds)
+                return Parked(claim, lane.model.id, lane.hedge_seconds, choice.decided())
             dispatched = self._dispatch(claim, choice, attempts, leases, on_delta, checking)
         except Cancelled:
             return _interrupted(claim, attempts, lost=leases.lost(claim))
@@ -92,14 +92,10 @@ class Router:
             return self._again(claim, attempts, error)
         except AicoError as error:  # none may be asked
             return _failed(claim, attempts, error.code, error.detail)
-        decision = choice.decision if checking is None else checking.decision(dispatched)
+        if checking is not None:
+            choice = replace(choice, decision=checking.decision(dispatched))
         return self._answers.ending(
-            claim,
-            decision,
-            dispatched.model,
-            dispatched.completion,
-            dispatched.attempts,
-            verified=dispatched.verified,
+            claim, choice, dispatched.model, dispatched.completion, dispatched.attempts, verified=dispatched.verified
         )
 
     def lost_attempt(self, claim: Claim) -> Attempt:
@@ -130,7 +126,7 @@ class Router:
         return _call(claim, choice.decision.candidates[0], choice)
 
     def _choose(self, claim: Claim) -> Choice:
-        return self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys)
+        return self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys, claim.grounds)
 
     def _lane(self, claim: Claim, choice: Choice) -> Lane | None:
         """Where the job may wait for a discount. It waits once: what came back from a lane is called directly."""
@@ -139,7 +135,7 @@ class Router:
         return choose_lane(
             choice.decision,
             choice.asked,
-            Estimate(self._answers.prices, choice.features, choice.at, self._answers.lines()),
+            Estimate(self._answers.prices, choice.features, choice.at, self._answers.known.lines()),
             Terms(claim.job_class, claim.seconds_left, claim.deadline_given),
             self._lanes.beside(self._tenant_lanes & claim.keys.keys()),
         ).lane

@@ -23,7 +23,7 @@ from aico.routing.strategies.complexity import ComplexityStrategy
 from aico.store import jobs
 from aico.store.scope import Scope
 from aico.workers import calibration, record, route
-from aico.workers.answers import Answers
+from aico.workers.answers import Answers, Known
 from aico.workers.calibration import Calibration
 from aico.workers.leases import Leases
 from aico.workers.router import Router
@@ -79,7 +79,7 @@ def test_models_are_chosen_at_prices_by_their_own_lines() -> None:
     dear = {("openai", model.id): Line(4, 0) for model in catalogue.models if model.id != "gpt-5.4"}
     strategy, request = ComplexityStrategy(), chat("Explain this at length: " + "word " * 3000)
     plain = Answers(settings, strategy, catalogue).choose(request, policy).cents
-    calibrated = Answers(settings, strategy, catalogue, lambda: dear).choose(request, policy).cents
+    calibrated = Answers(settings, strategy, catalogue, Known(lambda: dear)).choose(request, policy).cents
     assert plain.keys() == calibrated.keys() > {"gpt-5.4"}
     dearer = {name for name, cents in calibrated.items() if (cents or 0) > (plain[name] or 0)}
     assert dearer == calibrated.keys() - {"gpt-5.4"}

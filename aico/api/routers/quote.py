@@ -1,4 +1,8 @@
-"""What a request would cost, at once and by its deadline. Nothing is stored."""
+"""What a request would cost, at once and by its deadline. Nothing is stored.
+
+The model is chosen as for a job, by what has been learned, but for two things: nobody makes a vector of the prompt, and
+nothing is tried by chance.
+"""
 
 from datetime import UTC, datetime
 
@@ -14,8 +18,9 @@ from aico.routing.lanes import Estimate, LanePolicy, quote
 from aico.routing.providers.batches.lane import lane_profiles, tenant_lane_profiles
 from aico.routing.strategies.protocol import Ask, RoutingPolicy, among, price_models
 from aico.routing.strategies.strategies import Strategies
-from aico.store import tenants
+from aico.store import learner, tenants
 from aico.store.scope import Scope
+from aico.workers.learned import readable
 
 router = APIRouter(tags=["jobs"])
 
@@ -42,7 +47,9 @@ async def quote_job(request: JobRequest, held: Held, principal: Reader) -> Quote
     )
     features = extract_features(chat)
     models = among(held.catalogue.with_keys(own).models, principal.models, chat.model)
-    decision = _STRATEGY.decide(Ask(features, price_models(models, features, held.prices, at), asked))
+    learned = readable(await held.database.run(Scope.tenant(principal.tenant), learner.in_use(principal.tenant)))
+    priced = price_models(models, features, held.prices, at)
+    decision = _STRATEGY.decide(Ask(features, priced, asked, learned))
     lanes = {profile.name for profile in lane_profiles(held.settings)}
     lanes |= {profile.name for profile in tenant_lane_profiles(held.settings) if profile.name in own}
     return QuoteView.of(
