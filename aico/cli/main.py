@@ -17,6 +17,7 @@ from aico.cli import (
     job_admin,
     jobs,
     keys,
+    learner,
     mcp,
     members,
     provider_keys,
@@ -55,6 +56,7 @@ data_rights.register(tenancy.tenants_app)
 app.add_typer(tenancy.tenants_app, name="tenants")
 app.add_typer(users.app, name="users")
 app.add_typer(quotas.app, name="quotas")
+app.add_typer(learner.app, name="learner")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(billing.app, name="billing")
 app.add_typer(billing.report_app, name="report")

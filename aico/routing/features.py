@@ -3,14 +3,15 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aico.core.chat import ChatRequest, Role
+from aico.core.chat import ChatRequest, Message, Role
 from aico.routing.models import Capability
+from aico.routing.surface import surface
 from aico.routing.tokens import estimate_input_tokens
 
 _LOOKED_AT_CHARS = 20_000  # of the last turn; beyond that the length alone says enough
@@ -29,10 +30,10 @@ class TaskType(StrEnum):
 
 # Callers choose the text, so each pattern takes time linear in it: none repeats over line ends or unanchored runs.
 _CODE = re.compile(
-    r"```|\bdef \w+\(|\bfunction \w*\(|\bclass \w+[:({]|#include|\bSELECT\b.{1,200}?\bFROM\b"
-    r"|^[ \t]*(?:import|from) \w+|[{}][ \t]*$|\);[ \t]*$|=>|\b\w+\(\)"
-    r"|\b(?:write|implement|create) an? (?:\w+ ){0,2}(?:function|program|script|class|query)\b"
-    r"|\b(?:python|javascript|typescript|c\+\+|sql|regex|stack trace|traceback|unit tests?|refactor|debug)\b",
+    r"^[ \t]*(?:import|from) \w+|```|#include|[{}][ \t]*$|\);[ \t]*$|=>"
+    r"|\b(?:def \w+\(|function \w*\(|class \w+[:({]|SELECT\b.{1,200}?\bFROM\b"
+    r"|(?:write|implement|create) an? (?:\w+ ){0,2}(?:function|program|script|class|query)\b"
+    r"|(?:python|javascript|typescript|c\+\+|sql|regex|stack trace|traceback|unit tests?|refactor|debug)\b|\w+\(\))",
     re.IGNORECASE | re.MULTILINE,
 )
 _MATH = re.compile(
@@ -75,6 +76,7 @@ class Features:
     questions: int
     task: TaskType
     needs: frozenset[Capability]  # without which no model can serve the request
+    surface: tuple[float, ...] = ()  # counts of the last turn, see surface(); empty: not counted
     # MiniLM's 384 numbers of the last turn, length 1; None where the service did not need them.
     vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
@@ -100,7 +102,14 @@ def extract_features(request: ChatRequest) -> Features:
         questions=text.count("?"),
         task=_task(text, code, mathematics),
         needs=needs(request),
+        surface=surface(text),
     )
+
+
+def features_of(text: str, vector: NDArray[np.float32] | None = None) -> Features:
+    """Of a plain text that is asked alone. `vector` is MiniLM's, of shape (384,) and length 1."""
+    asked = ChatRequest(messages=(Message(role=Role.USER, content=text),))
+    return replace(extract_features(asked), vector=vector)
 
 
 def needs(request: ChatRequest) -> frozenset[Capability]:

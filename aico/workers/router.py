@@ -23,7 +23,7 @@ from aico.routing.providers.provider import open_providers
 from aico.routing.strategies.protocol import Strategy
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
-from aico.workers.answers import Answers, Choice
+from aico.workers.answers import Answers, Choice, Solutions, nothing_learned
 from aico.workers.keyring import Keyring
 from aico.workers.leases import Leases
 from aico.workers.retries import next_pause
@@ -38,11 +38,16 @@ class Router:
     """Everything that stays the same from job to job: the catalogue, prices, connections and the strategy."""
 
     def __init__(
-        self, settings: Settings, strategy: Strategy, pacer: Pacer | None = None, lanes: Collection[str] = ()
+        self,
+        settings: Settings,
+        strategy: Strategy,
+        pacer: Pacer | None = None,
+        lanes: Collection[str] = (),
+        solutions: Solutions = nothing_learned,
     ) -> None:
         """`lanes` names the providers into whose batches work may go that can wait."""
         self._settings = settings
-        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings))
+        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings), solutions)
         self._lanes = LanePolicy.from_settings(settings, lanes)
         self._tenant_lanes = _tenant_lanes(settings)
         self._keyring = Keyring(key_encryption(settings))
@@ -64,7 +69,7 @@ class Router:
             choice = self._choose(claim)
             lane = self._lane(claim, choice)
             if lane is not None:
-                return Parked(claim, lane.model.id, lane.hedge_seconds)
+                return Parked(claim, lane.model.id, lane.hedge_seconds, choice.decided())
             dispatched = self._dispatch(claim, choice, attempts, leases, on_delta)
         except Cancelled:
             return _interrupted(claim, attempts, lost=leases.lost(claim))
@@ -82,7 +87,7 @@ class Router:
             return self._again(claim, attempts, error)
         except AicoError as error:  # none may be asked
             return _failed(claim, attempts, error.code, error.detail)
-        return self._answers.ending(claim, choice.decision, dispatched.model, dispatched.completion, attempts)
+        return self._answers.ending(claim, choice, dispatched.model, dispatched.completion, attempts)
 
     def lost_attempt(self, claim: Claim) -> Attempt:
         """The call of the worker that held the job and died, priced by what it was expected to cost.
@@ -112,7 +117,7 @@ class Router:
         return _call(claim, choice.decision.candidates[0], choice)
 
     def _choose(self, claim: Claim) -> Choice:
-        return self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys)
+        return self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys, claim.grounds)
 
     def _lane(self, claim: Claim, choice: Choice) -> Lane | None:
         """Where the job may wait for a discount. It waits once: what came back from a lane is called directly."""
