@@ -23,6 +23,7 @@ from aico.cli import (
     provider_keys,
     queues,
     quotas,
+    replay,
     reprice,
     services,
     tenancy,
@@ -47,7 +48,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, reprice.reprice, mcp.mcp, doctor.doctor):
+for command in (
+    *(jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor),
+    *(reprice.reprice, replay.replay),
+):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")
