@@ -161,7 +161,7 @@ class Answers:
     ) -> Ending:
         """`attempts` are all that were made now; the last one answered."""
         baseline, decision = self._baseline(job, completion), choice.decision
-        cents = total_cost(job.spent_cents, attempts)
+        cents, telling = total_cost(job.spent_cents, attempts), choice.features.telling_tokens
         return Ending(
             job.id,
             job.fence,
@@ -185,7 +185,7 @@ class Answers:
                 verified=verified,
             ),
             keep=verified != "kept" and keeps(job.cache_mode, completion),
-            attempts=tuple(attempts),
+            attempts=tuple(attempt.model_copy(update={"text_tokens": telling}) for attempt in attempts),
             baseline=baseline,
             arms=job.policy.assigned.arms,
             spent_cents=job.spent_cents,
