@@ -11,7 +11,7 @@ from aico.routing.strategies.learning import LearningStrategy
 from aico.routing.strategies.protocol import Ask, PricedModel
 from aico.routing.strategies.strategies import DEFAULT, STRATEGIES
 
-UNSURE = replace(learned_of(400), spread={"cheap": 9.0, "coder": 9.0, "dear": 9.0})
+UNSURE = replace(learned_of(400), spread={"cheap": 99.0, "coder": 99.0, "dear": 99.0})
 
 
 @pytest.fixture

