@@ -164,7 +164,7 @@ def _split(figures: Sequence[ArmFigures]) -> Split:
 
 
 def chi_square_tail(statistic: float, freedom: int) -> float:
-    """Probability that a chi-square variable is greater: the finite sums of Abramowitz and Stegun, 26.4.4 and 26.4.5."""
+    """Probability that a chi-square variable is greater. The sums are Abramowitz and Stegun's, 26.4.4 and 26.4.5."""
     if freedom < 1:
         return 1.0
     half = statistic / 2

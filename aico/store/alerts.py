@@ -22,6 +22,8 @@ class AlertKind(StrEnum):
 
     THRESHOLD = "quota.threshold_reached"
     ANOMALY = "spend.anomaly"
+    EXPERIMENT_STOPPED = "experiment.stopped"
+    ARM_ENDED = "experiment.arm_ended"
 
 
 @dataclass(frozen=True, slots=True)

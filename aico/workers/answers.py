@@ -1,13 +1,14 @@
 """Which model a request is for, and the ending that its answer makes: the same however the model was asked."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 from uuid import UUID
 
 from aico.core import chat
+from aico.core.assignment import Assigned
 from aico.core.attempts import Attempt, Baseline, Policy, known_cost
 from aico.core.chat import AUTO_MODELS, ChatRequest, Completion, FinishReason
 from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport
@@ -17,7 +18,16 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.features import Features, extract_features
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
-from aico.routing.strategies.protocol import Ask, Decision, RoutingPolicy, Strategy, among, price_models
+from aico.routing.strategies.protocol import (
+    Ask,
+    Decision,
+    PricedModel,
+    RoutingPolicy,
+    Strategy,
+    among,
+    fits,
+    price_models,
+)
 from aico.store.claims import Ending
 from aico.store.job_policy import JobPolicy
 
@@ -86,7 +96,7 @@ class Answers:
         features = extract_features(request)
         models = among(self._catalogue.with_keys(own).models, policy.models, request.model)
         priced = price_models(models, features, self.prices, at)
-        asked = routing_policy(request, policy, spent_cents)
+        asked = as_treated(routing_policy(request, policy, spent_cents), policy.assigned, features, priced)
         decision = self._strategy.decide(Ask(features, priced, asked))
         return Choice(features, decision, asked, {one.model.id: one.cents for one in priced}, at)
 
@@ -139,15 +149,27 @@ class Answers:
 
 def routing_policy(request: ChatRequest, policy: JobPolicy, spent_cents: Decimal) -> RoutingPolicy:
     """What routing is asked to keep to, with what is left of the job's budget."""
-    treatment = policy.assigned.treatment
-    floors = (policy.quality_floor, treatment.quality_floor)
     return RoutingPolicy(
-        model=treatment.model if treatment.model and request.model in AUTO_MODELS else request.model,
+        model=request.model,
         allow_fallback=policy.fallback and not policy.assigned.direct,
-        quality_floor=max(floor or 0.0 for floor in floors),
+        quality_floor=policy.quality_floor or 0.0,
         max_cents=None if policy.max_cost_cents is None else policy.max_cost_cents - spent_cents,
-        strategy=treatment.strategy,
     )
+
+
+def as_treated(
+    asked: RoutingPolicy, assigned: Assigned, features: Features, models: Sequence[PricedModel]
+) -> RoutingPolicy:
+    """With the treatment of its arms, as far as a model can then answer: no comparison makes a request hopeless."""
+    treatment = assigned.treatment
+    usable = [one for one in models if features.needs <= one.model.capabilities and fits(features, one.model)]
+    raised = replace(asked, quality_floor=max(asked.quality_floor, treatment.quality_floor or 0.0))
+    treated = replace(raised if any(map(raised.allows, usable)) else asked, strategy=treatment.strategy)
+    if treated.model not in AUTO_MODELS or not any(
+        one.model.id == treatment.model and treated.allows(one) for one in usable
+    ):
+        return treated
+    return replace(treated, model=treatment.model or treated.model, allow_fallback=not assigned.direct)
 
 
 def keeps(mode: CacheMode, completion: Completion) -> bool:

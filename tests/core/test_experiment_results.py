@@ -179,7 +179,7 @@ def test_of_units_with_several_jobs_there_must_be_enough() -> None:
             units, 1000, 1000 * cost, units * size**2, cost * units * size**2, (cost * size) ** 2 * units * 1.1
         )
         plain = figures(name, spread(cost, 1000))
-        return replace(plain, units=units, means={metric: each for metric in Metric})
+        return replace(plain, units=units, means=dict.fromkeys(Metric, each))
 
     few = stepped(Plan(), [of("control", 10, 5.0), of("b", 10, 1.0)])[0].of(Metric.COST)[0]
     assert few.why == "b has 10 units of 20 at least"

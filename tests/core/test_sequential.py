@@ -83,7 +83,8 @@ class Trial:
         (n_a, mean_a, var_a), (n_b, mean_b, var_b) = arms
         score = np.abs(mean_a - mean_b - truth) / np.sqrt(var_a / n_a + var_b / n_b) / ERRORS
         score[np.minimum(n_a, n_b) < FIRST] = -1
-        return score.argmax(axis=1) + 1
+        looks: NDArray[np.int64] = score.argmax(axis=1) + 1
+        return looks
 
     def share(self, looks: NDArray[np.int64], found: Callable[[Moments, Moments], bool]) -> float:
         streams = zip(self.values, self.in_a, looks, strict=True)

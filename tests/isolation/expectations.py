@@ -125,6 +125,7 @@ DEFINER_FUNCTIONS = {
     "purge_stripe_events": "a count of what was deleted",
     "queue_stats": "counts of all tenants together",
     "recall_from_lanes": "a count",
+    "running_experiments": "ids, for the sweeper to look at one by one",
     "resize_pools": "nothing: the pools are sized",
     "strip_orphan": "nothing: a trigger",
     "session_lives": "whether a user is still signed in",
