@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from builders import ending_of, new_job
@@ -17,9 +18,10 @@ from aico.core.jobs import CacheMode, JobError, JobStatus
 from aico.core.keys import hash_key
 from aico.store import api_keys, claims, experiments, jobs, ledger, outcomes, tenants
 from aico.store.blocking import Database
-from aico.store.experiments import Design, Outcome
+from aico.store.experiments import Design, Outcome, Started
 from aico.store.outcomes import Source
 from aico.store.scope import Scope
+from aico.store.statement import Statement
 
 MODEL = "smollm2-135m"  # what `ending_of` says answered
 TWO = (Arm(name="control", control=True), Arm(name="b", treatment=Treatment(quality_floor=0.1)))
@@ -63,15 +65,15 @@ class Lab:
         return experiment
 
     def start(self, experiment: UUID) -> Outcome:
-        work = [
+        work: list[tuple[Scope, Statement[Any]]] = [
             (self.scope, tenants.lock(self.tenant.id)),
             (self.scope, experiments.start(self.tenant.id, experiment, "test")),
         ]
-        _, (started,) = self.database.run_each(work)  # type: ignore[arg-type] # of two kinds
+        started: Started = self.database.run_each(work)[1][0]
         return started.outcome
 
-    def running(self, **design: object) -> UUID:
-        experiment = self.draft(**design)  # type: ignore[arg-type]
+    def running(self, **design: Any) -> UUID:
+        experiment = self.draft(**design)
         assert self.start(experiment) is Outcome.DONE
         return experiment
 

@@ -22,7 +22,10 @@ from aico.store import api_keys
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
-ARMS = [{"name": "as-it-is", "control": True}, {"name": "local", "treatment": {"model": "smollm2-135m"}}]
+ARMS: list[dict[str, Any]] = [
+    {"name": "as-it-is", "control": True},
+    {"name": "local", "treatment": {"model": "smollm2-135m"}},
+]
 PATH = "/v1/experiments"
 
 
@@ -222,7 +225,8 @@ def test_users_stay_in_their_arm_whatever_door_they_come_through(
             owner.post("/v1/responses", json={"model": "auto", "input": "hello", "background": True, field: user})
     owner.post("/v1/jobs", json={"prompt": "hello", "cache": "off"})
     rows = admin.execute(
-        "select assigned -> 'arms' ->> 0, assigned ->> 'user', count(*) from public.jobs where tenant_id = %s group by 1, 2",
+        "select assigned -> 'arms' ->> 0, assigned ->> 'user', count(*) from public.jobs"
+        " where tenant_id = %s group by 1, 2",
         (owned.id,),
     ).fetchall()
     by_user = {user: (arm, count) for arm, user, count in rows if user is not None}

@@ -14,6 +14,7 @@ from aico.core.attempts import AttemptOutcome
 from aico.core.experiment_results import ArmFigures
 from aico.core.experiments import Metric, Status
 from aico.core.sequential import Clusters
+from aico.core.strategies import StrategyName
 from aico.store import alerts, audit, experiment_figures, experiments, tenants
 from aico.store.blocking import Database
 from aico.store.experiments import MAX_RUNNING, Outcome
@@ -136,7 +137,7 @@ def test_an_ended_arms_jobs_are_answered_as_in_the_control_and_not_counted(lab: 
 
 def test_two_experiments_that_change_the_same_do_not_run_together(lab: Lab) -> None:
     lab.running(arms=(TWO[0], Arm(name="b", treatment=Treatment(model="m"))))
-    rival = lab.draft(name="y", arms=(TWO[0], Arm(name="b", treatment=Treatment(strategy="complexity"))))
+    rival = lab.draft(name="y", arms=(TWO[0], Arm(name="b", treatment=Treatment(strategy=StrategyName.COMPLEXITY))))
     assert lab.start(rival) is Outcome.RIVAL
     assert lab.start(lab.draft(name="z", arms=(TWO[0], Arm(name="b")))) is Outcome.DONE
     assert lab.start(lab.draft(name="w")) is Outcome.DONE

@@ -55,7 +55,7 @@ def test_a_losing_arm_is_ended_the_others_go_on_and_the_api_is_told(
     experiment = lab.running(arms=THREE, plan=Plan(stop_when_decided=False))
     for arm, failed in (("control", 0), ("b", 0), ("c", 400)):
         roll(experiment, arm, failed=failed)
-    with runtime.redis.pubsub(ignore_subscribe_messages=True) as channel:
+    with runtime.redis.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
         channel.subscribe(changes.CHANNEL)
         channel.get_message(timeout=5)
         watch_experiments(runtime, NOW)
