@@ -38,6 +38,7 @@ from aico.api.routers import (
     quotas,
     quote,
     responses,
+    savings,
     tenants,
     webhooks,
 )
@@ -59,6 +60,7 @@ PARTS = (
     feedback,
     costs,
     experiments,
+    savings,
     data_rights,
     billing,
     provider_keys,

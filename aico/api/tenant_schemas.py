@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from aico.api.key_schemas import Actor, Name
 from aico.api.paging import Page
 from aico.core.access import ROLE_PERMISSIONS, Permission, Role
+from aico.core.assignment import MAX_HOLDOUT
 from aico.core.inputs import ModelName
 from aico.core.jobs import CacheMode
 from aico.core.plans import Plan
@@ -91,6 +92,10 @@ class TenantChange(BaseModel):
     pii: Annotated[PiiPolicy, Field(description="`redact`: personal data is replaced before anything is stored.")] = (
         PiiPolicy.OFF
     )
+    holdout_share: Annotated[
+        float | None,
+        Field(ge=0, le=MAX_HOLDOUT, description="Of the jobs, answered without us, to measure us."),
+    ] = None
 
 
 class TenantView(BaseModel):
@@ -104,6 +109,7 @@ class TenantView(BaseModel):
     baseline_model: Annotated[str | None, Field(description="Null: the service's.")]
     similarity_threshold: Annotated[float | None, Field(description="Null: the service's.")]
     pii: PiiPolicy
+    holdout_share: Annotated[float | None, Field(description="Null: the service's.")]
 
     @classmethod
     def of(cls, tenant: Profile) -> Self:
@@ -119,6 +125,7 @@ class TenantView(BaseModel):
             baseline_model=policy.baseline_model,
             similarity_threshold=policy.similarity_threshold,
             pii=policy.pii,
+            holdout_share=policy.holdout_share,
         )
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from aico.cli.client import Client
 from aico.cli.options import AsJson, Deadline, Window, due
+from aico.cli.savings import savings_lines
 from aico.cli.show import cents, err, how, out
 from aico.core.errors import InvalidInput
 from aico.core.jobs import JobClass
@@ -92,7 +93,7 @@ def report(
 ) -> None:
     """What was spent, what the baseline model would have cost, and the difference."""
     with Client.from_settings(get_settings()) as client:
-        summary = client.costs(days)
+        summary = {**client.costs(days), "savings": client.savings(days)}
     if as_json:
         typer.echo(json.dumps(summary))
         return
@@ -113,3 +114,5 @@ def report(
     )
     if summary["unpriced_attempts"]:
         out.print(f"{summary['unpriced_attempts']} attempts have no known price and are not in these sums.")
+    for line in savings_lines(summary["savings"]):
+        out.print(line)

@@ -1,5 +1,6 @@
 """Tenants, their plans, shares of the work and policies, from the operator's side: straight in the database."""
 
+import math
 import re
 from contextlib import closing
 from dataclasses import replace
@@ -15,6 +16,7 @@ from rich.text import Text
 from aico.cli.show import err, out
 from aico.cli.telling import tell
 from aico.core import changes
+from aico.core.assignment import MAX_HOLDOUT
 from aico.core.errors import InvalidInput, NotFound
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode, JobClass
@@ -192,6 +194,10 @@ def policy(
     pii: Annotated[
         PiiPolicy | None, typer.Option(help="Whether personal data is replaced before anything is stored.")
     ] = None,
+    holdout: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help=f"Of the jobs, answered without us: 0 to {MAX_HOLDOUT}, or {SERVICE}."),
+    ] = None,
 ) -> None:
     """Show what holds for a tenant's jobs where their callers do not say otherwise, or set what is given.
 
@@ -199,6 +205,7 @@ def policy(
     """
     mode = _cache_mode(cache)
     model = _baseline(baseline)
+    share = _holdout(holdout)
     with closing(open_database()) as database:
         tenant_id = find_tenant(database, tenant)
         scope = Scope.tenant(tenant_id)
@@ -209,6 +216,7 @@ def policy(
             cache_mode=before.cache_mode if cache is None else mode,
             baseline_model=before.baseline_model if baseline is None else model,
             pii=before.pii if pii is None else pii,
+            holdout_share=before.holdout_share if holdout is None else share,
         )
         if after != before:
             database.run(scope, tenants.set_policy(tenant_id, after))
@@ -222,6 +230,7 @@ def _shown(policy: tenants.Policy) -> Table:
     table.add_row("cache", policy.cache_mode or SERVICE)
     table.add_row("baseline", Text(policy.baseline_model or SERVICE))
     table.add_row("pii", policy.pii)
+    table.add_row("holdout", SERVICE if policy.holdout_share is None else f"{policy.holdout_share:g}")
     return table
 
 
@@ -241,6 +250,18 @@ def _baseline(text: str | None) -> str | None:
     if text not in known:
         raise InvalidInput(f"--baseline is a model's id as `GET /providers` lists them, or {SERVICE}, not {text!r}")
     return text
+
+
+def _holdout(text: str | None) -> float | None:
+    if text in {None, SERVICE}:
+        return None
+    try:
+        share = float(str(text))
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= MAX_HOLDOUT:
+        raise InvalidInput(f"--holdout is a share from 0 to {MAX_HOLDOUT}, or {SERVICE}, not {text!r}")
+    return share
 
 
 def _cap(text: str) -> int | None:

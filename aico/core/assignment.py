@@ -7,6 +7,7 @@ answers, and experiments, whose arms answer differently. A job of the holdout is
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Literal
@@ -18,6 +19,7 @@ from aico.core.jobs import CacheMode
 from aico.core.strategies import StrategyName
 
 HELD_OUT, ROUTED = "holdout/baseline", "holdout/routed"  # the holdout's two arms
+MAX_HOLDOUT = 0.5  # a larger share would be the rule and no sample
 _HASHED = 8  # bytes of the hash that are read as a number
 _USER_DIGITS = 32
 _SCALE = float(1 << 8 * _HASHED)
@@ -86,6 +88,7 @@ class Programme(BaseModel):
 
     salt: str = ""
     holdout_share: Annotated[float, Field(ge=0, le=1)] | None = None  # None: the service's
+    baseline_model: str | None = None  # likewise
     experiments: tuple[Experiment, ...] = ()
 
     def concerning(self, *, choice_left: bool) -> "Programme":
@@ -96,7 +99,7 @@ class Programme(BaseModel):
         return self.model_copy(update={"experiments": left})
 
 
-NO_PROGRAMME = Programme(holdout_share=0.0)
+NO_PROGRAMME = Programme(holdout_share=0)
 
 
 class Assigned(BaseModel):
@@ -107,7 +110,7 @@ class Assigned(BaseModel):
     arms: tuple[str, ...] = ()
     treatment: Treatment = Treatment()
     user: str | None = None  # whose it is, as `user_unit` names him, where an experiment draws users
-    direct: bool = False  # answered at once by the first model alone: from no cache and in no lane
+    direct: bool = False  # asked at once, and in no lane
 
 
 NOT_ASSIGNED = Assigned()
@@ -134,18 +137,25 @@ def arm_of(experiment: Experiment, unit: str) -> Arm:
     return experiment.arms[-1]
 
 
-def draw(programme: Programme, units: Mapping[Unit, str], baseline: str | None) -> Assigned:
-    """What a job is drawn into.
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    share: float  # of the jobs, 0..1
+    baseline: str  # the model that answers what is held out
 
-    `units` names the job and, where they are known, its API key and its caller's user. `baseline` is the model that
-    answers in the holdout; None: the job cannot be held out, and is in neither of its arms.
+
+def draw(programme: Programme, units: Mapping[Unit, str], holdout: Holdout | None) -> Assigned:
+    """What a job is drawn into. O(experiments x arms).
+
+    `units` names the job and, where they are known, its API key and its caller's user. With `holdout` None the job
+    cannot be held out, and is in neither of its arms.
     """
     arms: list[str] = []
-    if baseline is not None and programme.holdout_share:
-        if fraction(programme.salt, units["job"]) < programme.holdout_share:
-            return Assigned(arms=(HELD_OUT,), treatment=Treatment(model=baseline, cache=CacheMode.OFF), direct=True)
+    if holdout is not None:
+        if fraction(programme.salt, units["job"]) < holdout.share:
+            treatment = Treatment(model=holdout.baseline, cache=CacheMode.OFF)
+            return Assigned(arms=(HELD_OUT,), treatment=treatment, direct=True)
         arms.append(ROUTED)
-    treatment: dict[str, object] = {}
+    changes: dict[str, object] = {}
     user = None
     for experiment in programme.experiments:
         if experiment.unit in units:
@@ -153,7 +163,7 @@ def draw(programme: Programme, units: Mapping[Unit, str], baseline: str | None) 
             if arm.ended is None:
                 arms.append(f"{experiment.id}/{arm.name}")
                 user = units["user"] if experiment.unit == "user" else user
-            treatment |= (experiment.control if arm.ended else arm).treatment.model_dump(exclude_none=True)
-    if not arms and not treatment:
+            changes |= (experiment.control if arm.ended else arm).treatment.model_dump(exclude_none=True)
+    if not arms and not changes:
         return NOT_ASSIGNED
-    return Assigned(arms=tuple(arms), treatment=Treatment.model_validate(treatment), user=user)
+    return Assigned(arms=tuple(arms), treatment=Treatment.model_validate(changes), user=user)

@@ -55,6 +55,9 @@ class Moments:
         return self.variance / self.n
 
 
+NOTHING = Moments(0, 0.0, 0.0)
+
+
 def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> Interval:
     """Of a rate: Wilson's score interval (1927). Nothing observed: everything is possible."""
     if n <= 0:
@@ -66,9 +69,17 @@ def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> Interv
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
+def estimate(moments: Moments, confidence: float = CONFIDENCE) -> Estimate | None:
+    """A mean, with Student's interval. None with less than two observations."""
+    if moments.n < 2:  # noqa: PLR2004 - of which a variance can be had
+        return None
+    half = _student(confidence, moments.n - 1) * math.sqrt(moments.variance_of_mean)
+    return Estimate(moments.mean, Interval(moments.mean - half, moments.mean + half))
+
+
 def difference(a: Moments, b: Moments, confidence: float = CONFIDENCE) -> Estimate | None:
     """Mean of `a` less mean of `b`: Welch's interval (1947). None with less than two observations of either."""
-    if min(a.n, b.n) < 2:  # noqa: PLR2004 - of which a variance can be had
+    if min(a.n, b.n) < 2:  # noqa: PLR2004 - see above
         return None
     value, variance = a.mean - b.mean, a.variance_of_mean + b.variance_of_mean
     half = _student(confidence, _freedom(a, b)) * math.sqrt(variance)

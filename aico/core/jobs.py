@@ -38,6 +38,11 @@ class CacheMode(StrEnum):
     SEMANTIC = "semantic"  # also one that means the same
     REFRESH = "refresh"  # not read, but the new answer is kept
 
+    @property
+    def reads(self) -> bool:
+        """Whether an answer that is kept may be served."""
+        return self in {CacheMode.EXACT, CacheMode.SEMANTIC}
+
 
 class CacheState(StrEnum):
     MISS = "miss"

@@ -44,7 +44,8 @@ $$;
 -- Sees what its caller sees.
 create function private.programme_of(tenant uuid) returns jsonb
 language sql stable set search_path = '' as $$
-  select jsonb_build_object('salt', t.draw_salt, 'holdout_share', t.holdout_share, 'experiments', coalesce((
+  select jsonb_build_object('salt', t.draw_salt, 'holdout_share', t.holdout_share,
+    'baseline_model', t.baseline_model, 'experiments', coalesce((
     select jsonb_agg(jsonb_build_object('id', e.id, 'salt', e.salt, 'unit', e.unit, 'arms', e.arms) order by e.id)
     from public.experiments e where e.tenant_id = tenant and e.status = 'running'
   ), '[]'))

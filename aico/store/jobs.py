@@ -26,7 +26,6 @@ from aico.core.quotas import NOTHING_EXPECTED, Expected, Refusal
 from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("jobs")
-_READING = {CacheMode.EXACT, CacheMode.SEMANTIC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def _row(job: NewJob) -> dict[str, Any]:
         "priority": job.priority_seconds,
         "max_retries": job.max_retries,
         "stage": job.stage,
-        "reads": job.cache_mode in _READING,
+        "reads": job.cache_mode.reads,
         "surface": job.surface,
         "streams": job.streams,
         "tokens": job.expected.tokens,

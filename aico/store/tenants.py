@@ -79,6 +79,7 @@ class Policy:
     baseline_model: str | None  # likewise
     similarity_threshold: float | None = None  # likewise; a cosine
     pii: PiiPolicy = PiiPolicy.OFF  # whether personal data is replaced before anything is stored
+    holdout_share: float | None = None  # of the jobs, answered without us to measure what we save; None: the service's
 
 
 def policy(tenant: UUID) -> Statement[Policy]:
@@ -87,7 +88,12 @@ def policy(tenant: UUID) -> Statement[Policy]:
 
 def _policy(row: Row) -> Policy:
     return Policy(
-        row["fallback"], mode_of(row), row["baseline_model"], row["similarity_threshold"], PiiPolicy(row["pii"])
+        fallback=row["fallback"],
+        cache_mode=mode_of(row),
+        baseline_model=row["baseline_model"],
+        similarity_threshold=row["similarity_threshold"],
+        pii=PiiPolicy(row["pii"]),
+        holdout_share=row["holdout_share"],
     )
 
 

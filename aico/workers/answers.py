@@ -151,7 +151,7 @@ def routing_policy(request: ChatRequest, policy: JobPolicy, spent_cents: Decimal
     """What routing is asked to keep to, with what is left of the job's budget."""
     return RoutingPolicy(
         model=request.model,
-        allow_fallback=policy.fallback and not policy.assigned.direct,
+        allow_fallback=policy.fallback,
         quality_floor=policy.quality_floor or 0.0,
         max_cents=None if policy.max_cost_cents is None else policy.max_cost_cents - spent_cents,
     )
@@ -169,7 +169,9 @@ def as_treated(
         one.model.id == treatment.model and treated.allows(one) for one in usable
     ):
         return treated
-    return replace(treated, model=treatment.model or treated.model, allow_fallback=not assigned.direct)
+    return replace(
+        treated, model=treatment.model or treated.model, allow_fallback=treated.allow_fallback or not assigned.direct
+    )
 
 
 def keeps(mode: CacheMode, completion: Completion) -> bool:

@@ -1,5 +1,7 @@
 """`aico tenants policy`: what holds for a tenant's jobs, set in the real database."""
 
+from dataclasses import replace
+
 import pytest
 from cli.conftest import Aico
 from conftest import Postgres, Tenant
@@ -9,7 +11,7 @@ from aico.store import tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
-GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"}
+GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off", "holdout": "service"}
 
 
 @pytest.fixture
@@ -32,11 +34,14 @@ def test_a_tenant_without_a_policy_has_the_services(aico: Aico, name: str) -> No
 def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: Tenant, database: Database) -> None:
     assert shown(aico, name, "--no-fallback") == {**GENERAL, "fallback": "no"}
     assert shown(aico, name, "--cache", "exact") == {**GENERAL, "fallback": "no", "cache": "exact"}
-    everything = shown(aico, name, "--baseline", "gpt-5.4", "--fallback")
-    assert everything == shown(aico, name) == {**GENERAL, "cache": "exact", "baseline": "gpt-5.4"}
+    everything = shown(aico, name, "--baseline", "gpt-5.4", "--fallback", "--holdout", "0.05")
+    assert everything == shown(aico, name) == {**GENERAL, "cache": "exact", "baseline": "gpt-5.4", "holdout": "0.05"}
     stored = database.run(Scope.tenant(tenant.id), tenants.policy(tenant.id))
-    assert stored == [tenants.Policy(fallback=True, cache_mode=CacheMode.EXACT, baseline_model="gpt-5.4")]
-    assert shown(aico, name, "--cache", "service", "--baseline", "service") == GENERAL
+    assert [replace(one, holdout_share=None) for one in stored] == [
+        tenants.Policy(fallback=True, cache_mode=CacheMode.EXACT, baseline_model="gpt-5.4")
+    ]
+    assert stored[0].holdout_share == pytest.approx(0.05)
+    assert shown(aico, name, "--cache", "service", "--baseline", "service", "--holdout", "service") == GENERAL
 
 
 @pytest.mark.parametrize(
@@ -47,6 +52,8 @@ def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: 
         (("--baseline", "gpt-17"), "--baseline is a model's id"),
         (("--baseline", ""), "--baseline is a model's id"),
         (("--fallback=maybe",), "--fallback"),
+        (("--holdout", "0.6"), "--holdout is a share"),
+        (("--holdout", "all"), "--holdout is a share"),
         (("--no-fallback", "--cache", "always"), "--cache is one of"),
     ],
 )

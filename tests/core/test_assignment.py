@@ -11,6 +11,7 @@ from aico.core.assignment import (
     ROUTED,
     Arm,
     Experiment,
+    Holdout,
     Programme,
     Treatment,
     arm_of,
@@ -45,8 +46,8 @@ def test_arms_are_drawn_by_their_weights() -> None:
 
 
 def test_what_is_held_out_goes_to_the_baseline_alone_and_into_no_experiment() -> None:
-    programme = Programme(salt="s", holdout_share=0.2, experiments=(experiment(Arm(name="a"), Arm(name="b")),))
-    drawn = [draw(programme, {"job": unit}, "gpt-5.4") for unit in UNITS]
+    programme = Programme(salt="s", experiments=(experiment(Arm(name="a"), Arm(name="b")),))
+    drawn = [draw(programme, {"job": unit}, Holdout(0.2, "gpt-5.4")) for unit in UNITS]
     held = [one for one in drawn if HELD_OUT in one.arms]
     assert len(held) == pytest.approx(800, abs=100)
     for one in held:
@@ -58,7 +59,7 @@ def test_what_is_held_out_goes_to_the_baseline_alone_and_into_no_experiment() ->
 
 def test_what_cannot_be_held_out_is_in_neither_arm_of_the_holdout() -> None:
     assert draw(Programme(salt="s", holdout_share=1.0), {"job": "u"}, None) is NOT_ASSIGNED
-    assert draw(NO_PROGRAMME, {"job": "u"}, "gpt-5.4") is NOT_ASSIGNED
+    assert draw(NO_PROGRAMME, {"job": "u"}, None) is NOT_ASSIGNED
 
 
 def test_an_experiment_draws_its_own_unit_and_passes_over_jobs_without_it() -> None:

@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from aico.core.estimates import Estimate, Interval, Moments, difference, ratio, wilson
+from aico.core.estimates import Estimate, Interval, Moments, difference, estimate, ratio, wilson
 
 
 def moments(values: list[float]) -> Moments:
@@ -33,6 +33,14 @@ def test_the_interval_of_a_difference_is_students() -> None:
     assert found.value == pytest.approx(1.0)
     # t of 6 degrees of freedom at 0.975 is 2.4469; the standard error is sqrt(2 * 5/3 / 4).
     assert found.interval.high - 1.0 == pytest.approx(2.4469 * (5 / 6) ** 0.5, rel=1e-3)
+
+
+def test_the_interval_of_a_mean_is_students() -> None:
+    found = estimate(moments([1.0, 2.0, 3.0, 4.0, 5.0]))
+    assert found is not None
+    assert found.value == 3.0
+    assert found.interval.high - 3.0 == pytest.approx(2.7764 * (2.5 / 5) ** 0.5, rel=2e-3)  # of 4 degrees of freedom
+    assert estimate(moments([1.0])) is None
 
 
 def test_too_little_or_no_baseline_gives_no_estimate() -> None:
