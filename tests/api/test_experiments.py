@@ -1,63 +1,21 @@
 """Experiments over the API: drafted, started, looked at and stopped, and what callers notice of them."""
 
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
-import psycopg
 import pytest
-from api.conftest import DEAD_PORT, Connect, assert_problem, serving, wait_until
+from api.conftest import Connect, assert_problem
+from api.drafting import ARMS, PATH, draft, owned, owner
 from conftest import Tenant, new_tenant
 from experimenting import Lab, attempt
 
 from aico.core.access import Permission
 from aico.core.keys import make_key
-from aico.core.settings import Settings
-from aico.embedded.ports import LOOPBACK
 from aico.store import api_keys
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
-ARMS: list[dict[str, Any]] = [
-    {"name": "as-it-is", "control": True},
-    {"name": "local", "treatment": {"model": "smollm2-135m"}},
-]
-PATH = "/v1/experiments"
-
-
-@pytest.fixture
-def owned(database: Database) -> Tenant:
-    """With a key that may do everything."""
-    return new_tenant(database, tuple(Permission))
-
-
-@pytest.fixture
-def owner(connect: Connect, service: str, owned: Tenant) -> httpx2.Client:
-    return connect(service, owned.key)
-
-
-def draft(client: httpx2.Client, **body: Any) -> dict[str, Any]:
-    response = client.post(PATH, json={"name": "x", "arms": ARMS, **body})
-    assert response.status_code == 201, response.text
-    made: dict[str, Any] = response.json()
-    return made
-
-
-@pytest.fixture
-def assigned(admin: psycopg.Connection[Any]) -> Callable[..., dict[str, Any]]:
-    def of(client: httpx2.Client, **body: Any) -> dict[str, Any]:
-        """What a new job is drawn into."""
-        job = client.post("/v1/jobs", json={"prompt": "who?", "cache": "off", **body})
-        assert job.status_code == 202, job.text
-        row = admin.execute("select assigned from public.jobs where id = %s", (job.json()["id"],)).fetchone()
-        assert row is not None
-        return dict(row[0] or {})
-
-    return of
+__all__ = ["owned", "owner"]
 
 
 def test_an_experiment_is_drafted_read_changed_and_removed(owner: httpx2.Client) -> None:
@@ -188,52 +146,6 @@ def test_another_tenants_experiment_is_not_there(
     assert owner.get(one).json() == made
 
 
-def test_jobs_are_drawn_by_what_they_leave_open(owner: httpx2.Client, assigned: Callable[..., dict[str, Any]]) -> None:
-    made = draft(owner)
-    owner.post(f"{PATH}/{made['id']}/start")
-    drawn = [assigned(owner) for _ in range(20)]
-    assert {tuple(one["arms"]) for one in drawn} == {(f"{made['id']}/as-it-is",), (f"{made['id']}/local",)}
-    assert {str(one.get("treatment")) for one in drawn} == {"None", "{'model': 'smollm2-135m'}"}
-    named = assigned(owner, model="smollm2-135m")  # an arm would change nothing for it
-    assert named == {}
-
-
-def test_a_callers_word_on_the_cache_counts_more_than_an_arms(
-    owner: httpx2.Client, admin: psycopg.Connection[Any]
-) -> None:
-    made = draft(owner, arms=[{"name": name, "treatment": {"cache": "exact"}} for name in ("a", "b")])
-    owner.post(f"{PATH}/{made['id']}/start")
-
-    def mode(**said: str) -> str:
-        job = owner.post("/v1/jobs", json={"prompt": "which?", **said}).json()["id"]
-        row = admin.execute("select cache_mode from public.jobs where id = %s", (job,)).fetchone()
-        assert row is not None
-        return str(row[0])
-
-    assert [mode(), mode(cache="off"), mode(cache="semantic")] == ["exact", "off", "semantic"]
-
-
-def test_users_stay_in_their_arm_whatever_door_they_come_through(
-    owner: httpx2.Client, admin: psycopg.Connection[Any], owned: Tenant
-) -> None:
-    made = draft(owner, unit="user", arms=[{"name": name} for name in "abcdefgh"])
-    owner.post(f"{PATH}/{made['id']}/start")
-    for number in range(3):
-        user = f"user {number}"
-        owner.post("/v1/jobs", json={"prompt": "hello", "cache": "off", "metadata": {"user": user}})
-        for field in ("user", "safety_identifier"):
-            owner.post("/v1/responses", json={"model": "auto", "input": "hello", "background": True, field: user})
-    owner.post("/v1/jobs", json={"prompt": "hello", "cache": "off"})
-    rows = admin.execute(
-        "select assigned -> 'arms' ->> 0, assigned ->> 'user', count(*) from public.jobs"
-        " where tenant_id = %s group by 1, 2",
-        (owned.id,),
-    ).fetchall()
-    by_user = {user: (arm, count) for arm, user, count in rows if user is not None}
-    assert [count for _, count in by_user.values()] == [3, 3, 3]
-    assert [row for row in rows if row[1] is None] == [(None, None, 1)]
-
-
 def test_results_tell_the_arms_apart_in_figures_and_words(
     owner: httpx2.Client, owned: Tenant, database: Database
 ) -> None:
@@ -272,49 +184,3 @@ def test_results_are_there_before_the_first_job(owner: httpx2.Client) -> None:
     assert [arm["units"] for arm in found["arms"]] == [0, 0]
     assert found["days"] == []
     assert {each["verdict"] for each in found["comparisons"]} == {"undecided"}
-
-
-@pytest.fixture
-def two_processes(base_settings: Settings) -> Iterator[tuple[str, str]]:
-    """That would remember credentials for an hour."""
-    with serving(base_settings.model_copy(update={"api_key_cache_seconds": 3600.0})) as first:
-        with socket.create_server((LOOPBACK, 0)) as probe:
-            port = probe.getsockname()[1]
-        environment = {
-            **os.environ,
-            "PORT": str(port),
-            "DATABASE_URL": base_settings.database_url,
-            "REDIS_URL": base_settings.redis_url.get_secret_value(),
-            "API_KEY_CACHE_SECONDS": "3600",
-            "LOCAL_MODEL_URL": f"http://{LOOPBACK}:{DEAD_PORT}/v1",
-        }
-        process = subprocess.Popen([sys.executable, "-m", "aico.cli.main", "serve"], env=environment)
-        second = f"http://{LOOPBACK}:{port}"
-        try:
-            wait_until(lambda: _answers(second))
-            yield first, second
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/health/live", timeout=1).is_success
-    except httpx2.TransportError:
-        return False
-
-
-def test_a_start_and_a_stop_are_known_to_every_process(
-    two_processes: tuple[str, str], connect: Connect, owned: Tenant, assigned: Callable[..., dict[str, Any]]
-) -> None:
-    first, second = (connect(url, owned.key) for url in two_processes)
-    for _ in range(3):  # both remember the key once they hear
-        assert assigned(first) == assigned(second) == {}
-    made = draft(first)
-    assert first.post(f"{PATH}/{made['id']}/start").status_code == 200
-    assert assigned(first) != {}
-    wait_until(lambda: assigned(second) != {})
-    assert second.post(f"{PATH}/{made['id']}/stop").status_code == 200
-    assert assigned(second) == {}
-    wait_until(lambda: assigned(first) == {})
