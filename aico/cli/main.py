@@ -14,6 +14,7 @@ from aico.cli import (
     billing,
     data_rights,
     doctor,
+    experiments,
     job_admin,
     jobs,
     keys,
@@ -63,6 +64,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(quotas.app, name="quotas")
 app.add_typer(learner.app, name="learner")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(billing.app, name="billing")
 app.add_typer(billing.report_app, name="report")
 app.add_typer(provider_keys.app, name="provider-keys")

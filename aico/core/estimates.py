@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Protocol
 
 CONFIDENCE = 0.95
 
@@ -17,6 +18,19 @@ class Interval:
 class Estimate:
     value: float
     interval: Interval
+
+
+class Mean(Protocol):
+    """One that was estimated from `n` observations."""
+
+    @property
+    def n(self) -> int: ...
+
+    @property
+    def mean(self) -> float: ...
+
+    @property
+    def variance_of_mean(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +91,16 @@ def ratio(a: Moments, b: Moments, confidence: float = CONFIDENCE) -> Estimate | 
 
     None where the mean of `b` is not clearly above zero: then no interval bounds the ratio.
     """
-    if min(a.n, b.n) < 2 or b.mean <= 0:  # noqa: PLR2004 - see above
+    if min(a.n, b.n) < 2:  # noqa: PLR2004 - see above
         return None
-    t = _student(confidence, _freedom(a, b))
-    of_a, of_b = t * t * a.variance_of_mean, t * t * b.variance_of_mean
+    return fieller(a, b, _student(confidence, _freedom(a, b)))
+
+
+def fieller(a: Mean, b: Mean, errors: float) -> Estimate | None:
+    """Mean of `a` over mean of `b`, with all ratios at which they differ by at most so many standard errors."""
+    of_a, of_b = errors * errors * a.variance_of_mean, errors * errors * b.variance_of_mean
     known = b.mean * b.mean - of_b
-    if known <= 0:
+    if b.mean <= 0 or known <= 0:
         return None
     product = a.mean * b.mean
     half = math.sqrt(max(0.0, product * product - known * (a.mean * a.mean - of_a)))

@@ -73,6 +73,37 @@ arms_rolled as (
     latency_ms = r.latency_ms + excluded.latency_ms,
     latency_ms_squared = r.latency_ms_squared + excluded.latency_ms_squared
 ),
+drawn as materialized (  -- experiments on what makes several jobs, which so stay until this is done
+  select e.tenant_id, e.id, e.unit, e.arms from public.experiments e
+  where e.tenant_id = any (%(tenants)s::uuid[]) and e.unit <> 'job' and (e.tenant_id, e.id) in (
+    select b.tenant_id, private.experiment_of(arm) from booked b, unnest(b.arms) as arm where b.job_cents is not null)
+  for key share
+),
+by_unit as (
+  select d.tenant_id, d.id, coalesce(case when d.unit = 'key' then b.api_key_id::text end, j.assigned ->> 'user') as unit,
+    min(substr(arm, 38)) as arm, min(b.at) as at, count(*) as jobs, count(*) filter (where b.outcome <> 'ok') as failed,
+    sum(b.job_cents) as cents, coalesce(sum(b.latency_ms) filter (where b.outcome = 'ok'), 0) as latency_ms
+  from drawn d
+  join booked b on b.tenant_id = d.tenant_id and b.job_cents is not null
+  cross join lateral unnest(b.arms) as arm
+  left join public.jobs j on d.unit = 'user' and j.tenant_id = b.tenant_id and j.id = b.job_id
+  where private.experiment_of(arm) = d.id
+  group by 1, 2, 3
+),
+units_booked as (
+  insert into public.assignments as a (tenant_id, experiment_id, unit, arm, propensity, assigned_at, jobs, failed, cents,
+    latency_ms)
+  select u.tenant_id, u.id, u.unit, u.arm, private.propensity_of(d.arms, u.arm), u.at, u.jobs, u.failed, u.cents,
+    u.latency_ms
+  from by_unit u join drawn d on (d.tenant_id, d.id) = (u.tenant_id, u.id)
+  where u.unit is not null
+  order by u.tenant_id, u.id, u.unit
+  on conflict (tenant_id, experiment_id, unit) do update set
+    jobs = a.jobs + excluded.jobs,
+    failed = a.failed + excluded.failed,
+    cents = a.cents + excluded.cents,
+    latency_ms = a.latency_ms + excluded.latency_ms
+),
 sums as (
   select kind, outcome, provider, model, count(*) as attempts, count(*) filter (where cost_cents is null) as unpriced,
     sum(input_uncached + cache_read + cache_write) as input_tokens, sum(output) as output_tokens,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from aico.core.assignment import NO_PROGRAMME, Holdout, Programme, Unit, draw
+from aico.core.assignment import NO_PROGRAMME, Assigned, Holdout, Programme, Unit, draw, user_unit
 from aico.core.canonical import cache_key
 from aico.core.chat import AUTO_MODELS, ChatRequest
 from aico.core.errors import InvalidInput, PayloadTooLarge, UnknownModel
@@ -81,12 +81,13 @@ class Admission:
         offer = self._offer(asker.own_providers)
         self._answerable(chat, controls, models, offer)
         retries, job, mode = submission.max_retries, new_id(), submission.cache_mode(asker.cache_mode)
-        assigned = draw(asker.programme, _units(job, asker), self._holdout(submission, asker, mode))
+        programme = asker.programme.concerning(choice_left=chat.model in AUTO_MODELS)
+        assigned = draw(programme, _units(job, asker, submission.user), self._holdout(submission, asker, mode))
         return NewJob(
             id=job,
             api_key_id=asker.api_key,
             job_class=submission.job_class,
-            cache_mode=assigned.treatment.cache or mode,
+            cache_mode=_cache_mode(submission, asker, assigned),
             assigned=assigned,
             request=chat.model_dump(mode="json", exclude_defaults=True),
             key=cache_key(chat, _scope(controls, models)),
@@ -187,8 +188,20 @@ class Admission:
             )
 
 
-def _units(job: UUID, asker: Asker) -> dict[Unit, str]:
-    return {"job": str(job)} if asker.api_key is None else {"job": str(job), "key": str(asker.api_key)}
+def _cache_mode(submission: Submission, asker: Asker, assigned: Assigned) -> CacheMode:
+    """An experiment stands in for the tenant's policy; the holdout knows no cache, whatever is said."""
+    if assigned.direct:
+        return CacheMode.OFF
+    return submission.cache_mode(assigned.treatment.cache or asker.cache_mode)
+
+
+def _units(job: UUID, asker: Asker, user: str | None) -> dict[Unit, str]:
+    units: dict[Unit, str] = {"job": str(job)}
+    if asker.api_key is not None:
+        units["key"] = str(asker.api_key)
+    if user is not None and asker.programme.experiments:
+        units["user"] = user_unit(asker.programme.salt, user)
+    return units
 
 
 def _surely_fits(chat: ChatRequest, window: int) -> bool:

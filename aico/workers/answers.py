@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from aico.core import chat
+from aico.core.assignment import Assigned
 from aico.core.attempts import Attempt, Baseline, Policy, known_cost
 from aico.core.chat import AUTO_MODELS, ChatRequest, Completion, FinishReason
 from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport, Verified
@@ -21,7 +22,16 @@ from aico.routing.learner.kept import kept
 from aico.routing.learner.learned import Learned
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
-from aico.routing.strategies.protocol import Ask, Decision, RoutingPolicy, Strategy, among, price_models
+from aico.routing.strategies.protocol import (
+    Ask,
+    Decision,
+    PricedModel,
+    RoutingPolicy,
+    Strategy,
+    among,
+    fits,
+    price_models,
+)
 from aico.store.claims import Ending
 from aico.store.decisions import Decided, Grounds
 from aico.store.job_policy import JobPolicy
@@ -135,7 +145,7 @@ class Answers:
         features = extract_features(request)
         models = among(self._catalogue.with_keys(own).models, policy.models, request.model)
         priced = price_models(models, features, self.prices, at, self.known.lines())
-        asked = routing_policy(request, policy, spent_cents)
+        asked = as_treated(routing_policy(request, policy, spent_cents), policy.assigned, features, priced)
         ask = Ask(features, priced, asked) if grounds is None else self._informed(Ask(features, priced, asked), grounds)
         cents = {one.model.id: one.cents for one in priced}
         return Choice(ask.features, self._strategy.decide(ask), asked, cents, at, ask.learned)
@@ -202,15 +212,31 @@ class Answers:
 
 def routing_policy(request: ChatRequest, policy: JobPolicy, spent_cents: Decimal) -> RoutingPolicy:
     """What routing is asked to keep to, with what is left of the job's budget."""
-    treatment = policy.assigned.treatment
-    floors = (policy.quality_floor, treatment.quality_floor)
     return RoutingPolicy(
-        model=treatment.model if treatment.model and request.model in AUTO_MODELS else request.model,
+        model=request.model,
         allow_fallback=policy.fallback,
-        quality_floor=max(floor or 0.0 for floor in floors),
+        quality_floor=policy.quality_floor or 0.0,
         max_cents=None if policy.max_cost_cents is None else policy.max_cost_cents - spent_cents,
-        strategy=treatment.strategy or policy.strategy,
+        strategy=policy.strategy,
         quality_target=policy.quality_target,
+    )
+
+
+def as_treated(
+    asked: RoutingPolicy, assigned: Assigned, features: Features, models: Sequence[PricedModel]
+) -> RoutingPolicy:
+    """With the treatment of its arms, as far as a model can then answer: no comparison makes a request hopeless."""
+    treatment = assigned.treatment
+    usable = [one for one in models if features.needs <= one.model.capabilities and fits(features, one.model)]
+    raised = replace(asked, quality_floor=max(asked.quality_floor, treatment.quality_floor or 0.0))
+    allowed = raised if any(map(raised.allows, usable)) else asked
+    treated = replace(allowed, strategy=treatment.strategy or asked.strategy)
+    if treated.model not in AUTO_MODELS or not any(
+        one.model.id == treatment.model and treated.allows(one) for one in usable
+    ):
+        return treated
+    return replace(
+        treated, model=treatment.model or treated.model, allow_fallback=treated.allow_fallback or not assigned.direct
     )
 
 

@@ -32,6 +32,7 @@ from aico.store import (
 )
 from aico.store.scope import Scope
 from aico.workers.billing import Biller
+from aico.workers.experiment_watch import watch_experiments
 from aico.workers.feed import Feeder
 from aico.workers.queue import Queue, to_batch, to_data, to_lane, to_learn, to_notify, to_record, to_work
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
@@ -73,6 +74,7 @@ class Sweeper:
         if self._ticks % HOUSEKEEPING_TICKS == 0:
             self._keep_house()
             self.judge_spends(datetime.now(UTC))
+            watch_experiments(self._runtime, datetime.now(UTC))
         self._ticks += 1
         self._end_overdue()
         self._ring_again()

@@ -134,6 +134,7 @@ DEFINER_FUNCTIONS = {
     "queue_stats": "counts of all tenants together",
     "recall_from_lanes": "a count",
     "reprice": "a count of attempts of a tenant that the service acts for",
+    "running_experiments": "ids, for the sweeper to look at one by one",
     "resize_pools": "nothing: the pools are sized",
     "strip_orphan": "nothing: a trigger",
     "session_lives": "whether a user is still signed in",
