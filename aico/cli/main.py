@@ -10,6 +10,7 @@ import typer
 
 from aico import __version__
 from aico.cli import (
+    audit,
     batch,
     billing,
     data_rights,
@@ -45,7 +46,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor):
+for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor, audit.audit):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")
