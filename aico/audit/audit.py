@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aico.audit.caching import EXACT, NEAR, agreement
 from aico.audit.gather import Log
-from aico.audit.intervals import Interval, blocks_of, clusters_of, share_intervals, wilson
+from aico.audit.intervals import Interval, blocks_of, share_intervals, wilson
 from aico.audit.notes import notes, warnings
 from aico.audit.pricing import Pricer, exact_cents
 from aico.audit.reading import Lines
@@ -23,12 +23,11 @@ _AGE_SHARE = 0.95
 def audit(log: Log, lines: Lines, pricer: Pricer, question: Question, *, embedded: bool) -> tuple[Report, Savings]:
     """Pure, but for the time that it takes: O(n * m) comparisons for n calls and m kept answers of a namespace."""
     savings = save(log, pricer, question)
-    scale = log.calls / len(log.rows) if log.rows else 1.0
-    parts, blocks = _parts(log, savings, scale)
+    parts, blocks = _parts(log, savings)
     evidence = _evidence(log, savings, blocks)
     report = Report(
         lines=_lines(lines),
-        log=_logged(log, savings, scale),
+        log=_logged(log, savings),
         parts=parts[:-1],
         total=parts[-1],
         evidence=evidence,
@@ -45,36 +44,37 @@ def audit(log: Log, lines: Lines, pricer: Pricer, question: Question, *, embedde
     return report.model_copy(update=said), savings
 
 
-def _parts(log: Log, savings: Savings, scale: float) -> tuple[list[Part], int]:
+def _parts(log: Log, savings: Savings) -> tuple[list[Part], int]:
     cautious, hopeful = savings.cautious.matrix, savings.hopeful.matrix
     blocks = blocks_of(log.rows, timed=log.timed)
     low, count = share_intervals(cautious, savings.cost, blocks)
     high, _ = share_intervals(hopeful, savings.cost, blocks)
-    if log.calls > len(log.rows):  # what a sample draws is another reason to be unsure
-        by_cluster = clusters_of(log.rows)
-        low = _wider(low, share_intervals(cautious, savings.cost, by_cluster)[0])
-        high = _wider(high, share_intervals(hopeful, savings.cost, by_cluster)[0])
-    spent = float(np.nansum(savings.cost)) * scale
+    spent = float(np.nansum(savings.cost))
+    near = list(PartName).index(PartName.SEMANTIC)
+    unseen = max(0.0, min(1.0, high[near].high / log.compared**2) - high[near].high)
     made = [
         Part(
             name=name.value if name is not None else "total",
             calls=int((hopeful[place] != 0).sum()),
             cents=Range(
-                cautious=exact_cents(float(cautious[place].sum()) * scale),
-                hopeful=exact_cents(float(hopeful[place].sum()) * scale),
+                cautious=exact_cents(float(cautious[place].sum())),
+                hopeful=exact_cents(float(hopeful[place].sum())),
                 low=exact_cents(min(low[place].low, high[place].low) * spent),
-                high=exact_cents(max(low[place].high, high[place].high) * spent),
+                high=exact_cents(
+                    _most(low[place], high[place], unseen if name in {None, PartName.SEMANTIC} else 0) * spent
+                ),
             ),
-            share=float(hopeful[place].sum()) * scale / spent if spent else 0.0,
-            alone=exact_cents(savings.alone[name] * scale) if name is not None else None,
+            share=float(hopeful[place].sum()) / spent if spent else 0.0,
+            alone=exact_cents(savings.alone[name]) if name is not None else None,
         )
         for place, name in enumerate([*PartName, None])
     ]
     return made, count
 
 
-def _wider(one: list[Interval], other: list[Interval]) -> list[Interval]:
-    return [Interval(min(a.low, b.low), max(a.high, b.high)) for a, b in zip(one, other, strict=True)]
+def _most(one: Interval, other: Interval, unseen: float) -> float:
+    """`unseen` is what a sample may have missed: both calls of a pair are in it with the square of its size."""
+    return min(1.0, max(one.high, other.high) + unseen)
 
 
 def _lines(lines: Lines) -> LinesRead:
@@ -90,20 +90,19 @@ def _lines(lines: Lines) -> LinesRead:
     )
 
 
-def _logged(log: Log, savings: Savings, scale: float) -> Logged:
+def _logged(log: Log, savings: Savings) -> Logged:
     known = ~np.isnan(savings.cost)
     return Logged(
-        calls=log.calls,
-        looked_at=len(log.rows),
+        calls=len(log.rows),
         since=_moment(log.rows[0].at) if log.rows else None,
         until=_moment(log.rows[-1].at) if log.rows else None,
-        cents=exact_cents(float(np.nansum(savings.cost)) * scale),
+        cents=exact_cents(float(np.nansum(savings.cost))),
         calls_without_cost=int((~known).sum()),
-        models=_spends(log, savings.cost, scale),
+        models=_spends(log, savings.cost),
     )
 
 
-def _spends(log: Log, cost: NDArray[np.float64], scale: float) -> list[Spend]:
+def _spends(log: Log, cost: NDArray[np.float64]) -> list[Spend]:
     places: Mapping[tuple[str, str | None], list[int]] = defaultdict(list)
     for place, row in enumerate(log.rows):
         places[row.named.key, row.named.provider].append(place)
@@ -113,7 +112,7 @@ def _spends(log: Log, cost: NDArray[np.float64], scale: float) -> list[Spend]:
             provider=provider,
             rank=None if (model := log.rows[where[0]].named.model) is None else model.quality,
             calls=len(where),
-            cents=None if np.isnan(cost[where]).all() else exact_cents(float(np.nansum(cost[where])) * scale),
+            cents=None if np.isnan(cost[where]).all() else exact_cents(float(np.nansum(cost[where]))),
         )
         for (key, provider), where in places.items()
     ]
@@ -130,6 +129,7 @@ def _evidence(log: Log, savings: Savings, blocks: int) -> Evidence:
         blocks=blocks,
         unranked_calls=sum(row.named.model is None for row in log.rows),
         varied_calls=sum(not row.cacheable for row in log.rows),
+        compared_share=log.compared,
         unsearched_calls=sum(row.vector < 0 for row in log.rows),
     )
 

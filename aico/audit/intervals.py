@@ -45,11 +45,6 @@ def blocks_of(rows: Sequence[Row], *, timed: bool) -> NDArray[np.int64]:
     return np.array([place // run for place in range(len(rows))], np.int64)
 
 
-def clusters_of(rows: Sequence[Row]) -> NDArray[np.int64]:
-    """What a sample draws: fingerprints."""
-    return _numbered([row.fingerprint for row in rows])
-
-
 def share_intervals(
     parts: NDArray[np.float64], cost: NDArray[np.float64], blocks: NDArray[np.int64]
 ) -> tuple[list[Interval], int]:

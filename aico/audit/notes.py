@@ -35,7 +35,7 @@ def _notes(report: Report, *, embedded: bool) -> Iterator[str]:
         )
     yield (
         "Routes are an estimate from the prompts' looks and the catalogue's ranks, without any evidence on quality. "
-        "Begin with a holdout that always goes to the baseline model, and let the routed share grow while that shows no loss."
+        "Begin with a holdout that always goes to the baseline model, and route more while that shows no loss."
     )
     yield (
         "Batches are read off templates and pauses: runs of 20 calls and more with pauses up to 30 s (hopeful), of 100 "
@@ -70,8 +70,8 @@ def _warnings(report: Report, log: Log, *, embedded: bool) -> Iterator[str]:
         yield "No call says when it was: answers count as kept for ever, and prefixes and batches are not counted."
     elif log.rows and (log.rows[-1].at or 0.0) - (log.rows[0].at or 0.0) < _SHORT_LOG_SECONDS:
         yield "The log spans less than a day. Repeats that come later are not in it."
-    if report.log.looked_at < report.log.calls:
+    if log.compared < 1:
         yield (
-            f"{report.log.looked_at} of {report.log.calls} calls were looked at, chosen by fingerprint. Exact repeats "
-            "and routes are scaled without bias; near duplicates, prefixes and batches are underestimated."
+            f"{log.compared:.2%} of the last turns were compared. Near duplicates are what was found among those; the "
+            "upper end of the interval allows for what was not looked at. All else is of the whole log."
         )

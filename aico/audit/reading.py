@@ -95,9 +95,9 @@ def _pieces(file: BinaryIO, source: str, lines: Lines, told: Callable[[int], Non
     """Unpacked where the file begins as gzip does, whatever its name. What follows a damaged place is lost."""
     counted = io.BufferedReader(_Counted(file, told), _PIECE)
     packed = counted.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
-    stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=counted) if packed else counted
+    stream = gzip.GzipFile(fileobj=counted) if packed else counted
     try:
-        while piece := stream.read(_PIECE):
+        while piece := stream.read1(_PIECE):
             yield piece
     except (EOFError, OSError, zlib.error):
         lines.bad(source, 0, "the file is damaged: what follows the last line that was read is lost")

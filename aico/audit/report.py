@@ -40,14 +40,11 @@ class Spend(Value):
 
 
 class Logged(Value):
-    """`calls` are all that were read, `looked_at` those of the sample."""
-
     calls: int
-    looked_at: int
     since: datetime | None
     until: datetime | None
-    cents: Decimal  # of the calls whose cost is known, scaled to the whole log where a sample was taken
-    calls_without_cost: int  # of those looked at
+    cents: Decimal  # of the calls whose cost is known
+    calls_without_cost: int
     models: Sequence[Spend]
 
 
@@ -84,7 +81,8 @@ class Evidence(Value):
     blocks: int  # that the intervals were drawn from
     unranked_calls: int  # by models that the catalogue has no rank for: never routed
     varied_calls: int  # with a temperature above 0 or several answers: not cached
-    unsearched_calls: int  # whose last turn is not compared by meaning
+    compared_share: float  # of the last turns, in the sample that was asked for
+    unsearched_calls: int  # with nothing to be compared with, or too long to be
 
 
 class Report(Value):

@@ -3,14 +3,14 @@
 import hashlib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aico.audit.calls import LoggedCall
 from aico.audit.naming import Named, Names
 from aico.core.canonical import cache_key, canonical_json
 from aico.core.chat import ChatRequest, Role
 from aico.core.usage import Usage
-from aico.routing.features import declared, extract_features
+from aico.routing.features import Features, declared, extract_features, needs
 from aico.routing.models import Capability
 from aico.routing.strategies.complexity import assess
 
@@ -56,7 +56,7 @@ def distil(call: LoggedCall, names: Names, *, any_temperature: bool) -> Row:
         named = names.find(result.model, call.provider)
     cacheable = request.n == 1 and (any_temperature or not request.temperature)
     talking = any(message.role in {Role.ASSISTANT, Role.TOOL} for message in request.messages)
-    features = extract_features(request)
+    features = _features(request)
     who = call.session or call.user
     row = Row(
         at=result.at,
@@ -80,6 +80,13 @@ def distil(call: LoggedCall, names: Names, *, any_temperature: bool) -> Row:
         served=call.cached,
     )
     return without_false_zero(row)
+
+
+def _features(request: ChatRequest) -> Features:
+    """As of the whole request, but for the tokens: those were counted by whoever sent the bill."""
+    last = request.model_copy(update={"messages": request.messages[-1:], "tools": (), "json_schema": None})
+    turns = sum(message.role is not Role.SYSTEM for message in request.messages)
+    return replace(extract_features(last), turns=turns, needs=needs(request))
 
 
 def without_false_zero(row: Row) -> Row:

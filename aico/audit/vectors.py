@@ -1,6 +1,8 @@
 """Vectors of last turns: computed in batches, kept as half floats as the service's own index keeps them."""
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,47 +11,55 @@ from aico.core.embedding import DIMENSIONS
 from aico.embedding_service.protocol import Embedder
 
 Vectors = NDArray[np.float16]
-_BATCH = 256  # texts that wait for each other; the only prompts that are held
-_GROWTH = 4096
+_BATCH = 128  # texts that wait for each other
+_AHEAD = 2  # batches for each embedder that wait for their turn
 
 
 class VectorStore:
-    """Shape (texts, 384). Without an embedder nothing is kept."""
+    """Shape (texts, 384). Each embedder works in a thread of its own; without any nothing is kept."""
 
-    def __init__(self, embedder: Embedder | None) -> None:
-        self._embedder = embedder
+    def __init__(self, embedders: Sequence[Embedder]) -> None:
+        self._embedders = deque(embedders)
+        self._pool = ThreadPoolExecutor(max(1, len(embedders)))
         self._waiting: list[str] = []
-        self._vectors = np.empty((0, DIMENSIONS), np.float16)
-        self._filled = 0
+        self._under_way: deque[Future[Vectors]] = deque()
+        self._done: list[Vectors] = []
+        self._count = 0
 
     def add(self, text: str) -> int:
         """Its place; -1 where the model does not read it whole, as the service does not compare such texts."""
-        if self._embedder is None or not self._embedder.reads(text):
+        if not self._embedders or not self._embedders[0].reads(text):
             return -1
         self._waiting.append(text)
-        place = self._filled + len(self._waiting) - 1
+        self._count += 1
         if len(self._waiting) >= _BATCH:
-            self._embed()
-        return place
+            self._begin()
+        return self._count - 1
 
     def all(self) -> Vectors:
-        self._embed()
-        return self._vectors[: self._filled]
+        self._begin()
+        while self._under_way:
+            self._done.append(self._under_way.popleft().result())
+        self._done = [np.concatenate(self._done)] if self._done else [np.empty((0, DIMENSIONS), np.float16)]
+        return self._done[0]
 
     def keep(self, places: Sequence[int]) -> None:
         """Those alone, in this order."""
-        self._vectors = self.all()[list(places)] if places else self._vectors[:0]
-        self._filled = len(places)
+        self._done = [self.all()[list(places)]]
+        self._count = len(places)
 
-    def _embed(self) -> None:
-        if self._embedder is None or not self._waiting:
+    def close(self) -> None:
+        self._pool.shutdown()
+
+    def _begin(self) -> None:
+        if not self._waiting:
             return
-        found = self._embedder.embed(self._waiting).astype(np.float16)
-        end = self._filled + len(found)
-        if end > len(self._vectors):
-            room = np.empty((max(_GROWTH, end, 2 * len(self._vectors)), DIMENSIONS), np.float16)
-            room[: self._filled] = self._vectors[: self._filled]
-            self._vectors = room
-        self._vectors[self._filled : end] = found
-        self._filled = end
+        if len(self._under_way) >= _AHEAD * len(self._embedders):
+            self._done.append(self._under_way.popleft().result())
+        self._embedders.rotate(1)
+        self._under_way.append(self._pool.submit(_embed, self._embedders[0], self._waiting))
         self._waiting = []
+
+
+def _embed(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    return embedder.embed(texts).astype(np.float16)

@@ -1,5 +1,6 @@
 """`aico audit`: what the service would have saved on calls that were already made."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from aico.routing.models import Model
 from aico.routing.prices import PriceBook
 
 EXIT_NOTHING_READ = 2
+_MOST_EMBEDDERS = 4
 
 Files = Annotated[list[Path], typer.Argument(help="JSON lines, also gzipped; - for standard input.")]
 FormatOption = Annotated[Format | None, typer.Option("--format", help="Default: looked up line by line.")]
@@ -41,7 +43,7 @@ Providers = Annotated[str | None, typer.Option(help="Whose models may be routed 
 Floor = Annotated[float, typer.Option(min=0, max=1, help="No model of a lower rank is routed to.")]
 NoEmbeddings = Annotated[bool, typer.Option("--no-embeddings", help="Look for no near duplicates.")]
 AnyTemperature = Annotated[bool, typer.Option("--any-temperature", help="Count calls that ask for variety as cached.")]
-Sample = Annotated[int | None, typer.Option(min=1, help="Look at this many calls at most.")]
+Sample = Annotated[int | None, typer.Option(min=1, help="Compare this many last turns at most.")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", dir_okay=False, help="Write the configuration that follows from it.")
 ]
@@ -74,15 +76,15 @@ def audit(
     seconds = settings.cache_ttl_seconds if ttl is None else SECONDS[ttl[-1]] * int(ttl[:-1])
     cut = settings.similarity_threshold if threshold is None else threshold
     question = Question(seconds, cut, quality_floor, _models(catalogue, providers))
-    embedder = None if no_embeddings else _embedder()
+    embedders = [] if no_embeddings else _embedders()
     lines, names = Lines(), Names(catalogue)
     with _progress(files) as told:
-        gatherer = Gatherer(names, embedder, Options(any_temperature, sample, examples))
+        gatherer = Gatherer(names, embedders, Options(any_temperature, sample, examples))
         log = gatherer.gather(read_logs(files, lines, log_format, told))
     if not lines.calls:
         show_lines(lines)
         raise typer.Exit(EXIT_NOTHING_READ)
-    _report(_Asked(log, lines, catalogue, question), embedded=embedder is not None, outputs=(config, as_json, examples))
+    _report(_Asked(log, lines, catalogue, question), embedded=bool(embedders), outputs=(config, as_json, examples))
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,12 @@ def _models(catalogue: Catalogue, providers: str | None) -> tuple[Model, ...]:
     return tuple(model for model in catalogue.all_models if model.provider in named)
 
 
-def _embedder() -> Embedder:
+def _embedders() -> list[Embedder]:
+    """One for each core, up to four: each computes on one thread. On a graphics card one is enough."""
+    settings = get_settings()
+    count = min(_MOST_EMBEDDERS, os.cpu_count() or 1) if settings.embedding_device == "cpu" else 1
     try:
-        return load_embedder(get_settings())
+        return [load_embedder(settings) for _ in range(count)]
     except EmbeddingSetupError as error:
         raise InvalidInput(f"{error.detail}; or give --no-embeddings") from error
 
