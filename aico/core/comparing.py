@@ -37,17 +37,14 @@ class Comparing:
         """
         judge = settings.judge_model and (wishes.judge_model or settings.judge_model)
         most = USUAL_RATE if settings.shadow_rate is None else settings.shadow_rate
+        cents = settings.judge_daily_budget_cents
         return cls(
-            rate=0.0 if judge is None else min(_or(wishes.shadow_rate, most), most),
+            rate=0.0 if judge is None else most if wishes.shadow_rate is None else min(wishes.shadow_rate, most),
             judge=judge,
-            daily_cents=min(_or(wishes.judge_daily_cents, settings.judge_budget_cents), settings.judge_budget_cents),
+            daily_cents=cents if wishes.judge_daily_cents is None else min(wishes.judge_daily_cents, cents),
             own_keys=wishes.own_keys,
         )
 
     def draws(self, salt: str, job: str) -> bool:
         """Whether a job is drawn, the same each time. `salt` is the tenant's; what else is drawn by it is unrelated."""
         return self.rate > 0 and fraction(f"{salt}/shadow", job) < self.rate
-
-
-def _or[T](own: T | None, general: T) -> T:
-    return general if own is None else own

@@ -43,7 +43,8 @@ create table public.shadow_pairs (
   status text not null default 'waiting' check (status in ('waiting', 'judged', 'dropped')),
   reason text,                            -- why it was dropped
   answer text,                            -- the rival's, until the pair has ended; shown to no caller
-  first_verdict text check (first_verdict in ('served', 'rival', 'tie')),  -- with the served answer in the first place
+  first_verdict text check (first_verdict in ('served', 'rival', 'tie')),   -- with the served answer in the first place
+  second_verdict text check (second_verdict in ('served', 'rival', 'tie')),  -- and in the second
   result text check (result in ('served', 'rival', 'tie')),
   calling jsonb,                          -- the call under way, with the id under which it is booked
   held_cents numeric(20, 6) not null default 0,  -- put aside for calls to come, on the day below

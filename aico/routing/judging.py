@@ -1,13 +1,12 @@
 """Two answers to one question, compared by a third model: who answers too, what the judge is asked, what it has said.
 
-All of it is pure. The judge sees no model's name, and each pair twice, each answer once in the first place: what it says
-of a place is thereby told from what it says of an answer.
+All of it is pure. The judge sees no model's name, and each pair twice, each answer once in the first place: so what it
+says of a place is told from what it says of an answer.
 """
 
 import json
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 from enum import StrEnum
 
 from aico.core.chat import AUTO_MODELS, ChatRequest, FinishReason, JsonSchema, Message, Role
@@ -34,7 +33,7 @@ Reply with one JSON object and nothing else: {"reason": "<at most 30 words>", "v
 _SCHEMA = JsonSchema(
     name="verdict",
     strict=True,
-    schema={
+    schema_={
         "type": "object",
         "properties": {"reason": {"type": "string"}, "verdict": {"type": "string", "enum": ["A", "B", "tie"]}},
         "required": ["reason", "verdict"],
@@ -140,9 +139,3 @@ def seen(place: Place, *, served_first: bool) -> Verdict:
 def agreed(first: Verdict, second: Verdict) -> Verdict:
     """Of both orders. A preference that does not survive the change of places is none: the pair is a tie."""
     return first if first is second else Verdict.TIE
-
-
-def most(cents: Sequence[Decimal | None]) -> Decimal | None:
-    """The sum; None where one of them is not known."""
-    known = [one for one in cents if one is not None]
-    return sum(known, Decimal(0)) if len(known) == len(cents) else None

@@ -35,6 +35,7 @@ where j.tenant_id = %(tenant)s and j.id = prior.id and t.id = j.tenant_id
 returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadline, j.deadline_given, j.retries,
   j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling,
   t.baseline_model, t.fallback, j.controls, j.assigned, j.streams, prior.status = 'in_progress' as taken_over,
+  t.draw_salt, t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys,
   extract(epoch from j.deadline - now())::real as seconds_left,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
   (
@@ -92,8 +93,8 @@ select id, class, run_after from held
 with ending as (
   select * from unnest(
     %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::text[], %(answers)s::jsonb[], %(routings)s::jsonb[],
-    %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[]
-  ) as f (id, fence, status, answer, routing, error, keep, entry)
+    %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[], %(compares)s::boolean[]
+  ) as f (id, fence, status, answer, routing, error, keep, entry, compare)
 ),
 prior as (
   select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model
@@ -139,6 +140,14 @@ event as (
   select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
   on conflict do nothing
 ),
+pair as (
+  insert into public.shadow_pairs (tenant_id, job_id, served)
+  select %(tenant)s, d.id, f.routing ->> 'model' from done d join ending f on f.id = d.id where f.compare
+),
+signalled as (  -- joined with what was ended, so that `observe` finds the rows
+  select private.observe(%(tenant)s, d.id, s.model, s.quality, 'implicit')
+  from done d join jsonb_to_recordset(%(signals)s::jsonb) as s (job uuid, model text, quality real) on s.job = d.id
+),
 told as (
   select a.job_id, a.delivery_id
   from (
@@ -146,4 +155,6 @@ told as (
     from done having count(*) > 0
   ) ended, lateral private.announce(ended.tenants, ended.jobs, ended.statuses) a
 )
-select d.id, array(select delivery_id from told where told.job_id = d.id) as deliveries from done d
+select d.id, array(select delivery_id from told where told.job_id = d.id) as deliveries,
+  (select count(*) from signalled) as signals
+from done d

@@ -26,6 +26,7 @@ from aico.store.lanes import Parked
 from aico.workers.answers import Answers, Choice
 from aico.workers.keyring import Keyring
 from aico.workers.leases import Leases
+from aico.workers.observing import observed
 from aico.workers.retries import next_pause
 
 _REFUSED = "request_refused"
@@ -82,7 +83,8 @@ class Router:
             return self._again(claim, attempts, error)
         except AicoError as error:  # none may be asked
             return _failed(claim, attempts, error.code, error.detail)
-        return self._answers.ending(claim, choice.decision, dispatched.model, dispatched.completion, attempts)
+        ending = self._answers.ending(claim, choice.decision, dispatched.model, dispatched.completion, attempts)
+        return observed(claim, choice.features.task, ending, self._settings)
 
     def lost_attempt(self, claim: Claim) -> Attempt:
         """The call of the worker that held the job and died, priced by what it was expected to cost.
