@@ -60,16 +60,18 @@ create table public.shadow_pairs (
 );
 create index shadow_pairs_due on public.shadow_pairs (step_at) where finished_at is null;
 
--- What comparing has cost on a day, UTC, with what is put aside for pairs under way; of a tenant, and of all together.
+-- What comparing has cost on a day, UTC, and what is put aside for pairs under way; of a tenant, and of all together.
 create table public.judge_days (
   tenant_id uuid not null references public.tenants on delete cascade,
   day date not null,
   cents numeric(20, 6) not null default 0,
+  held_cents numeric(20, 6) not null default 0,
   primary key (tenant_id, day)
 );
 create table private.judge_days (
   day date primary key,
-  cents numeric(20, 6) not null default 0
+  cents numeric(20, 6) not null default 0,
+  held_cents numeric(20, 6) not null default 0
 );
 alter table private.judge_days enable row level security;
 
@@ -169,29 +171,49 @@ language sql volatile security definer set search_path = '' as $$
   ) o where o.stands
 $$;
 
--- Adds to what a day's comparing cost all tenants together. False, and nothing is added: it would exceed the budget.
-create function private.take_judging(on_day date, amount numeric, budget numeric) returns boolean
-language plpgsql volatile security definer set search_path = '' as $$
-begin
-  insert into private.judge_days (day) values (on_day) on conflict do nothing;
-  update private.judge_days d set cents = d.cents + amount
-  where d.day = on_day and (budget is null or d.cents + amount <= budget);
-  return found;
-end $$;
-
 create function private.today() returns date
 language sql stable set search_path = '' as $$
   select (now() at time zone 'UTC')::date
 $$;
 
--- Puts aside what the calls of a pair may cost, in place of what an earlier holder put aside. False: a budget has no room;
--- null: the claim is lost. The day's rows are locked by it, so that no number of pairs at once exceeds a budget.
+-- Whether what is needed has room in a budget beside what was spent and is put aside: `held`, and it may be put aside;
+-- `busy`, once others have given back what they do not need; or `spent`.
+create function private.judging_room(budget numeric, spent numeric, aside numeric, needed numeric) returns text
+language sql immutable set search_path = '' as $$
+  select case when spent + aside + needed <= budget then 'held' when spent + needed <= budget then 'busy' else 'spent' end
+$$;
+
+-- Puts aside from the budget of all tenants together, if it has room.
+create function private.hold_of_service(on_day date, needed numeric, budget numeric) returns text
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  room text;
+begin
+  insert into private.judge_days (day) values (on_day) on conflict do nothing;
+  select private.judging_room(budget, d.cents, d.held_cents, needed) into room
+  from private.judge_days d where d.day = on_day for update;
+  if room = 'held' then
+    update private.judge_days d set held_cents = d.held_cents + needed where d.day = on_day;
+  end if;
+  return room;
+end $$;
+
+-- Adds to what all tenants together have spent, and takes from what they have put aside.
+create function private.settle_of_service(on_day date, spent numeric, freed numeric) returns void
+language sql volatile security definer set search_path = '' as $$
+  insert into private.judge_days as d (day, cents) values (on_day, spent)
+  on conflict (day) do update set cents = d.cents + spent, held_cents = d.held_cents - freed
+$$;
+
+-- Puts aside what the calls of a pair may cost, in place of what an earlier holder put aside: `held`, or why there is no
+-- room; null: the claim is lost. The day's rows are locked, so that no number of pairs at once exceeds a budget.
 create function private.hold_for_judging(
   tenant uuid, job uuid, held_fence bigint, needed numeric, tenant_budget numeric, service_budget numeric
-) returns boolean
+) returns text
 language plpgsql volatile set search_path = '' as $$
 declare
   today date := private.today();
+  room text;
 begin
   update public.shadow_pairs p set held_cents = 0
   where p.tenant_id = tenant and p.job_id = job and p.fence = held_fence and p.finished_at is null;
@@ -199,28 +221,26 @@ begin
     return null;
   end if;
   insert into public.judge_days (tenant_id, day) values (tenant, today) on conflict do nothing;
-  update public.judge_days d set cents = d.cents + needed
-  where d.tenant_id = tenant and d.day = today and d.cents + needed <= tenant_budget;
-  if not found then
-    return false;
+  select private.judging_room(tenant_budget, d.cents, d.held_cents, needed) into room
+  from public.judge_days d where d.tenant_id = tenant and d.day = today for update;
+  if room = 'held' then
+    room := private.hold_of_service(today, needed, service_budget);
   end if;
-  if not private.take_judging(today, needed, service_budget) then
-    update public.judge_days d set cents = d.cents - needed where d.tenant_id = tenant and d.day = today;
-    return false;
+  if room = 'held' then
+    update public.judge_days d set held_cents = d.held_cents + needed where d.tenant_id = tenant and d.day = today;
+    update public.shadow_pairs p set held_cents = needed, held_on = today
+    where p.tenant_id = tenant and p.job_id = job and p.fence = held_fence;
   end if;
-  update public.shadow_pairs p set held_cents = needed, held_on = today
-  where p.tenant_id = tenant and p.job_id = job and p.fence = held_fence;
-  return true;
+  return room;
 end $$;
 
 -- What a call cost in the end, whatever the budget.
-create function private.spend_on_judging(tenant uuid, amount numeric) returns boolean
-language plpgsql volatile set search_path = '' as $$
-begin
+create function private.spend_on_judging(tenant uuid, amount numeric) returns void
+language sql volatile set search_path = '' as $$
   insert into public.judge_days as d (tenant_id, day, cents) values (tenant, private.today(), amount)
   on conflict (tenant_id, day) do update set cents = d.cents + excluded.cents;
-  return private.take_judging(private.today(), amount, null);
-end $$;
+  select private.settle_of_service(private.today(), amount, 0);
+$$;
 
 -- Gives back what was put aside and is not needed.
 create function private.release_judging() returns trigger
@@ -228,8 +248,9 @@ language plpgsql set search_path = '' as $$
 declare
   freed numeric := old.held_cents - case when tg_op = 'UPDATE' then new.held_cents else 0 end;
 begin
-  update public.judge_days d set cents = d.cents - freed where d.tenant_id = old.tenant_id and d.day = old.held_on;
-  perform private.take_judging(old.held_on, -freed, null);
+  update public.judge_days d set held_cents = d.held_cents - freed
+  where d.tenant_id = old.tenant_id and d.day = old.held_on;
+  perform private.settle_of_service(old.held_on, 0, freed);
   return null;
 end $$;
 create trigger shadow_pairs_release after update on public.shadow_pairs for each row

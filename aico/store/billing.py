@@ -9,6 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from aico.core.attempts import OF_ROUTING
 from aico.core.billing import Standing
 from aico.core.plans import Plan
 from aico.core.share import Spending
@@ -141,7 +142,7 @@ def _kind_spending(row: Row) -> KindSpending:
 def total(kinds: list[KindSpending]) -> Spending:
     parts = [kind.spending for kind in kinds]
     return Spending(
-        answers=sum(part.answers for part in parts),
+        answers=sum(kind.spending.answers for kind in kinds if kind.kind not in OF_ROUTING),
         unpriced_attempts=sum(part.unpriced_attempts for part in parts),
         cost_cents=sum((part.cost_cents for part in parts), Decimal(0)),
         baseline_cost_cents=sum((part.baseline_cost_cents for part in parts), Decimal(0)),

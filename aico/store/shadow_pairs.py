@@ -7,6 +7,7 @@ died. That one is booked as lost, under the id that it would have had.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -108,10 +109,16 @@ def renew(held: HeldPair, lease_seconds: float) -> Statement[None]:
     return Statement(_SQL["renew"], {**_fenced(held), "lease": lease_seconds}, no_row)
 
 
-def hold(held: HeldPair, cents: Decimal, *, tenant_budget: Decimal, service_budget: Decimal) -> Statement[bool | None]:
-    """Put aside what the calls to come may cost today. False: a budget has no room; None: the claim is lost."""
+class Room(StrEnum):
+    HELD = "held"
+    BUSY = "busy"  # there will be, if pairs under way give back what they do not need
+    SPENT = "spent"
+
+
+def hold(held: HeldPair, cents: Decimal, *, tenant_budget: Decimal, service_budget: Decimal) -> Statement[Room | None]:
+    """Put aside what the calls to come may cost today, if the budgets have room. None: the claim is lost."""
     budgets = {"cents": cents, "tenant_budget": tenant_budget, "service_budget": service_budget}
-    return Statement(_SQL["hold"], {**_fenced(held), **budgets}, lambda row: row["held"])
+    return Statement(_SQL["hold"], {**_fenced(held), **budgets}, lambda row: row["held"] and Room(row["held"]))
 
 
 def plan(held: HeldPair, rival: str, judge: str) -> Statement[None]:

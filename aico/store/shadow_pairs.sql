@@ -82,7 +82,7 @@ observed as (
   select private.observe(%(tenant)s, e.job_id, o.model, o.quality, 'judge')
   from ended e
   cross join lateral (
-    values (e.served, %(quality)s::real), (e.rival, 1 - %(quality)s::real)
+    values (e.served, %(quality)s::real), (e.rival, (1 - %(quality)s::real)::real)
   ) o (model, quality)
   where e.result is not null
 )

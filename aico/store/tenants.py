@@ -1,8 +1,9 @@
 """Statements about tenants: how they come to be, their policies, plans and shares of the work."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +80,14 @@ class Policy:
     baseline_model: str | None  # likewise
     similarity_threshold: float | None = None  # likewise; a cosine
     pii: PiiPolicy = PiiPolicy.OFF  # whether personal data is replaced before anything is stored
+    implicit_outcomes: bool = True  # whether what callers do next, and how answers end, counts as a judgement
+    shadow_rate: float | None = None  # of jobs that another model answers too; None: the service's
+    judge_model: str | None = None  # likewise
+    judge_daily_cents: Decimal | None = None  # likewise
+    compare_with_own_keys: bool = False
+
+
+_POLICY = tuple(field.name for field in fields(Policy))
 
 
 def policy(tenant: UUID) -> Statement[Policy]:
@@ -86,9 +95,7 @@ def policy(tenant: UUID) -> Statement[Policy]:
 
 
 def _policy(row: Row) -> Policy:
-    return Policy(
-        row["fallback"], mode_of(row), row["baseline_model"], row["similarity_threshold"], PiiPolicy(row["pii"])
-    )
+    return Policy(**{name: row[name] for name in _POLICY} | {"cache_mode": mode_of(row), "pii": PiiPolicy(row["pii"])})
 
 
 def mode_of(row: Row) -> CacheMode | None:
@@ -97,7 +104,9 @@ def mode_of(row: Row) -> CacheMode | None:
 
 def set_policy(tenant: UUID, policy: Policy) -> Statement[None]:
     """By the operator."""
-    return change(tenant, OPERATOR, asdict(policy))
+    wanted = asdict(policy)
+    cents = policy.judge_daily_cents
+    return change(tenant, OPERATOR, wanted | {"judge_daily_cents": None if cents is None else str(cents)})
 
 
 def change(tenant: UUID, by: str, changes: Mapping[str, Any]) -> Statement[None]:

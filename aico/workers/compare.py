@@ -21,7 +21,7 @@ from aico.routing.models import Model
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
 from aico.store import shadow_pairs
 from aico.store.scope import Scope
-from aico.store.shadow_pairs import Gain, HeldPair, PairCall
+from aico.store.shadow_pairs import Gain, HeldPair, PairCall, Room
 from aico.store.statement import Statement
 from aico.workers.app import app
 from aico.workers.comparer import Comparer, NotCompared, Plan
@@ -36,6 +36,7 @@ T = TypeVar("T")
 LEASE_SECONDS = 15.0
 MAX_TRIES = 3
 PAUSES = (30.0, 300.0)  # seconds, after the first failure and the second
+BUSY_SECONDS = 20.0  # until others have given back what they put aside
 _stopping = threading.Event()
 
 
@@ -138,7 +139,7 @@ class _Comparison:
         cents = plan.cents_left(self._held)
         if not cents:
             return
-        room = self._run(
+        (room,) = self._run(
             shadow_pairs.hold(
                 self._held,
                 cents,
@@ -146,10 +147,12 @@ class _Comparison:
                 service_budget=self._runtime.settings.judge_service_budget_cents,
             )
         )
-        if room == [None]:
+        if room is None:
             raise _ClaimLost
-        if room == [False]:
+        if room is Room.SPENT:
             raise NotCompared("budget_spent")
+        if room is Room.BUSY:
+            raise _Later(BUSY_SECONDS)
         self._run(shadow_pairs.plan(self._held, plan.rival.id, plan.judge.id))
 
     def _answer(self, plan: Plan) -> None:
