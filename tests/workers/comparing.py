@@ -1,26 +1,30 @@
 """A route worker with two priced models and a judge on one local server, which answers by the model that is asked."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
+import pytest
 from builders import new_job
-from conftest import Tenant
-from workers.provider_server import Server
+from conftest import Postgres, Tenant
+from psycopg.rows import dict_row
+from workers.provider_server import Server, serving
 
 from aico.core.jobs import CacheMode, Job
 from aico.core.settings import Settings
 from aico.routing.strategies.complexity import ComplexityStrategy
-from aico.store import jobs, ledger, outcomes, shadow_pairs
+from aico.store import jobs, ledger
 from aico.store.jobs import NewJob
 from aico.store.outcomes import Source
 from aico.store.scope import Scope
 from aico.workers import compare, route
 from aico.workers.comparer import Comparer
+from aico.workers.leases import Leases
 from aico.workers.router import Router
 from aico.workers.runtime import Runtime
 
@@ -165,4 +169,33 @@ class Scene:
         return self.runtime.database.run(Scope.tenant(tenant.id), statement)
 
 
-__all__ = ["JUDGE", "LARGE", "SAID", "SMALL", "Panel", "Scene", "configured", "outcomes", "prefers", "shadow_pairs"]
+Play = Callable[..., Scene]
+
+
+@pytest.fixture
+def play(runtime: Runtime, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Play]:
+    """A worker on a server of its own; each job is drawn."""
+    held = Leases(runtime)
+    held.start()
+    scenes: list[Scene] = []
+    server = Panel()
+    with (
+        serving(server),
+        psycopg.connect(postgres.admin_url, autocommit=True, row_factory=dict_row) as admin,
+    ):
+        admin.execute("delete from private.judge_days")
+
+        def make(**changes: Any) -> Scene:
+            settings = configured(runtime.settings, server, tmp_path, **changes)
+            scene = Scene.of(replace(runtime, settings=settings), server, admin)
+            scenes.append(scene)
+            monkeypatch.setattr(route, "get_runtime", lambda: scene.runtime)
+            monkeypatch.setattr(route, "router", lambda: scene.router)
+            monkeypatch.setattr(route, "leases", lambda: held)
+            monkeypatch.setattr(compare, "_stopping", threading.Event())
+            return scene
+
+        yield make
+        held.stop()
+        for scene in scenes:
+            scene.close()
