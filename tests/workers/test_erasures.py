@@ -20,7 +20,14 @@ def test_after_everything_was_erased_no_table_holds_a_trace(desk: Desk) -> None:
     before = desk.traces()
     for column in (
         *("jobs.request", "jobs.answer", "jobs.metadata", "cache_entries.answer", "ledger_attempts.usage_raw"),
-        *("ledger_attempts.error", "feedback.comment", "file_chunks.data", "files.filename", "outcomes.model"),
+        *(
+            "ledger_attempts.error",
+            "feedback.comment",
+            "shadow_pairs.answer",
+            "file_chunks.data",
+            "files.filename",
+            "outcomes.model",
+        ),
         *("assignments.unit", "provider_batches.error", "webhook_deliveries.last_error", "messages.payload"),
     ):
         assert column in before, column
@@ -35,11 +42,12 @@ def test_the_receipt_counts_what_went_and_can_be_checked(desk: Desk) -> None:
     fill(desk)
     receipt = desk.erase()
     assert receipt.counts == {
+        "shadow_pairs": 1,
         "jobs": 6,
         "cache_entries": 5,
         "idempotency_keys": 5,
         "feedback": 5,
-        "outcomes": 1,
+        "outcomes": 6,  # five of them of the feedback
         "assignments": 1,
         "webhook_deliveries": 6,
         "batch_faults": 0,
