@@ -54,6 +54,9 @@ class CostSummary(BaseModel):
     cost_cents: Decimal
     baseline_cost_cents: Decimal
     saved_cents: Decimal
+    routing_cost_cents: Annotated[
+        Decimal, Field(description="Of the cost: shadow answers and their judge, the kinds `shadow` and `judge`.")
+    ]
     unpriced_attempts: Annotated[int, Field(description="Attempts without a known price; not in the sums.")]
     pending_events: Annotated[int, Field(description="Finished attempts that are about to be booked.")]
     rows: list[CostRow]

@@ -16,6 +16,7 @@ from aico.cli import (
     data_rights,
     doctor,
     experiments,
+    feedback,
     job_admin,
     jobs,
     keys,
@@ -51,7 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor),
+    *(jobs.submit, jobs.watch, feedback.feedback, batch.batch, queues.queues, mcp.mcp, doctor.doctor),
     *(audit.audit, reprice.reprice, replay.replay),
 ):
     app.command()(command)

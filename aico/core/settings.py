@@ -112,6 +112,13 @@ class Settings(BaseSettings):
     batch_lane_min_seconds: Annotated[float, Field(gt=0)] = 3600  # least time to the deadline for that
     batch_lane_linger_seconds: Annotated[float, Field(ge=0)] = 60  # how long jobs wait for company
 
+    # Outcomes
+    implicit_outcomes: bool = True  # whether what callers do next, and how answers end, counts as a judgement
+    judge_model: str | None = None  # compares answers; none: nothing is compared
+    shadow_rate: Annotated[float, Field(ge=0, le=1)] | None = None  # of jobs that another model answers too; none: 0.02
+    judge_daily_budget_cents: Annotated[Decimal, Field(ge=0)] = Decimal(50)  # of each tenant, for all of a comparison
+    judge_service_budget_cents: Annotated[Decimal, Field(ge=0)] = Decimal(500)  # of all tenants together
+
     # Personal data
     pii_redaction: Literal["off", "available"] = "off"  # whether it can be replaced; tenants and callers ask for it
     pii_phone_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"  # whose numbers need no country code

@@ -14,6 +14,7 @@ from aico.store import claims, lanes
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
 from aico.store.scope import Scope
+from aico.workers import compare
 from aico.workers.answers import Known
 from aico.workers.app import app
 from aico.workers.calibration import Calibration
@@ -94,10 +95,12 @@ def warm_up() -> None:
     """Read the catalogue and the vocabulary, and start renewing leases, before the first message."""
     router()
     leases()
+    compare.comparer()
     count_text("ready")
 
 
 def wind_down() -> None:
     """Interrupt the calls that are still under way, and put their jobs back for others."""
+    compare.wind_down()
     if not leases().let_go(RELEASE_SECONDS):
         log.warning("claims_not_released")  # their leases run out

@@ -30,6 +30,7 @@ from aico.workers.answers import NOTHING_KNOWN, Answers, Choice, Known
 from aico.workers.checking import Checking
 from aico.workers.keyring import Keyring
 from aico.workers.leases import Leases
+from aico.workers.observing import observed
 from aico.workers.retries import next_pause
 
 _REFUSED = "request_refused"
@@ -94,9 +95,10 @@ class Router:
             return _failed(claim, attempts, error.code, error.detail)
         if checking is not None:
             choice = replace(choice, decision=checking.decision(dispatched))
-        return self._answers.ending(
+        ending = self._answers.ending(
             claim, choice, dispatched.model, dispatched.completion, dispatched.attempts, verified=dispatched.verified
         )
+        return observed(claim, choice.features.task, ending, self._settings)
 
     def lost_attempt(self, claim: Claim) -> Attempt:
         """The call of the worker that held the job and died, priced by what it was expected to cost.
