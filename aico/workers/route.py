@@ -15,6 +15,7 @@ from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
 from aico.store.scope import Scope
 from aico.workers.app import app
+from aico.workers.breakers import RedisBreaker
 from aico.workers.finish import finish, put_back
 from aico.workers.leases import Leases
 from aico.workers.pacing import RedisPacer
@@ -22,6 +23,7 @@ from aico.workers.publisher import Publisher
 from aico.workers.queue import TaskName
 from aico.workers.router import Router
 from aico.workers.runtime import Runtime, get_runtime, patiently
+from aico.workers.sightings import RedisSightings
 
 log = structlog.get_logger()
 
@@ -33,7 +35,9 @@ def router() -> Router:
     runtime = get_runtime()
     limits = Catalogue.from_settings(runtime.settings).limits
     names = [profile.name for profile in lane_profiles(runtime.settings)]
-    return Router(runtime.settings, Strategies(), RedisPacer(runtime.redis, limits), names)
+    pacer = RedisPacer(runtime.redis, limits, heeds_all=True)
+    known = RedisBreaker(runtime.redis), RedisSightings(runtime.redis)
+    return Router(runtime.settings, Strategies(), pacer, names, *known)
 
 
 @cache

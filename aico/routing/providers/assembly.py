@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from aico.core.chat import Choice, Completion, FinishReason, ToolCall
 from aico.core.usage import Usage
+from aico.routing.providers.failures import TRUNCATED
 from aico.routing.providers.logprobs import Logprobs
 from aico.routing.providers.wire import CallPart, ChoicePart, StreamPart, WireError, new_call_id
 
@@ -89,7 +90,7 @@ class _Answer:
 
     def choice(self) -> Choice:
         if self._finish is None:
-            raise WireError("the stream ended before the answer did", code="truncated")
+            raise WireError("the stream ended before the answer did", code=TRUNCATED)
         return Choice(
             text="".join(self.text),
             finish_reason=self._end(self._finish),
