@@ -20,6 +20,7 @@ from aico.cli import (
     mcp,
     members,
     provider_keys,
+    providers,
     queues,
     quotas,
     services,
@@ -45,7 +46,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor):
+for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, providers.providers, mcp.mcp, doctor.doctor):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")
