@@ -18,11 +18,7 @@ class Assembly:
         self._choices: dict[int, _Answer] = {}
         self._usage: dict[str, Any] = {}
         self._model = ""
-
-    @property
-    def started(self) -> bool:
-        """Whether the first answer has text, which a stream has passed on by then."""
-        return 0 in self._choices and bool(self._choices[0].text)
+        self.told = False  # whether a piece of it was passed on, after which nobody else can answer
 
     def add(self, part: StreamPart) -> str:
         """Take a part in and return the text that it adds to the first answer."""

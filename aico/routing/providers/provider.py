@@ -150,7 +150,8 @@ class Provider:
         try:
             for chunk in chunks:
                 said = "".join(answer.add(self._wire.parse_event(data)) for data in decoder.feed(chunk))
-                if said:  # what arrived together is told together
+                if said:  # what arrived together is told together, or not at all
+                    answer.told = True
                     on_delta(said)
         except UnicodeDecodeError as error:
             raise WireError("unreadable answer: not UTF-8", code=UNREADABLE) from error
@@ -163,7 +164,7 @@ class Provider:
             failure_kind(status, error.code),
             redact(error.message, *secrets),
             http_status=status,
-            content_started=answer.started,
+            content_started=answer.told,
             usage=answer.reported_usage(self._wire.normalise_usage),
             code=error.code,
             cause=cause,
