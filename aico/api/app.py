@@ -37,6 +37,7 @@ from aico.api.routers import (
     quotas,
     quote,
     responses,
+    savings,
     tenants,
     webhooks,
 )
@@ -57,6 +58,7 @@ PARTS = (
     webhooks,
     feedback,
     costs,
+    savings,
     data_rights,
     billing,
     provider_keys,

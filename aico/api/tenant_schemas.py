@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from aico.api.key_schemas import Actor, Name
 from aico.api.paging import Page
 from aico.core.access import ROLE_PERMISSIONS, Permission, Role
+from aico.core.assignment import MAX_HOLDOUT
 from aico.core.inputs import ModelName
 from aico.core.jobs import CacheMode
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
+from aico.core.strategies import StrategyName
 from aico.store.audit import Entry
 from aico.store.members import Membership
 from aico.store.tenants import Profile
@@ -91,6 +93,14 @@ class TenantChange(BaseModel):
     pii: Annotated[PiiPolicy, Field(description="`redact`: personal data is replaced before anything is stored.")] = (
         PiiPolicy.OFF
     )
+    holdout_share: Annotated[
+        float | None,
+        Field(ge=0, le=MAX_HOLDOUT, description="Of the jobs, answered without us, to measure us."),
+    ] = None
+    strategy: Annotated[StrategyName | None, Field(description="By which models are chosen.")] = None
+    quality_target: Annotated[
+        float | None, Field(ge=0, le=1, description="Share of the best single model's quality that choices aim at.")
+    ] = None
 
 
 class TenantView(BaseModel):
@@ -104,6 +114,9 @@ class TenantView(BaseModel):
     baseline_model: Annotated[str | None, Field(description="Null: the service's.")]
     similarity_threshold: Annotated[float | None, Field(description="Null: the service's.")]
     pii: PiiPolicy
+    holdout_share: Annotated[float | None, Field(description="Null: the service's.")]
+    strategy: Annotated[StrategyName | None, Field(description="Null: the service's.")]
+    quality_target: Annotated[float | None, Field(description="Null: the service's.")]
 
     @classmethod
     def of(cls, tenant: Profile) -> Self:
@@ -119,6 +132,9 @@ class TenantView(BaseModel):
             baseline_model=policy.baseline_model,
             similarity_threshold=policy.similarity_threshold,
             pii=policy.pii,
+            holdout_share=policy.holdout_share,
+            strategy=policy.strategy,
+            quality_target=policy.quality_target,
         )
 
 

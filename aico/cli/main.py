@@ -23,6 +23,7 @@ from aico.cli import (
     providers,
     queues,
     quotas,
+    reprice,
     services,
     tenancy,
     users,
@@ -46,7 +47,16 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, providers.providers, mcp.mcp, doctor.doctor):
+for command in (
+    jobs.submit,
+    jobs.watch,
+    batch.batch,
+    queues.queues,
+    providers.providers,
+    reprice.reprice,
+    mcp.mcp,
+    doctor.doctor,
+):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")

@@ -16,6 +16,8 @@ class AttemptKind(StrEnum):
     CALL = "call"
     EXACT_HIT = "exact_hit"
     SEMANTIC_HIT = "semantic_hit"
+    SHADOW = "shadow"  # what another model would have said, for comparison; nobody is given it
+    JUDGE = "judge"  # which of two answers is better
 
 
 class AttemptOutcome(StrEnum):
@@ -64,6 +66,7 @@ class Attempt(BaseModel):
     error: str | None = None  # short and free of secrets
     similarity: float | None = None
     key_source: KeySource = KeySource.OPERATOR
+    text_tokens: int | None = None  # that we counted in the prompt; None where that says little about its bill
 
 
 class Baseline(BaseModel):

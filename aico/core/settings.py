@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from aico.core.assignment import MAX_HOLDOUT
 from aico.core.embedding import BUNDLED_MODEL
 from aico.core.encryption_keys import parse_keys
 from aico.core.errors import InvalidInput
@@ -104,6 +105,8 @@ class Settings(BaseSettings):
 
     # Routing
     baseline_model: str = "gpt-5.4"
+    # Of the jobs that we choose or keep answers for, the share that is answered without us, to measure what we save.
+    holdout_share: Annotated[float, Field(ge=0, le=MAX_HOLDOUT)] = 0.01
     max_prompt_chars: Annotated[int, Field(ge=1)] = 200_000
     max_body_bytes: Annotated[int, Field(ge=1024)] = 8_000_000
     max_file_bytes: Annotated[int, Field(ge=1024)] = 200 * 1024 * 1024

@@ -1,55 +1,27 @@
 """Ask the candidates in order until one answers. All of a job's calls to providers pass through here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 
 from aico.core.attempts import Attempt
 from aico.core.chat import ChatRequest, Completion
-from aico.core.settings import Settings
+from aico.core.errors import BudgetExceeded
 from aico.routing.breaker import Breaker, NoBreaker
-from aico.routing.chat_provider import ChatProvider, OnDelta
 from aico.routing.models import Model
 from aico.routing.no_answer import Held, Unwell
 from aico.routing.pacing import NoPacer, Pacer
 from aico.routing.places import Place, Places, Target, Wanted
 from aico.routing.prices import PriceBook
+from aico.routing.providers.chat_provider import ChatProvider, OnDelta
 from aico.routing.providers.credential import Credential, Credentials, operators
 from aico.routing.providers.failures import FailureKind, ProviderError
-from aico.routing.run import Caching, Run, Timing, nothing_kept
+from aico.routing.retrying import RetryPolicy, Timing
+from aico.routing.run import Caching, Dispatched, Run, nothing_kept
 
 _LONGEST_PACING_SLEEP = 1.0  # seconds; for longer the thread is worth more to another job
 _LEASE_MARGIN = 5.0  # seconds that a call may take beyond its timeout, to be stopped and booked
 _NO_KEYS: Mapping[str, Sequence[Credential]] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """Times in seconds. Before try n+1 of a candidate: uniformly random up to base * 2^(n-1), at most the cap."""
-
-    tries: int = 3
-    base: float = 0.5
-    cap: float = 8.0
-    attempt_timeout: float = 60.0
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> "RetryPolicy":
-        return cls(base=settings.retry_base_seconds, attempt_timeout=settings.attempt_timeout_seconds)
-
-    def backoff(self, tries_made: int, uniform: float) -> float:
-        """Full jitter (Brooker, "Exponential Backoff And Jitter", 2015); `uniform` lies in 0..1."""
-        return uniform * min(self.cap, self.base * 2.0 ** (tries_made - 1))
-
-
-@dataclass(frozen=True)
-class Dispatched:
-    """`notes` say which candidates were passed over, and why."""
-
-    completion: Completion
-    model: Model
-    attempts: tuple[Attempt, ...]
-    notes: tuple[str, ...] = ()
 
 
 class Dispatcher:
@@ -89,6 +61,7 @@ class Dispatcher:
         starting: Callable[[Model], None] | None = None,
         credentials: Credentials = operators,
         caching: Caching = nothing_kept,
+        check: Callable[[Completion], bool] | None = None,
     ) -> Dispatched:
         """The first answer.
 
@@ -98,20 +71,37 @@ class Dispatcher:
         rate limits may ask to wait before the next candidate is preferred; `reserved` is the place that an earlier
         `Held` announced. `credentials` says with whose key each provider is called, `caching` what it keeps of the
         prompt.
+        With `check` the first candidate's answer is a draft: nothing of it goes out before it has passed, and where it
+        does not, the others are asked; if none of them answers, or the budget does not allow it, it is the answer.
         Raises AllCandidatesFailed, Held, Unwell, or Cancelled once `should_stop` says so.
         """
         places = Places(self._pacer, self._breaker, self._timing.uniform)
         effects = (self._prices, self._timing, self._pacer, places)
         run = Run(*effects, request, deadline, record, should_stop, on_delta, tokens, patience, starting, caching)
-        for model in sorted(candidates, key=lambda model: not _is_place_of(model, reserved)):
+        if check is not None and (reserved is None or _is_place_of(candidates[0], reserved)):
+            run.drafter, run.passes = candidates[0], check
+        in_order = sorted(candidates, key=lambda model: not _is_place_of(model, reserved))
+        return self._first(run, in_order, reserved, credentials)
+
+    def _first(
+        self, run: Run, candidates: Sequence[Model], reserved: str | None, credentials: Credentials
+    ) -> Dispatched:
+        for model in candidates:
             try:
                 targets = self._targets(model, credentials(model.provider))
             except ProviderError as error:
                 run.unasked(model, error)
                 continue
-            completion = self._ask(run, targets, reserved if _is_place_of(model, reserved) else None)
-            if completion is not None:
-                return Dispatched(completion, model, tuple(run.attempts), run.obstacles.notes)
+            try:
+                completion = self._ask(run, targets, reserved if _is_place_of(model, reserved) else None)
+            except BudgetExceeded:
+                if run.draft is None:
+                    raise
+                break
+            if completion is not None and (answered := run.answered(model, completion)):
+                return answered
+        if run.draft is not None:
+            return run.kept(run.draft)
         raise self._turned_away(run)
 
     def _targets(self, model: Model, own: Credential | None) -> list[Target]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from aico.routing.breaker import Breaker, Entry, Kind, scopes_of
-from aico.routing.chat_provider import ChatProvider
 from aico.routing.health import GOOD, error_class, marks_of, nothing_learned
 from aico.routing.models import Model
 from aico.routing.pacing import Pacer
+from aico.routing.providers.chat_provider import ChatProvider
 from aico.routing.providers.credential import Credential, source_of
 from aico.routing.providers.failures import ProviderError
 

@@ -1,26 +1,26 @@
 """One job on its way through its candidates: what was tried, and what it cost."""
 
-import random
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from aico.core.attempts import Attempt, AttemptOutcome, KeySource
 from aico.core.chat import ChatRequest, Completion
+from aico.core.jobs import Verified
 from aico.core.usage import Usage
-from aico.routing.chat_provider import OnDelta
 from aico.routing.metering import Metered
 from aico.routing.models import Model
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled
 from aico.routing.pacing import Pacer, used_tokens
 from aico.routing.places import Obstacles, Place, Places, Target
 from aico.routing.prices import PriceBook
+from aico.routing.providers.chat_provider import OnDelta
 from aico.routing.providers.credential import own_key_refused, source_of
 from aico.routing.providers.failures import ProviderError
 from aico.routing.providers.transport import SLICE_SECONDS, CallStopped
 from aico.routing.providers.wire import CacheHint
+from aico.routing.retrying import Timing
 
 Caching = Callable[[Model], CacheHint | None]
 
@@ -30,13 +30,14 @@ def nothing_kept(_: Model) -> None:
 
 
 @dataclass(frozen=True)
-class Timing:
-    """The effects of waiting, so that tests can replace them."""
+class Dispatched:
+    """`notes` say which candidates were passed over, and why."""
 
-    clock: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], None] = time.sleep
-    uniform: Callable[[], float] = random.random
+    completion: Completion
+    model: Model
+    attempts: tuple[Attempt, ...]  # the one that answered comes last
+    verified: Verified | None = None  # what became of a draft; None where none was checked
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -60,6 +61,9 @@ class Run:
     obstacles: Obstacles = field(default_factory=Obstacles)
     retry_after: float | None = None  # seconds
     own_key: str | None = None  # what became of a tenant's own key that was of no use
+    drafter: Model | None = None  # whose answer is checked before anybody sees it
+    passes: Callable[[Completion], bool] = lambda _: True
+    draft: Dispatched | None = None  # that did not pass
 
     @property
     def time_left(self) -> float:
@@ -94,7 +98,7 @@ class Run:
                 self.request,
                 target.model,
                 timeout=timeout,
-                on_delta=self.on_delta,
+                on_delta=None if target.model is self.drafter else self.on_delta,
                 should_stop=self.should_stop,
                 api_key=None if target.credential is None else target.credential.api_key,
                 on_empty=partial(self._wait_for_more, target),
@@ -115,6 +119,30 @@ class Run:
             raise
         meter(AttemptOutcome.OK, completion.usage)
         return completion
+
+    def answered(self, model: Model, completion: Completion) -> Dispatched | None:
+        """None where it is a draft that does not pass."""
+        verified: Verified | None = None if self.draft is None else "escalated"
+        found = Dispatched(completion, model, tuple(self.attempts), verified, self.obstacles.notes)
+        if model is not self.drafter:
+            return found
+        if not self.passes(completion):
+            self.draft = found
+            return None
+        self._say(completion)
+        return replace(found, verified="passed")
+
+    def kept(self, draft: Dispatched) -> Dispatched:
+        """The draft after all, with what was tried in vain before the attempt that made it."""
+        self.check()
+        self._say(draft.completion)
+        made = draft.attempts[-1]
+        tried = (attempt for attempt in self.attempts if attempt is not made)
+        return replace(draft, attempts=(*tried, made), verified="kept", notes=self.obstacles.notes)
+
+    def _say(self, draft: Completion) -> None:
+        if self.on_delta is not None and draft.text:
+            self.on_delta(draft.text)
 
     def unasked(self, model: Model, error: ProviderError) -> None:
         """Book a candidate that could not be asked: the tenant's own key cannot be read."""

@@ -17,7 +17,7 @@ from aico.core.chat import ChatRequest
 from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
 from aico.store.api_keys import models_of
 from aico.store.job_policy import JobPolicy
-from aico.store.ledger import event_row
+from aico.store.ledger import conclusion, event_row
 from aico.store.provider_keys import TenantKey, keys_of
 from aico.store.statement import Row, Statement, named_sql, no_row
 
@@ -36,6 +36,7 @@ class ToEmbed:
     threshold: float
     max_age_seconds: float | None = None  # of an answer that may be served again
     models: frozenset[str] | None = None  # whose answers its API key may be given; None: all
+    arms: tuple[str, ...] = ()
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_threshold: float) -> Statement[ToEmbed]:
@@ -55,6 +56,7 @@ def _to_embed(row: Row) -> ToEmbed:
         threshold=row["threshold"],
         max_age_seconds=row["max_age"],
         models=models_of(row),
+        arms=tuple(row["arms"]),
     )
 
 
@@ -173,7 +175,7 @@ def lose(held: Claim, attempt: Attempt) -> Statement[None]:
 
 
 def _event(held: Claim, attempt: Attempt) -> dict[str, Any]:
-    return event_row(held.tenant, held.id, held.api_key_id, attempt, None, None)
+    return event_row(held.tenant, held.id, held.api_key_id, attempt)
 
 
 def _claims(held: Sequence[Claim]) -> dict[str, Any]:
@@ -239,11 +241,17 @@ class Ending:
     attempts: tuple[Attempt, ...] = field(default=())
     baseline: Baseline | None = None
     policy: Policy | None = None
+    arms: tuple[str, ...] = ()
+    spent_cents: Decimal = Decimal(0)  # by attempts before these
 
     def events(self, tenant: UUID) -> list[dict[str, Any]]:
-        """Rows of the ledger. The baseline belongs to the attempt that answered, so that it is counted once."""
-        key, policy, baseline = self.api_key_id, self.policy, self.baseline
-        return [event_row(tenant, self.id, key, attempt, policy, baseline) for attempt in self.attempts]
+        """Rows of the ledger. What is said of the job as a whole stands with its last attempt, and so counts once."""
+        key, policy = self.api_key_id, self.policy
+        events = [event_row(tenant, self.id, key, attempt, policy) for attempt in self.attempts]
+        if events:
+            spent = self.spent_cents + known_cost(self.attempts)
+            events[-1] |= conclusion(self.attempts[-1], self.baseline, self.arms, spent)
+        return events
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 -- name: to_embed
 select j.id, j.fence, j.namespace, j.cache_mode, j.class, j.request #>> '{messages,-1,content}' as text, j.api_key_id,
   coalesce(t.similarity_threshold, %(threshold)s)::real as threshold,
-  (j.controls ->> 'max_staleness_seconds')::real as max_age, k.models
+  (j.controls ->> 'max_staleness_seconds')::real as max_age, k.models,
+  coalesce(array(select jsonb_array_elements_text(j.assigned -> 'arms')), '{}') as arms
 from public.jobs j
 join public.tenants t on t.id = j.tenant_id
 left join public.api_keys k on k.tenant_id = j.tenant_id and k.id = j.api_key_id
@@ -33,7 +34,8 @@ from prior, public.tenants t
 where j.tenant_id = %(tenant)s and j.id = prior.id and t.id = j.tenant_id
 returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadline, j.deadline_given, j.retries,
   j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling,
-  t.baseline_model, t.fallback, j.controls, j.streams, prior.status = 'in_progress' as taken_over,
+  t.baseline_model, t.fallback, t.strategy, t.quality_target, j.controls, j.assigned, j.streams,
+  prior.status = 'in_progress' as taken_over,
   extract(epoch from j.deadline - now())::real as seconds_left,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
   (

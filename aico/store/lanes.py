@@ -242,7 +242,7 @@ class FailedLine:
 
 def give_back_lines(held: HeldBatch, failed: Sequence[FailedLine], reason: str) -> Statement[UUID]:
     """These jobs are to be called directly; the attempts of those that waited still are booked."""
-    events = [event_row(held.tenant, one.job.id, one.job.api_key_id, one.attempt, None, None) for one in failed]
+    events = [event_row(held.tenant, one.job.id, one.job.api_key_id, one.attempt) for one in failed]
     params = {
         "tenant": held.tenant,
         "ids": [one.job.id for one in failed],

@@ -151,7 +151,7 @@ select id from ended
 
 -- name: asked
 select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,
-  t.baseline_model, t.fallback, k.models,
+  j.assigned, t.baseline_model, t.fallback, t.strategy, t.quality_target, k.models,
   j.status = 'in_progress' and j.stage = 'lane' and j.fence = i.fence as open
 from unnest(%(ids)s::uuid[], %(fences)s::bigint[]) as i (id, fence)
 join public.jobs j on j.tenant_id = %(tenant)s and j.id = i.id and j.lane_id = %(batch)s

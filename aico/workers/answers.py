@@ -1,6 +1,6 @@
 """Which model a request is for, and the ending that its answer makes: the same however the model was asked."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,10 +9,11 @@ from uuid import UUID
 
 from aico.core import chat
 from aico.core.attempts import Attempt, Baseline, Policy, known_cost
-from aico.core.chat import ChatRequest, Completion, FinishReason
-from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport
+from aico.core.chat import AUTO_MODELS, ChatRequest, Completion, FinishReason
+from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport, Verified
 from aico.core.money import round_cents
 from aico.core.settings import Settings
+from aico.routing.calibration import Lines, no_lines
 from aico.routing.catalogue import Catalogue
 from aico.routing.features import Features, extract_features
 from aico.routing.models import Model
@@ -65,7 +66,11 @@ class Answerable(Protocol):
 
 
 class Answers:
-    def __init__(self, settings: Settings, strategy: Strategy, catalogue: Catalogue) -> None:
+    def __init__(
+        self, settings: Settings, strategy: Strategy, catalogue: Catalogue, lines: Callable[[], Lines] = no_lines
+    ) -> None:
+        """`lines` says how models count tokens."""
+        self.lines = lines
         self.prices = PriceBook(catalogue)
         self._strategy = strategy
         self._catalogue = catalogue
@@ -85,7 +90,7 @@ class Answers:
         at = datetime.now(UTC)
         features = extract_features(request)
         models = among(self._catalogue.with_keys(own).models, policy.models, request.model)
-        priced = price_models(models, features, self.prices, at)
+        priced = price_models(models, features, self.prices, at, self.lines())
         asked = routing_policy(request, policy, spent_cents)
         decision = self._strategy.decide(Ask(features, priced, asked))
         return Choice(features, decision, asked, {one.model.id: one.cents for one in priced}, at)
@@ -98,6 +103,7 @@ class Answers:
         completion: Completion,
         attempts: Sequence[Attempt],
         lane: Literal["batch"] | None = None,
+        verified: Verified | None = None,
     ) -> Ending:
         """`attempts` are all that were made now; the last one answered."""
         baseline = self._baseline(job, completion)
@@ -120,10 +126,14 @@ class Answers:
                 baseline_cost_cents=_shown(baseline.cost_cents),
                 attempts=job.attempts + len(attempts),
                 lane=lane,
+                arms=job.policy.assigned.arms,
+                verified=verified,
             ),
-            keep=keeps(job.cache_mode, completion),
+            keep=verified != "kept" and keeps(job.cache_mode, completion),
             attempts=tuple(attempts),
             baseline=baseline,
+            arms=job.policy.assigned.arms,
+            spent_cents=job.spent_cents,
             policy=Policy(strategy=decision.strategy, version=decision.policy_version, propensity=decision.propensity),
         )
 
@@ -136,11 +146,15 @@ class Answers:
 
 def routing_policy(request: ChatRequest, policy: JobPolicy, spent_cents: Decimal) -> RoutingPolicy:
     """What routing is asked to keep to, with what is left of the job's budget."""
+    treatment = policy.assigned.treatment
+    floors = (policy.quality_floor, treatment.quality_floor)
     return RoutingPolicy(
-        model=request.model,
+        model=treatment.model if treatment.model and request.model in AUTO_MODELS else request.model,
         allow_fallback=policy.fallback,
-        quality_floor=policy.quality_floor or 0.0,
+        quality_floor=max(floor or 0.0 for floor in floors),
         max_cents=None if policy.max_cost_cents is None else policy.max_cost_cents - spent_cents,
+        strategy=treatment.strategy or policy.strategy,
+        quality_target=policy.quality_target,
     )
 
 

@@ -16,6 +16,7 @@ from aico.store.lanes import Parked
 from aico.store.scope import Scope
 from aico.workers.app import app
 from aico.workers.breakers import RedisBreaker
+from aico.workers.calibration import Calibration
 from aico.workers.finish import finish, put_back
 from aico.workers.leases import Leases
 from aico.workers.pacing import RedisPacer
@@ -36,8 +37,9 @@ def router() -> Router:
     limits = Catalogue.from_settings(runtime.settings).limits
     names = [profile.name for profile in lane_profiles(runtime.settings)]
     pacer = RedisPacer(runtime.redis, limits, heeds_all=True)
+    calibration = Calibration(runtime.database)
     known = RedisBreaker(runtime.redis), RedisSightings(runtime.redis)
-    return Router(runtime.settings, Strategies(), pacer, names, *known)
+    return Router(runtime.settings, Strategies(), pacer, names, calibration.lines, *known)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -15,22 +15,25 @@ from aico.core.key_encryption import key_encryption
 from aico.core.money import round_cents
 from aico.core.settings import Settings
 from aico.routing.breaker import Breaker
+from aico.routing.calibration import Lines, no_lines
 from aico.routing.catalogue import Catalogue
-from aico.routing.chat_provider import OnDelta
-from aico.routing.dispatcher import Dispatched, Dispatcher, RetryPolicy
+from aico.routing.dispatcher import Dispatcher
 from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
 from aico.routing.models import Model
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held, Unwell
 from aico.routing.pacing import Pacer
 from aico.routing.prompt_cache import PromptCache, Sightings
 from aico.routing.providers.batches.lane import tenant_lane_profiles
+from aico.routing.providers.chat_provider import OnDelta
 from aico.routing.providers.credential import operator_keys
 from aico.routing.providers.provider import open_providers
-from aico.routing.run import Caching, nothing_kept
+from aico.routing.retrying import RetryPolicy
+from aico.routing.run import Caching, Dispatched, nothing_kept
 from aico.routing.strategies.protocol import Strategy
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
 from aico.workers.answers import Answers, Choice
+from aico.workers.checking import Checking
 from aico.workers.keyring import Keyring
 from aico.workers.leases import Leases
 from aico.workers.retries import next_pause
@@ -51,15 +54,16 @@ class Router:
         strategy: Strategy,
         pacer: Pacer | None = None,
         lanes: Collection[str] = (),
+        lines: Callable[[], Lines] = no_lines,
         breaker: Breaker | None = None,
         sightings: Sightings | None = None,
     ) -> None:
-        """`lanes` names the providers into whose batches work may go that can wait.
+        """`lanes` names the providers into whose batches work may go that can wait; `lines` says how models count.
 
         Without `sightings` no prompt is known to begin like another.
         """
         self._settings = settings
-        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings))
+        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings), lines)
         self._lanes = LanePolicy.from_settings(settings, lanes)
         self._tenant_lanes = _tenant_lanes(settings)
         self._keyring = Keyring(key_encryption(settings))
@@ -87,10 +91,11 @@ class Router:
         attempts: list[Attempt] = []
         try:
             choice = self._choose(claim)
+            checking = Checking.of(claim.request, choice)
             lane = self._lane(claim, choice)
             if lane is not None:
                 return Parked(claim, lane.model.id, lane.hedge_seconds)
-            dispatched = self._dispatch(claim, choice, attempts, leases, on_delta)
+            dispatched = self._dispatch(claim, choice, attempts, leases, on_delta, checking)
         except Cancelled:
             return _interrupted(claim, attempts, lost=leases.lost(claim))
         except (Held, Unwell) as waits:
@@ -99,8 +104,15 @@ class Router:
             return self._again(claim, attempts, error)
         except AicoError as error:  # none may be asked
             return _failed(claim, attempts, error.code, error.detail)
-        decision = replace(choice.decision, reasons=(*choice.decision.reasons, *dispatched.notes))
-        return self._answers.ending(claim, decision, dispatched.model, dispatched.completion, attempts)
+        decision = choice.decision if checking is None else checking.decision(dispatched)
+        return self._answers.ending(
+            claim,
+            replace(decision, reasons=(*decision.reasons, *dispatched.notes)),
+            dispatched.model,
+            dispatched.completion,
+            dispatched.attempts,
+            verified=dispatched.verified,
+        )
 
     def lost_attempt(self, claim: Claim) -> Attempt:
         """The call of the worker that held the job and died, priced by what it was expected to cost.
@@ -134,12 +146,12 @@ class Router:
 
     def _lane(self, claim: Claim, choice: Choice) -> Lane | None:
         """Where the job may wait for a discount. It waits once: what came back from a lane is called directly."""
-        if not claim.lane_untried:
+        if not claim.lane_untried or claim.policy.assigned.direct:
             return None
         return choose_lane(
             choice.decision,
             choice.asked,
-            Estimate(self._answers.prices, choice.features, choice.at),
+            Estimate(self._answers.prices, choice.features, choice.at, self._answers.lines()),
             Terms(claim.job_class, claim.seconds_left, claim.deadline_given),
             self._lanes.beside(self._tenant_lanes & claim.keys.keys()),
         ).lane
@@ -151,16 +163,17 @@ class Router:
         attempts: list[Attempt],
         leases: Leases,
         on_delta: OnDelta | None,
+        checking: Checking | None,
     ) -> Dispatched:
         def record(attempt: Attempt) -> None:
-            attempts.append(attempt)
+            attempts.append(attempt.model_copy(update={"text_tokens": choice.features.telling_tokens}))
             if attempt.outcome is not AttemptOutcome.OK:
                 leases.note_failure(claim, attempt)
 
         def starting(model: Model) -> None:
             call = _call(claim, model, choice)
             _check_budget(claim, attempts, call)
-            leases.note_call(claim, call)
+            leases.note_call(claim, _with_draft(call, attempts))
 
         return self._dispatcher.dispatch(
             claim.request,
@@ -175,6 +188,7 @@ class Router:
             reserved=claim.reserved_model,
             credentials=self._keyring.credentials(claim.keys),
             caching=self._caching(claim, choice),
+            check=checking,
         )
 
     def _caching(self, claim: Claim, choice: Choice) -> Caching:
@@ -200,7 +214,7 @@ class Router:
 
 
 def _check_budget(claim: Claim, attempts: Sequence[Attempt], call: Call) -> None:
-    """Raises BudgetExceeded where failed attempts have used up what the caller wanted to spend."""
+    """Raises BudgetExceeded where earlier attempts have used up what the caller wanted to spend."""
     cap, spent = claim.policy.max_cost_cents, claim.spent_cents + known_cost(attempts)
     if cap is not None and spent + (call.cents or 0) > cap:
         raise BudgetExceeded(f"{spent:f} cents were spent without an answer, and another call would exceed {cap:f}")
@@ -220,6 +234,14 @@ def _later(claim: Claim, attempts: Sequence[Attempt], waits: Held | Unwell) -> P
     )
 
 
+def _with_draft(call: Call, attempts: Sequence[Attempt]) -> Call:
+    """A draft that did not pass is booked at the job's end: if its worker dies before, the next call bears its cost."""
+    drafts = [attempt for attempt in attempts if attempt.outcome is AttemptOutcome.OK]
+    if not drafts or call.cents is None:
+        return call
+    return call.model_copy(update={"cents": call.cents + known_cost(drafts)})
+
+
 def _interrupted(claim: Claim, attempts: Sequence[Attempt], *, lost: bool) -> Ending | PutBack:
     if lost:
         return _failed(claim, attempts, "cancelled", "the job ended while it was being answered")
@@ -234,6 +256,8 @@ def _failed(claim: Claim, attempts: Sequence[Attempt], code: str, message: str) 
         api_key_id=claim.api_key_id,
         error=JobError(code=code, message=message),
         attempts=tuple(attempts),
+        arms=claim.policy.assigned.arms,
+        spent_cents=claim.spent_cents,
     )
 
 

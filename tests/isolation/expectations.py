@@ -34,6 +34,7 @@ class Table:
 TABLES: dict[str, Table] = {
     "alerts": Table(),
     "api_keys": Table(readers=holding(Permission.KEYS_WRITE), hidden=frozenset({"hash", "old_hash"})),
+    "arm_rollups": Table(),
     "assignments": Table(),
     "audit_log": Table(service=APPEND_ONLY, readers=holding(Permission.AUDIT_READ)),
     "batch_faults": Table(),
@@ -50,6 +51,7 @@ TABLES: dict[str, Table] = {
     "invitations": Table(readers=NOBODY),
     "jobs": Table(),
     "ledger_attempts": Table(service=APPEND_ONLY),
+    "ledger_corrections": Table(service=frozenset({"select"})),
     "ledger_outbox": Table(readers=NOBODY),
     "members": Table(),
     "outcomes": Table(),
@@ -87,6 +89,7 @@ DEFINER_FUNCTIONS = {
     "accounts_to_sync": "ids of tenants, for the sweeper to look at one by one",
     "add_totals": "nothing: sums are added up",
     "admit": "ids of jobs, for the feeder to ring",
+    "all_token_sums": "sums of all tenants together, never whose",
     "all_tenants": "names of all tenants, for the operator's command line",
     "all_totals": "sums of all tenants together, never whose",
     "anyone_waits": "whether any job waits",
@@ -108,6 +111,7 @@ DEFINER_FUNCTIONS = {
     "hourly_spends": "what tenants spent each hour, for the sweeper to find what is unusual",
     "in_flight": "a count of one tenant's jobs",
     "late_events": "ids, for the sweeper to ring",
+    "learn_tokens": "nothing: sums are added up",
     "lost_bells": "ids, for the sweeper to ring",
     "make_tenant": "whether the signed-in user may have another tenant",
     "member_emails": "addresses of members of a tenant that the service acts for",
@@ -124,6 +128,7 @@ DEFINER_FUNCTIONS = {
     "purge_stripe_events": "a count of what was deleted",
     "queue_stats": "counts of all tenants together",
     "recall_from_lanes": "a count",
+    "reprice": "a count of attempts of a tenant that the service acts for",
     "resize_pools": "nothing: the pools are sized",
     "strip_orphan": "nothing: a trigger",
     "session_lives": "whether a user is still signed in",
@@ -134,4 +139,4 @@ DEFINER_FUNCTIONS = {
 }
 
 # What users may call. Everything else in these schemas is the service's.
-USERS_FUNCTIONS = {"my_tenants", "get_user_cache_stats", "match_cache_entries"}
+USERS_FUNCTIONS = {"my_tenants", "programme_of", "get_user_cache_stats", "match_cache_entries"}

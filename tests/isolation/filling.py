@@ -51,6 +51,7 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
         f"insert into ledger_outbox {attempt}",
         f"insert into ledger_attempts {attempt}",
         "insert into rollups values (%(t)s, 'day', now(), 'call', 'provider', 'model')",
+        "insert into arm_rollups (tenant_id, arm, day) values (%(t)s, 'a', current_date)",
         "insert into experiments (id, tenant_id, name) values (%(x)s, %(t)s, 'x')",
         "insert into assignments (tenant_id, experiment_id, unit, arm, propensity) values (%(t)s, %(x)s, 'u', 'a', 1)",
         "insert into feedback (tenant_id, job_id, score, source) values (%(t)s, %(j)s, 1, 'user')",
@@ -88,6 +89,7 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             " values (%(t)s, 'tenant', 'day', 'tokens', now())"
         ),
         "insert into alerts (tenant_id, kind, occasion, detail) values (%(t)s, 'spend.anomaly', 'x', '{}')",
+        "insert into ledger_corrections (tenant_id, at, attempt_id, run) values (%(t)s, now(), %(f)s, %(f)s)",
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
         values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}

@@ -11,7 +11,7 @@ from aico.core.settings import Settings
 from aico.core.usage import Usage
 from aico.routing.breaker import Breaker
 from aico.routing.catalogue import Catalogue
-from aico.routing.dispatcher import Dispatched, Dispatcher, RetryPolicy
+from aico.routing.dispatcher import Dispatcher
 from aico.routing.models import Model
 from aico.routing.pacing import Pacer
 from aico.routing.prices import PriceBook
@@ -19,7 +19,8 @@ from aico.routing.providers.credential import Credential, Credentials, operators
 from aico.routing.providers.failures import FailureKind, ProviderError
 from aico.routing.providers.transport import CallStopped
 from aico.routing.providers.wire import CacheHint
-from aico.routing.run import Caching, Timing, nothing_kept
+from aico.routing.retrying import RetryPolicy, Timing
+from aico.routing.run import Caching, Dispatched, nothing_kept
 
 REQUEST = ChatRequest(messages=(Message(role=Role.USER, content="Hello"),))
 CATALOGUE = Catalogue.from_settings(Settings.model_construct())
@@ -93,6 +94,8 @@ class World:
                 if should_stop():
                     raise CallStopped(USAGE)
             raise ProviderError(FailureKind.RETRYABLE, "broken off", content_started=True, usage=USAGE)
+        if on_delta is not None and step.text:
+            on_delta(step.text)
         return step
 
     def sleep(self, seconds: float) -> None:
@@ -116,7 +119,13 @@ class World:
         breaker: Breaker | None = None,
         keys: Sequence[Credential] = (),
         caching: Caching = nothing_kept,
+        check: Callable[[Completion], bool] | None = None,
+        afford: Callable[[Model], None] = lambda _: None,
     ) -> Dispatched:
+        def starting(model: Model) -> None:
+            afford(model)
+            self.announced.append((model.id, len(self.asked)))
+
         timing = Timing(
             clock=lambda: self.time,
             now=lambda: datetime(2026, 11, 20, tzinfo=UTC),
@@ -137,7 +146,8 @@ class World:
             reserved=reserved,
             credentials=credentials,
             caching=caching,
-            starting=lambda model: self.announced.append((model.id, len(self.asked))),
+            starting=starting,
+            check=check,
         )
 
     def outcomes(self) -> list[tuple[str, str]]:

@@ -3,140 +3,26 @@
 What kind of failure it is, whether the next candidate is asked, what the ledger is told, and what the breakers learn.
 """
 
-import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler
+from contextlib import ExitStack
 from typing import Any  # the scripted server is a fixture: conftest cannot be imported
 
 import pytest
-from pydantic import SecretStr
+from routing.failing import KEY, Play, every_wire, scenes
 
-from aico.core.attempts import Attempt, AttemptOutcome
-from aico.core.chat import ChatRequest, Message, Role
-from aico.routing.breaker import Entry, Kind, Mark, Marks, Scope
+from aico.core.attempts import AttemptOutcome
+from aico.routing.breaker import Kind, Mark
 from aico.routing.catalogue import Catalogue
-from aico.routing.dispatcher import Dispatched, Dispatcher, RetryPolicy
 from aico.routing.models import Model
 from aico.routing.no_answer import AllCandidatesFailed
-from aico.routing.prices import PriceBook
 from aico.routing.providers import provider as provider_module
-from aico.routing.providers.profiles import PROFILE_BY_NAME
-from aico.routing.providers.provider import Provider
-from aico.routing.run import Timing
-
-REQUEST = ChatRequest(messages=(Message(role=Role.USER, content="Hello"),))
-KEY = "house-credential-1234"
-WIRES = {"openai": "gpt-5.4-nano", "anthropic": "claude-haiku-4-5", "google": "gemini-2.5-flash"}
-every_wire = pytest.mark.parametrize("name", list(WIRES))
-FALLBACK = {
-    "model": "house",
-    "choices": [{"message": {"content": "From the other"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 3, "completion_tokens": 2},
-}
-FALLBACK_EVENTS = (
-    {"model": "house", "choices": [{"delta": {"content": "From the other"}, "finish_reason": "stop"}]},
-    {"choices": [], "usage": FALLBACK["usage"]},
-    "[DONE]",
-)
-OPENAI_TEXT = {"choices": [{"delta": {"content": "Hel"}}]}
-ANTHROPIC_START = {"type": "message_start", "message": {"model": "m", "usage": {"input_tokens": 9, "output_tokens": 1}}}
-ANTHROPIC_TEXT = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}}
-GOOGLE_TEXT = {"candidates": [{"content": {"parts": [{"text": "Hel"}]}}], "usageMetadata": {"promptTokenCount": 9}}
-FIRST_PIECE: dict[str, tuple[dict[str, Any], ...]] = {
-    "openai": (OPENAI_TEXT,),
-    "anthropic": (ANTHROPIC_START, ANTHROPIC_TEXT),
-    "google": (GOOGLE_TEXT,),
-}
-ERROR_EVENT: dict[str, dict[str, Any]] = {
-    "openai": {"error": {"message": "too hot", "type": "server_error"}},
-    "anthropic": {"type": "error", "error": {"type": "overloaded_error", "message": "too hot"}},
-    "google": {"error": {"code": 503, "status": "UNAVAILABLE", "message": "too hot"}},
-}
-
-
-class Recorder:
-    """A breaker that lets everything through and keeps what it is told of the first candidate."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[Marks, str]] = []
-
-    def enter(self, scopes: Any, lease: float) -> Entry:
-        assert lease > 0
-        return Entry(tuple(scopes))
-
-    def leave(self, entry: Entry, marks: Marks, said: str = "") -> None:
-        (scope,) = [scope for scope in entry.scopes if scope.kind is Kind.MODEL]
-        if scope != Scope(Kind.MODEL, "openai_compatible", None, "house"):
-            self.told.append((marks, said))
-
-    @property
-    def bad(self) -> set[Kind]:
-        return {kind for marks, _ in self.told for kind, mark in marks.items() if mark is Mark.BAD}
-
-
-@dataclass
-class Scene:
-    server: Any
-    name: str
-    model: Model
-    dispatcher: Dispatcher
-    breaker: Recorder
-    house: Model
-    recorded: list[Attempt]
-    deltas: list[str]
-
-    def dispatch(self, *, stream: bool = False) -> Dispatched:
-        return self.dispatcher.dispatch(
-            REQUEST,
-            [self.model, self.house],
-            deadline=100.0,
-            record=self.recorded.append,
-            should_stop=lambda: False,
-            on_delta=self.deltas.append if stream else None,
-        )
-
-    def falls_back(self, *, stream: bool = False) -> Attempt:
-        """The first candidate's one attempt; the second has answered."""
-        answer = self.server.stream(*FALLBACK_EVENTS) if stream else self.server.respond(200, FALLBACK)
-        self.server.play(answer)
-        assert self.dispatch(stream=stream).completion.text == "From the other"
-        failed, answered = self.recorded
-        assert (answered.model, answered.outcome) == ("house", AttemptOutcome.OK)
-        assert (failed.model, failed.cost_cents, failed.usage.total) == (self.model.id, None, 0)
-        assert KEY not in (failed.error or "")
-        return failed
-
-
-Play = Callable[..., Scene]
 
 
 @pytest.fixture
 def play(server: Any, catalogue: Catalogue, make_model: Callable[..., Model]) -> Iterator[Play]:
-    with ExitStack() as opened:
-
-        def make(name: str, url: str | None = None, timeout: float = 5.0) -> Scene:
-            first = replace(PROFILE_BY_NAME[name], base_url=url or server.url)
-            second = replace(PROFILE_BY_NAME["openai_compatible"], base_url=server.url)
-            providers = {
-                profile.name: opened.enter_context(closing(Provider(profile, SecretStr(KEY), max_connections=1)))
-                for profile in (first, second)
-            }
-            breaker = Recorder()
-            dispatcher = Dispatcher(
-                providers,
-                PriceBook(catalogue),
-                RetryPolicy(tries=1, attempt_timeout=timeout),
-                Timing(clock=lambda: 0.0),
-                breaker=breaker,
-            )
-            model = make_model(WIRES[name], provider=name)
-            house = make_model("house", provider="openai_compatible")
-            return Scene(server, name, model, dispatcher, breaker, house, [], [])
-
-        yield make
+    with scenes(server, catalogue, make_model) as made:
+        yield made
 
 
 def closed_port() -> int:
@@ -280,85 +166,6 @@ def test_an_answer_without_end(play: Play, name: str, monkeypatch: pytest.Monkey
     scene.server.play(scene.server.respond(200, b" " * 5000))
     assert scene.falls_back().outcome is AttemptOutcome.FATAL
     assert scene.breaker.bad == set()
-
-
-@every_wire
-@pytest.mark.parametrize(
-    "body", [b"", b"{}", b"<html>Welcome</html>", b": keep-alive\n\n", b"data: [DONE]\n\n"], ids=repr
-)
-def test_a_stream_in_which_nothing_is_said(play: Play, name: str, body: bytes) -> None:
-    scene = play(name)
-    scene.server.play(scene.server.respond(200, body, {"Content-Type": "text/event-stream"}))
-    failed = scene.falls_back(stream=True)
-    assert (failed.outcome, failed.http_status, scene.deltas) == (AttemptOutcome.RETRYABLE, 200, ["From the other"])
-    assert scene.breaker.bad == {Kind.MODEL}
-
-
-@every_wire
-def test_an_error_before_the_first_piece(play: Play, name: str) -> None:
-    scene = play(name)
-    scene.server.play(scene.server.stream(ERROR_EVENT[name]))
-    assert "too hot" in (scene.falls_back(stream=True).error or "")
-    assert scene.breaker.bad == {Kind.MODEL}
-
-
-def event(data: object) -> bytes:
-    return f"data: {data if isinstance(data, str) else json.dumps(data)}\n\n".encode()
-
-
-@every_wire
-@pytest.mark.parametrize("ending", ["end", "reset", "hang", "error", "garbage"])
-def test_after_the_first_piece_nobody_else_is_asked(play: Play, name: str, ending: str) -> None:
-    scene = play(name, timeout=2.0 if ending == "hang" else 30.0)
-    last = {"error": event(ERROR_EVENT[name]), "garbage": event("{not JSON")}.get(ending, b"")
-
-    def then(handler: BaseHTTPRequestHandler) -> None:
-        while not scene.deltas:
-            scene.server.released.wait(0.01)
-        handler.wfile.write(last)
-        if ending in {"reset", "hang"}:
-            getattr(scene.server, ending)(handler)
-
-    scene.server.play(scene.server.stream(*FIRST_PIECE[name], then=then))
-    with pytest.raises(AllCandidatesFailed) as caught:
-        scene.dispatch(stream=True)
-    (attempt,) = scene.recorded
-    assert caught.value.attempts == (attempt,)
-    assert (attempt.outcome, scene.deltas) == (AttemptOutcome.RETRYABLE, ["Hel"])
-    assert len(scene.server.received) == 1
-    _assert_metered(attempt, name)
-    assert scene.breaker.bad == (set() if ending == "hang" else {Kind.MODEL})
-
-
-@every_wire
-def test_a_piece_that_was_never_passed_on_does_not_keep_another_from_answering(play: Play, name: str) -> None:
-    """It came together with the error; what it cost is known all the same."""
-    scene = play(name)
-    body = b"".join(map(event, (*FIRST_PIECE[name], ERROR_EVENT[name])))
-    scene.server.play(scene.server.respond(200, body, {"Content-Type": "text/event-stream"}))
-    scene.server.play(scene.server.stream(*FALLBACK_EVENTS))
-    assert scene.dispatch(stream=True).model is scene.house
-    assert scene.deltas == ["From the other"]
-    _assert_metered(scene.recorded[0], name)
-
-
-def _assert_metered(attempt: Attempt, name: str) -> None:
-    """As far as the provider had said by then what it used."""
-    reported = {"openai": 0, "anthropic": 10, "google": 9}[name]
-    assert (attempt.usage.total, attempt.cost_cents is not None) == (reported, reported > 0)
-
-
-def test_a_stream_whose_answer_has_ended_needs_no_last_word(play: Play) -> None:
-    scene = play("openai")
-    scene.server.play(scene.server.stream(*FALLBACK_EVENTS[:-1]))
-    assert scene.dispatch(stream=True).model is scene.model
-    assert [marks for marks, _ in scene.breaker.told] == [dict.fromkeys(Kind, Mark.GOOD)]
-
-
-def test_an_answer_of_another_type_is_read_all_the_same(play: Play) -> None:
-    scene = play("openai")
-    scene.server.play(scene.server.respond(200, json.dumps(FALLBACK).encode(), {"Content-Type": "text/plain"}))
-    assert scene.dispatch().model is scene.model
 
 
 KEYS_REFUSED: list[tuple[str, int, dict[str, Any]]] = [

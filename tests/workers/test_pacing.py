@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from uuid import UUID
 
 import pytest
 import redis
@@ -115,20 +114,6 @@ def test_backing_off_closes_the_model_s_budgets_where_it_has_any(client: redis.R
     assert pacer.reserve(NANO, 0, patience=19) is None
     pacer.back_off(NANO, 1e9)
     assert pacer.wait(NANO, 0) < 400  # a mad header does not close the provider for good
-
-
-def test_a_refusal_holds_for_all_workers_where_no_limit_is_known_and_for_that_model_and_key(
-    client: redis.Redis,
-) -> None:
-    first, second = (RedisPacer(client, [], heeds_all=True) for _ in range(2))
-    assert first.reserve(NANO, 9, patience=0) == 0
-    first.back_off(NANO, 20)
-    assert second.reserve(NANO, 9, patience=19) is None
-    assert second.reserve(LARGE, 9, patience=0) == 0
-    assert second.reserve(NANO, 9, patience=0, account=UUID(int=1)) == 0
-    first.back_off(LARGE, 1e9)
-    assert second.wait(LARGE, 9) <= 300  # a mad header does not close a model for good
-    assert RedisPacer(client, []).reserve(NANO, 9, patience=0) == 0
 
 
 def test_keys_run_out(client: redis.Redis) -> None:

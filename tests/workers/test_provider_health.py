@@ -54,8 +54,9 @@ class Scene:
         self.accounts = [key.id for key in operator_keys(settings)["openai"]]
         for _ in range(2):
             pacer = RedisPacer(self.runtime.redis, (), heeds_all=True)
-            known = RedisBreaker(self.runtime.redis), RedisSightings(self.runtime.redis)
-            self.routers.append(Router(settings, ComplexityStrategy(), pacer, (), *known))
+            breaker, sightings = RedisBreaker(self.runtime.redis), RedisSightings(self.runtime.redis)
+            router = Router(settings, ComplexityStrategy(), pacer, breaker=breaker, sightings=sightings)
+            self.routers.append(router)
 
     def run(
         self, tenant: Tenant, prompt: str = "What is the capital of France?", *, by: int = 0, model: str = MODEL

@@ -8,11 +8,14 @@ from aico.api.problems import documented
 from aico.api.quote_schemas import QuoteView
 from aico.api.schemas import JobRequest
 from aico.api.services import Held, Reader
+from aico.core.errors import NotFound
 from aico.routing.features import extract_features
 from aico.routing.lanes import Estimate, LanePolicy, quote
 from aico.routing.providers.batches.lane import lane_profiles, tenant_lane_profiles
 from aico.routing.strategies.protocol import Ask, RoutingPolicy, among, price_models
 from aico.routing.strategies.strategies import Strategies
+from aico.store import tenants
+from aico.store.scope import Scope
 
 router = APIRouter(tags=["jobs"])
 
@@ -27,8 +30,15 @@ async def quote_job(request: JobRequest, held: Held, principal: Reader) -> Quote
     chat, controls = submission.chat, submission.controls
     terms = held.admission.appraise(submission, principal.models, own)
     at = datetime.now(UTC)
+    policies = await held.database.run(Scope.tenant(principal.tenant), tenants.policy(principal.tenant))
+    if not policies:  # it was erased since the credential was looked at
+        raise NotFound("there is no such tenant")
     asked = RoutingPolicy(
-        model=chat.model, quality_floor=controls.quality_floor or 0.0, max_cents=controls.max_cost_cents
+        model=chat.model,
+        quality_floor=controls.quality_floor or 0.0,
+        max_cents=controls.max_cost_cents,
+        strategy=controls.strategy or policies[0].strategy,
+        quality_target=policies[0].quality_target,
     )
     features = extract_features(chat)
     models = among(held.catalogue.with_keys(own).models, principal.models, chat.model)

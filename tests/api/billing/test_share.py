@@ -40,7 +40,8 @@ def book(shop: Shop, database: Database) -> Book:
             usage=Usage(input_uncached=70, output=30),
             cost_cents=None if cost is None else Decimal(cost),
         )
-        row = ledger.event_row(tenant, job.id, None, attempt, None, Baseline(model="b", cost_cents=Decimal(baseline)))
+        counted = ledger.conclusion(attempt, Baseline(model="b", cost_cents=Decimal(baseline)))
+        row = ledger.event_row(tenant, job.id, None, attempt) | counted
         insert = sql.SQL("insert into public.ledger_outbox ({}) values ({})").format(
             sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(map(sql.Placeholder, row))
         )

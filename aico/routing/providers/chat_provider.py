@@ -1,4 +1,4 @@
-"""What a dispatcher needs of a provider."""
+"""What dispatching asks of every provider."""
 
 from collections.abc import Callable
 from typing import Protocol
