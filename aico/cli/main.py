@@ -24,6 +24,7 @@ from aico.cli import (
     mcp,
     members,
     provider_keys,
+    providers,
     queues,
     quotas,
     replay,
@@ -52,8 +53,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(jobs.submit, jobs.watch, feedback.feedback, batch.batch, queues.queues, mcp.mcp, doctor.doctor),
-    *(audit.audit, reprice.reprice, replay.replay),
+    *(jobs.submit, jobs.watch, feedback.feedback, batch.batch, queues.queues, providers.providers, mcp.mcp),
+    *(doctor.doctor, audit.audit, reprice.reprice, replay.replay),
 ):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
