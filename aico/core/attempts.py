@@ -92,6 +92,11 @@ class Policy(BaseModel):
     assignment_unit: str | None = None
 
 
+def assignment_unit(arms: Iterable[str]) -> str | None:
+    """How the ledger names what a job was drawn into; None: nothing."""
+    return " ".join(arms) or None
+
+
 def known_cost(attempts: Iterable[Attempt]) -> Decimal:
     """US cents of those whose price is known."""
     return sum((attempt.cost_cents for attempt in attempts if attempt.cost_cents is not None), Decimal(0))

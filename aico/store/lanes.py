@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from aico.core.attempts import Attempt
+from aico.core.attempts import Attempt, Policy, assignment_unit
 from aico.core.chat import ChatRequest
 from aico.core.jobs import CacheMode
 from aico.store.claims import Claim
@@ -191,6 +191,7 @@ class Asked:
     api_key_id: UUID | None
     policy: JobPolicy
     grounds: Grounds
+    chosen_by: Policy | None  # when it was parked; None: that was not logged
     attempts: int
     spent_cents: Decimal
     open: bool
@@ -218,9 +219,21 @@ def _asked(tenant: UUID, row: Row) -> Asked:
         api_key_id=row["api_key_id"],
         policy=JobPolicy.of(row),
         grounds=Grounds.of(tenant, row),
+        chosen_by=_chosen_by(row),
         attempts=row["attempts"],
         spent_cents=row["spent_cents"],
         open=row["open"],
+    )
+
+
+def _chosen_by(row: Row) -> Policy | None:
+    if row["decided_by"] is None:
+        return None
+    return Policy(
+        strategy=row["decided_by"],
+        version=row["policy_version"],
+        propensity=row["propensity"],
+        assignment_unit=assignment_unit(JobPolicy.of(row).assigned.arms),
     )
 
 

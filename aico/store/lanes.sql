@@ -163,13 +163,14 @@ select id from ended
 -- name: asked
 select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,
   j.assigned, t.baseline_model, t.fallback, t.strategy, t.quality_target, t.draw_salt, k.models,
-  extensions.halfvec_send(j.embedding) as vector,
+  extensions.halfvec_send(j.embedding) as vector, d.strategy as decided_by, d.policy_version, d.propensity,
   (select coalesce(l.pinned, l.version) from public.learners l where l.tenant_id = j.tenant_id) as learned_version,
   j.status = 'in_progress' and j.stage = 'lane' and j.fence = i.fence as open
 from unnest(%(ids)s::uuid[], %(fences)s::bigint[]) as i (id, fence)
 join public.jobs j on j.tenant_id = %(tenant)s and j.id = i.id and j.lane_id = %(batch)s
 join public.tenants t on t.id = j.tenant_id
 left join public.api_keys k on k.tenant_id = j.tenant_id and k.id = j.api_key_id
+left join public.decisions d on d.tenant_id = j.tenant_id and d.job_id = j.id
 
 -- name: give_back
 select private.leave_lane(%(tenant)s, w.ids, %(reason)s, array_fill(%(message)s::text, array[cardinality(w.ids)])) as id

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from aico.core import chat
 from aico.core.assignment import Assigned
-from aico.core.attempts import Attempt, Baseline, Policy, known_cost
+from aico.core.attempts import Attempt, Baseline, Policy, assignment_unit, known_cost
 from aico.core.chat import AUTO_MODELS, ChatRequest, Completion, FinishReason
 from aico.core.jobs import Answer, CacheMode, CacheState, JobStatus, RoutingReport, Verified
 from aico.core.money import round_cents
@@ -245,7 +245,7 @@ def _policy(decision: Decision, arms: Sequence[str]) -> Policy:
         strategy=decision.strategy,
         version=decision.policy_version,
         propensity=decision.propensity,
-        assignment_unit=" ".join(arms) or None,
+        assignment_unit=assignment_unit(arms),
     )
 
 

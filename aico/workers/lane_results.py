@@ -86,6 +86,7 @@ class Collector:
         except AicoError as error:  # the catalogue has changed so much that nothing would be asked now
             return FailedLine(job, error.detail, attempt)
         ending = self._answers.ending(job, choice, self._model, outcome, [attempt], lane="batch")
+        ending = replace(ending, policy=job.chosen_by or ending.policy)
         # The baseline of a job is counted once: with the answer that ended it.
         return ending if job.open else replace(ending, baseline=None)
 

@@ -1,5 +1,8 @@
 """What is learned from outcomes: each once, by one at a time, of one tenant."""
 
+import base64
+import importlib
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,8 +20,9 @@ from aico.store.outcomes import Source
 from aico.store.scope import Scope
 from aico.store.statement import Statement
 from aico.workers import learn
+from aico.workers.app import WORKERS, app
 from aico.workers.learned import LearnedSolutions
-from aico.workers.queue import Queue
+from aico.workers.queue import Queue, to_learn
 from aico.workers.runtime import Runtime
 from aico.workers.sweep import ENOUGH_OUTCOMES, Sweeper
 
@@ -51,6 +55,21 @@ def test_outcomes_are_learned_from_once(scene: Learning) -> None:
     before = scene.rows("select statistics from learner_statistics where tenant_id = %s")
     scene.learn()
     assert scene.rows("select statistics from learner_statistics where tenant_id = %s") == before
+    assert scene.version() == 1
+
+
+def test_the_bell_is_heard_by_the_worker_that_drains_its_queue(
+    scene: Learning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn, "get_runtime", lambda: scene.runtime)
+    monkeypatch.setattr(learn, "ranks", lambda: RANKS)
+    scene.judge(scene.answered(), 1.0)
+    scene.runtime.tell(bells=[to_learn(scene.tenant.id)])
+    message = json.loads(str(scene.runtime.redis.rpop(Queue.LEARN.value)))
+    arguments, *_ = json.loads(base64.b64decode(message["body"]))
+    importlib.import_module(WORKERS["batch"].module)
+    assert Queue.LEARN in WORKERS["batch"].queues
+    app.tasks[message["headers"]["task"]].run(*arguments)
     assert scene.version() == 1
 
 
