@@ -15,6 +15,7 @@ from aico.core.inputs import ModelName
 from aico.core.jobs import CacheMode
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
+from aico.core.strategies import StrategyName
 from aico.store.audit import Entry
 from aico.store.members import Membership
 from aico.store.tenants import Profile
@@ -96,6 +97,10 @@ class TenantChange(BaseModel):
         float | None,
         Field(ge=0, le=MAX_HOLDOUT, description="Of the jobs, answered without us, to measure us."),
     ] = None
+    strategy: Annotated[StrategyName | None, Field(description="By which models are chosen.")] = None
+    quality_target: Annotated[
+        float | None, Field(ge=0, le=1, description="Share of the best single model's quality that choices aim at.")
+    ] = None
 
 
 class TenantView(BaseModel):
@@ -110,6 +115,8 @@ class TenantView(BaseModel):
     similarity_threshold: Annotated[float | None, Field(description="Null: the service's.")]
     pii: PiiPolicy
     holdout_share: Annotated[float | None, Field(description="Null: the service's.")]
+    strategy: Annotated[StrategyName | None, Field(description="Null: the service's.")]
+    quality_target: Annotated[float | None, Field(description="Null: the service's.")]
 
     @classmethod
     def of(cls, tenant: Profile) -> Self:
@@ -126,6 +133,8 @@ class TenantView(BaseModel):
             similarity_threshold=policy.similarity_threshold,
             pii=policy.pii,
             holdout_share=policy.holdout_share,
+            strategy=policy.strategy,
+            quality_target=policy.quality_target,
         )
 
 

@@ -14,6 +14,7 @@ from aico.cli.show import cents, err, how, out
 from aico.core.errors import InvalidInput
 from aico.core.jobs import JobClass
 from aico.core.settings import get_settings
+from aico.core.strategies import StrategyName
 
 EXIT_FAILED = 1
 
@@ -23,6 +24,7 @@ def submit(
     *,
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
     model: Annotated[str, typer.Option(help="A model's id, or auto.")] = "auto",
+    strategy: Annotated[StrategyName | None, typer.Option(help="By which the model is chosen.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Limit of the answer.")] = None,
     job_class: Annotated[JobClass, typer.Option("--class", help="Who waits for it.")] = JobClass.INTERACTIVE,
     deadline: Deadline = None,
@@ -42,7 +44,8 @@ def submit(
     Exit code 0: answered, or submitted with --no-wait; 1: not; 2: the command makes no sense.
     """
     text = _prompt(prompt)
-    optional = {"system": system or None, "max_tokens": max_tokens, "priority": priority, "max_retries": max_retries}
+    numbers = {"max_tokens": max_tokens, "priority": priority, "max_retries": max_retries}
+    optional = {"system": system or None, "strategy": strategy, **numbers}
     given = {name: value for name, value in optional.items() if value is not None}
     request = {"prompt": text, "model": model, "class": job_class, **given, **due(deadline, completion_window)}
     with Client.from_settings(get_settings()) as client:

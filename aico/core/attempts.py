@@ -66,6 +66,7 @@ class Attempt(BaseModel):
     error: str | None = None  # short and free of secrets
     similarity: float | None = None
     key_source: KeySource = KeySource.OPERATOR
+    text_tokens: int | None = None  # that we counted in the prompt; None where that says little about its bill
 
 
 class Baseline(BaseModel):

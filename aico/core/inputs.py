@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from aico.core.jobs import NO_CONTROLS, CacheMode, Controls, JobClass
+from aico.core.strategies import StrategyName
 from aico.core.submission import WINDOW_PATTERN
 
 
@@ -50,7 +51,7 @@ QuotaScope = Annotated[
 ]
 
 
-_CONTROLS = {"baseline_model", "quality_floor", "max_cost_cents", "max_staleness", "fallback"}
+_CONTROLS = {"baseline_model", "quality_floor", "max_cost_cents", "max_staleness", "fallback", "strategy"}
 
 
 class ControlFields(BaseModel):
@@ -83,6 +84,10 @@ class ControlFields(BaseModel):
     ] = None
     fallback: Annotated[
         bool | None, Field(description="Whether another model may answer where the one that is named fails.")
+    ] = None
+    strategy: Annotated[
+        StrategyName | None,
+        Field(description="By which the model is chosen. Default: the tenant's, else the service's."),
     ] = None
     pii: Annotated[
         Literal["redact"] | None,
@@ -118,4 +123,5 @@ class ControlFields(BaseModel):
             max_cost_cents=self.max_cost_cents,
             max_staleness_seconds=self.max_staleness,
             fallback=self.fallback,
+            strategy=self.strategy,
         )

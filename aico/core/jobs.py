@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from aico.core.chat import Choice
+from aico.core.strategies import StrategyName
 
 
 class JobStatus(StrEnum):
@@ -51,6 +52,10 @@ class CacheState(StrEnum):
     BYPASS = "bypass"
 
 
+# What became of a draft: it was good enough; a better model answered; or no better one did, and it stayed.
+Verified = Literal["passed", "escalated", "kept"]
+
+
 class RoutingReport(BaseModel):
     """How an answer came about; shown with every finished job. Costs are US cents as decimal strings."""
 
@@ -70,6 +75,7 @@ class RoutingReport(BaseModel):
     attempts: int = 0
     lane: Literal["batch"] | None = None  # the provider's batch lane answered, at its discount
     arms: tuple[str, ...] = ()  # of the holdout and of experiments, into which the job was drawn
+    verified: Verified | None = None  # what became of a draft; absent where none was checked
 
 
 class Answer(Choice):
@@ -92,6 +98,7 @@ class Controls(BaseModel):
     max_cost_cents: Annotated[Decimal, Field(gt=0)] | None = None  # of all attempts together
     max_staleness_seconds: Annotated[float, Field(ge=0)] | None = None  # the oldest answer that may be served again
     fallback: bool | None = None  # whether another model may answer where the one that was asked for fails
+    strategy: StrategyName | None = None  # by which the model is chosen
 
 
 NO_CONTROLS = Controls()

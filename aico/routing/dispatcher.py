@@ -1,80 +1,37 @@
 """Ask the candidates in order until one answers. All of a job's calls to providers pass through here."""
 
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol
 from uuid import UUID
-
-from pydantic import SecretStr
 
 from aico.core.attempts import Attempt, AttemptOutcome, KeySource
 from aico.core.chat import ChatRequest, Completion
-from aico.core.settings import Settings
+from aico.core.errors import BudgetExceeded
+from aico.core.jobs import Verified
 from aico.core.usage import Usage
 from aico.routing.metering import Metered
 from aico.routing.models import Model
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
 from aico.routing.pacing import NoPacer, Pacer, used_tokens
 from aico.routing.prices import PriceBook
+from aico.routing.providers.chat_provider import ChatProvider, OnDelta
 from aico.routing.providers.credential import Credential, Credentials, operators, own_key_refused, source_of
 from aico.routing.providers.failures import FailureKind, ProviderError
 from aico.routing.providers.transport import SLICE_SECONDS, CallStopped
+from aico.routing.retrying import RetryPolicy, Timing
 
-OnDelta = Callable[[str], None]
 _LONGEST_PACING_SLEEP = 1.0  # seconds; for longer the thread is worth more to another job
-
-
-class ChatProvider(Protocol):
-    def send_message(
-        self,
-        request: ChatRequest,
-        model: Model,
-        *,
-        timeout: float,
-        on_delta: OnDelta | None = None,
-        should_stop: Callable[[], bool] | None = None,
-        api_key: SecretStr | None = None,
-    ) -> Completion: ...
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """Times in seconds. Before try n+1 of a candidate: uniformly random up to base * 2^(n-1), at most the cap."""
-
-    tries: int = 3
-    base: float = 0.5
-    cap: float = 8.0
-    attempt_timeout: float = 60.0
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> "RetryPolicy":
-        return cls(base=settings.retry_base_seconds, attempt_timeout=settings.attempt_timeout_seconds)
-
-    def backoff(self, tries_made: int, uniform: float) -> float:
-        """Full jitter (Brooker, "Exponential Backoff And Jitter", 2015); `uniform` lies in 0..1."""
-        return uniform * min(self.cap, self.base * 2.0 ** (tries_made - 1))
-
-
-@dataclass(frozen=True)
-class Timing:
-    """The effects of waiting, so that tests can replace them."""
-
-    clock: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], None] = time.sleep
-    uniform: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True)
 class Dispatched:
     completion: Completion
     model: Model
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[Attempt, ...]  # the one that answered comes last
+    verified: Verified | None = None  # what became of a draft; None where none was checked
 
 
 class Dispatcher:
@@ -108,6 +65,7 @@ class Dispatcher:
         reserved: str | None = None,
         starting: Callable[[Model], None] | None = None,
         credentials: Credentials = operators,
+        check: Callable[[Completion], bool] | None = None,
     ) -> Dispatched:
         """The first answer.
 
@@ -116,19 +74,35 @@ class Dispatcher:
         `tokens` is what prompt and answer are expected to take together, `patience` how many seconds a candidate's
         rate limits may ask to wait before the next candidate is preferred; `reserved` is the model whose place an
         earlier `Held` announced. `credentials` says with whose key each provider is called.
+        With `check` the first candidate's answer is a draft: nothing of it goes out before it has passed, and where it
+        does not, the others are asked; if none of them answers, or the budget does not allow it, it is the answer.
         Raises AllCandidatesFailed, Held, or Cancelled once `should_stop` says so.
         """
         effects = (self._prices, self._timing, self._pacer)
         run = _Run(*effects, request, deadline, record, should_stop, on_delta, tokens, patience, starting)
-        for model in sorted(candidates, key=lambda model: model.id != reserved):
+        if check is not None and reserved in {None, candidates[0].id}:
+            run.drafter, run.passes = candidates[0], check
+        return self._first(run, sorted(candidates, key=lambda model: model.id != reserved), reserved, credentials)
+
+    def _first(
+        self, run: "_Run", candidates: Sequence[Model], reserved: str | None, credentials: Credentials
+    ) -> Dispatched:
+        for model in candidates:
             try:
                 target = _Target(model, self._providers[model.provider], credentials(model.provider))
             except ProviderError as error:
                 run.unasked(model, error)
                 continue
-            completion = self._ask(run, target, has_place=model.id == reserved)
-            if completion is not None:
-                return Dispatched(completion, model, tuple(run.attempts))
+            try:
+                completion = self._ask(run, target, has_place=model.id == reserved)
+            except BudgetExceeded:
+                if run.draft is None:
+                    raise
+                break
+            if completion is not None and (answered := run.answered(model, completion)):
+                return answered
+        if run.draft is not None:
+            return run.kept(run.draft)
         raise self._held(run) if run.crowded and run.time_left > 0 else run.exhausted()
 
     def _ask(self, run: "_Run", target: "_Target", *, has_place: bool) -> Completion | None:
@@ -214,6 +188,9 @@ class _Run:
     crowded: list[_Target] = field(default_factory=list)  # whose rate limits asked for more patience than there is
     retry_after: float | None = None  # seconds
     own_key: str | None = None  # what became of a tenant's own key that was of no use
+    drafter: Model | None = None  # whose answer is checked before anybody sees it
+    passes: Callable[[Completion], bool] = lambda _: True
+    draft: Dispatched | None = None  # that did not pass
 
     @property
     def time_left(self) -> float:
@@ -240,7 +217,7 @@ class _Run:
                 self.request,
                 target.model,
                 timeout=timeout,
-                on_delta=self.on_delta,
+                on_delta=None if target.model is self.drafter else self.on_delta,
                 should_stop=self.should_stop,
                 api_key=None if target.credential is None else target.credential.api_key,
             )
@@ -257,6 +234,29 @@ class _Run:
             raise
         meter(AttemptOutcome.OK, completion.usage)
         return completion
+
+    def answered(self, model: Model, completion: Completion) -> Dispatched | None:
+        """None where it is a draft that does not pass."""
+        found = Dispatched(completion, model, tuple(self.attempts), None if self.draft is None else "escalated")
+        if model is not self.drafter:
+            return found
+        if not self.passes(completion):
+            self.draft = found
+            return None
+        self._say(completion)
+        return replace(found, verified="passed")
+
+    def kept(self, draft: Dispatched) -> Dispatched:
+        """The draft after all, with what was tried in vain before the attempt that made it."""
+        self.check()
+        self._say(draft.completion)
+        made = draft.attempts[-1]
+        tried = (attempt for attempt in self.attempts if attempt is not made)
+        return replace(draft, attempts=(*tried, made), verified="kept")
+
+    def _say(self, draft: Completion) -> None:
+        if self.on_delta is not None and draft.text:
+            self.on_delta(draft.text)
 
     def unasked(self, model: Model, error: ProviderError) -> None:
         """Book a candidate that could not be asked: the tenant's own key cannot be read."""

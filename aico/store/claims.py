@@ -16,6 +16,7 @@ from aico.core.attempts import Attempt, Baseline, Call, Policy, known_cost
 from aico.core.chat import ChatRequest
 from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
 from aico.store.api_keys import models_of
+from aico.store.decisions import Decided, Grounds
 from aico.store.job_policy import JobPolicy
 from aico.store.ledger import conclusion, event_row
 from aico.store.provider_keys import TenantKey, keys_of
@@ -97,6 +98,7 @@ class Claim:
     cache_mode: CacheMode
     api_key_id: UUID | None
     policy: JobPolicy
+    grounds: Grounds
     streams: bool  # pieces of the answer are published as they come
     taken_over: bool  # another worker held it and stopped renewing its lease
     interrupted: Call | None  # the call that worker was making, if it could say so
@@ -128,6 +130,7 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             cache_mode=CacheMode(row["cache_mode"]),
             api_key_id=row["api_key_id"],
             policy=JobPolicy.of(row),
+            grounds=Grounds.of(tenant, row),
             streams=row["streams"],
             taken_over=row["taken_over"],
             interrupted=Call.model_validate(row["calling"]) if row["calling"] else None,
@@ -241,6 +244,7 @@ class Ending:
     attempts: tuple[Attempt, ...] = field(default=())
     baseline: Baseline | None = None
     policy: Policy | None = None
+    decided: Decided | None = None
     arms: tuple[str, ...] = ()
     spent_cents: Decimal = Decimal(0)  # by attempts before these
 
@@ -274,6 +278,7 @@ def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) ->
         "entries": [ending.entry for ending in endings],
         "ttl": cache_ttl_seconds,
         "events": Jsonb([event for ending in endings for event in ending.events(tenant)]),
+        "decisions": Jsonb([one.decided.row(one.id) for one in endings if one.decided is not None]),
     }
     return Statement(_SQL["finish"], params, lambda row: Ended(**row))
 

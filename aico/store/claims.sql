@@ -34,9 +34,12 @@ from prior, public.tenants t
 where j.tenant_id = %(tenant)s and j.id = prior.id and t.id = j.tenant_id
 returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadline, j.deadline_given, j.retries,
   j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling,
-  t.baseline_model, t.fallback, j.controls, j.assigned, j.streams, prior.status = 'in_progress' as taken_over,
+  t.baseline_model, t.fallback, t.strategy, t.quality_target, t.draw_salt, j.controls, j.assigned, j.streams,
+  extensions.halfvec_send(j.embedding) as vector,
+  prior.status = 'in_progress' as taken_over,
   extract(epoch from j.deadline - now())::real as seconds_left,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
+  (select coalesce(l.pinned, l.version) from public.learners l where l.tenant_id = j.tenant_id) as learned_version,
   (
     select jsonb_agg(private.sealed(k)) from public.provider_keys k
     where k.tenant_id = j.tenant_id and k.retired_at is null
@@ -138,6 +141,15 @@ event as (
   insert into public.ledger_outbox
   select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
   on conflict do nothing
+),
+decided as (  -- what was decided when the job was parked stands
+  insert into public.decisions as d (tenant_id, job_id, at, task, strategy, policy_version, learned_version, asked,
+    first_choice, model, score, confidence, propensity, chances, expected, cents, cost_cents, design, features, embedding)
+  select %(tenant)s, r.job_id, r.at, r.task, r.strategy, r.policy_version, r.learned_version, r.asked, r.first_choice,
+    r.model, r.score, r.confidence, r.propensity, r.chances, r.expected, r.cents, r.cost_cents, r.design, r.features,
+    p.embedding
+  from jsonb_populate_recordset(null::public.decisions, %(decisions)s::jsonb) r join prior p on p.id = r.job_id
+  on conflict (tenant_id, job_id) do update set model = excluded.model, cost_cents = excluded.cost_cents
 ),
 told as (
   select a.job_id, a.delivery_id

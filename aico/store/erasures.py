@@ -23,6 +23,7 @@ _OF_JOBS = (
     ("idempotency_keys", "job_id"),
     ("feedback", "job_id"),
     ("outcomes", "job_id"),
+    ("decisions", "job_id"),
     ("webhook_deliveries", "job_id"),
 )
 
@@ -33,6 +34,9 @@ _KEYS = {
     "idempotency_keys": ("key",),
     "feedback": ("id",),
     "outcomes": ("job_id", "model"),
+    "decisions": ("job_id",),
+    "learner_statistics": ("model",),
+    "learner_solutions": ("version",),
     "assignments": ("experiment_id", "unit"),
     "webhook_deliveries": ("id",),
     "batch_faults": ("batch_id", "line"),
@@ -110,6 +114,11 @@ def stop_batches(held: HeldRequest, batches: Sequence[UUID]) -> Statement[UUID]:
 def end_batches(held: HeldRequest) -> Statement[None]:
     """End all that are open without a result: whoever works on one is shut out."""
     return Statement(_SQL["end_batches"], fenced(held), no_row)
+
+
+def stop_learner(held: HeldRequest) -> Statement[None]:
+    """Nothing that has been learned counts from now on; whoever learns is shut out."""
+    return Statement(_SQL["stop_learner"], fenced(held), no_row)
 
 
 def answers_of(held: HeldRequest, jobs: Sequence[UUID]) -> Statement[None]:

@@ -125,9 +125,15 @@ select p.status as before, exists (select from done) as cancelled, array(select 
 from prior p
 
 -- name: delete
-delete from public.jobs
-where tenant_id = %(tenant)s and id = %(id)s and status not in ('queued', 'in_progress')
-returning id
+with gone as (
+  delete from public.jobs
+  where tenant_id = %(tenant)s and id = %(id)s and status not in ('queued', 'in_progress')
+  returning id
+),
+undecided as (
+  delete from public.decisions d using gone where d.tenant_id = %(tenant)s and d.job_id = gone.id
+)
+select id from gone
 
 -- name: get
 select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted, run_after, retries,

@@ -13,6 +13,7 @@ from aico.core.attempts import Attempt
 from aico.core.chat import ChatRequest
 from aico.core.jobs import CacheMode
 from aico.store.claims import Claim
+from aico.store.decisions import Decided, Grounds
 from aico.store.job_policy import JobPolicy
 from aico.store.ledger import event_row
 from aico.store.provider_keys import TenantKey, key_of
@@ -29,6 +30,7 @@ class Parked:
     claim: Claim
     model: str
     hedge_seconds: float
+    decided: Decided | None = None
 
 
 def park(parked: Parked, linger_seconds: float) -> Statement[UUID]:
@@ -41,6 +43,7 @@ def park(parked: Parked, linger_seconds: float) -> Statement[UUID]:
         "model": parked.model,
         "hedge": float(parked.hedge_seconds),
         "linger": float(linger_seconds),
+        "decisions": Jsonb([] if parked.decided is None else [parked.decided.row(held.id)]),
     }
     return Statement(_SQL["park"], params, _id)
 
@@ -187,6 +190,7 @@ class Asked:
     fingerprint: bytes
     api_key_id: UUID | None
     policy: JobPolicy
+    grounds: Grounds
     attempts: int
     spent_cents: Decimal
     open: bool
@@ -201,10 +205,10 @@ def asked(held: HeldBatch, jobs: Iterable[tuple[UUID, int]]) -> Statement[Asked]
         "ids": [job for job, _ in pairs],
         "fences": [fence for _, fence in pairs],
     }
-    return Statement(_SQL["asked"], params, _asked)
+    return Statement(_SQL["asked"], params, lambda row: _asked(held.tenant, row))
 
 
-def _asked(row: Row) -> Asked:
+def _asked(tenant: UUID, row: Row) -> Asked:
     return Asked(
         id=row["id"],
         fence=row["fence"],
@@ -213,6 +217,7 @@ def _asked(row: Row) -> Asked:
         fingerprint=bytes(row["fingerprint"]),
         api_key_id=row["api_key_id"],
         policy=JobPolicy.of(row),
+        grounds=Grounds.of(tenant, row),
         attempts=row["attempts"],
         spent_cents=row["spent_cents"],
         open=row["open"],

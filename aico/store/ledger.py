@@ -7,8 +7,12 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from aico.core.attempts import Attempt, AttemptOutcome, Baseline, Policy
 from aico.core.money import round_cents
+from aico.core.tokens import Pair
+from aico.store.alerts import MISSING, AlertKind
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("ledger")
@@ -34,6 +38,7 @@ def event_row(
         "input_uncached": usage.input_uncached,
         "cache_read": usage.cache_read,
         "cache_write": usage.cache_write,
+        "cache_write_1h": usage.cache_write_1h,
         "output": usage.output,
         "reasoning": usage.reasoning,
         "tier": usage.tier,
@@ -49,6 +54,7 @@ def event_row(
         "assignment_unit": policy and policy.assignment_unit,
         "policy_version": policy and policy.version,
         "key_source": attempt.key_source.value,
+        "text_tokens": attempt.text_tokens,
     }
 
 
@@ -74,7 +80,22 @@ def book(tenants: Sequence[UUID], jobs: Sequence[UUID]) -> Statement[int]:
 
     The rows are already in Postgres, so they never leave it: one statement, O(events) index entries.
     """
-    return Statement(_SQL["book"], {"tenants": list(tenants), "jobs": list(jobs)}, lambda row: row["booked"])
+    return Statement(_SQL["book"], _booking(tenants, jobs), lambda row: row["booked"])
+
+
+def book_counted(tenants: Sequence[UUID], jobs: Sequence[UUID]) -> Statement[Sequence[Pair]]:
+    """As `book`, with the token counts of what was booked, to learn from: once for each attempt."""
+    return Statement(_SQL["book"], _booking(tenants, jobs), lambda row: [Pair(*one) for one in row["pairs"]])
+
+
+def _booking(tenants: Sequence[UUID], jobs: Sequence[UUID]) -> dict[str, Any]:
+    explanations = Jsonb(dict(MISSING))
+    return {
+        "tenants": list(tenants),
+        "jobs": list(jobs),
+        "price_unknown": AlertKind.PRICE_UNKNOWN,
+        "explanations": explanations,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,27 @@ sums as (
 ),
 totalled as (
   select private.add_totals(jsonb_agg(s)) from sums s
+),
+unpriced as (
+  select distinct tenant_id, (at at time zone 'UTC')::date as day, provider, model,
+    case when input_uncached + cache_read + cache_write + output > 0 then 'price' else 'usage' end as missing
+  from booked where kind not in ('exact_hit', 'semantic_hit') and outcome = 'ok' and cost_cents is null
+  order by tenant_id, day, provider, model, missing
+),
+told as (
+  select private.raise_alert(tenant_id, %(price_unknown)s, concat_ws(' ', day, provider, model, missing),
+    jsonb_build_object('day', day, 'provider', provider, 'model', model, 'missing', missing,
+      'explanation', %(explanations)s::jsonb ->> missing))
+  from unpriced
+),
+pairs as (
+  select coalesce(
+    jsonb_agg(jsonb_build_array(provider, model, text_tokens, input_uncached + cache_read + cache_write)), '[]') as pairs
+  from booked
+  where outcome = 'ok' and text_tokens is not null and input_uncached + cache_read + cache_write > 0
 )
-select count(*) as booked from booked where (select count(*) from totalled) = 1
+select count(*) as booked, (select pairs from pairs) as pairs
+from booked where (select count(*) from totalled) = 1 and (select count(*) from told) >= 0
 
 -- name: late
 select tenant_id, job_id from private.late_events(make_interval(secs => %(quiet)s), %(limit)s)

@@ -12,6 +12,7 @@ from aico.core.access import OPERATOR
 from aico.core.jobs import CacheMode, JobClass
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
+from aico.core.strategies import StrategyName
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("tenants")
@@ -80,6 +81,8 @@ class Policy:
     similarity_threshold: float | None = None  # likewise; a cosine
     pii: PiiPolicy = PiiPolicy.OFF  # whether personal data is replaced before anything is stored
     holdout_share: float | None = None  # of the jobs, answered without us to measure what we save; None: the service's
+    strategy: StrategyName | None = None  # by which models are chosen; None: the service's
+    quality_target: float | None = None  # likewise; 0..1, of the best single model's quality
 
 
 def policy(tenant: UUID) -> Statement[Policy]:
@@ -94,11 +97,17 @@ def _policy(row: Row) -> Policy:
         similarity_threshold=row["similarity_threshold"],
         pii=PiiPolicy(row["pii"]),
         holdout_share=row["holdout_share"],
+        strategy=strategy_of(row),
+        quality_target=row["quality_target"],
     )
 
 
 def mode_of(row: Row) -> CacheMode | None:
     return None if row["cache_mode"] is None else CacheMode(row["cache_mode"])
+
+
+def strategy_of(row: Row) -> StrategyName | None:
+    return None if row["strategy"] is None else StrategyName(row["strategy"])
 
 
 def set_policy(tenant: UUID, policy: Policy) -> Statement[None]:

@@ -27,7 +27,7 @@ WORKERS = {
     "record": WorkerKind("aico.workers.record", (Queue.RECORD,), prefetch=1000),
     "notify": WorkerKind("aico.workers.notify", (Queue.NOTIFY,), threads=16),
     "lane": WorkerKind("aico.workers.lane", (Queue.LANE,), threads=4),
-    "batch": WorkerKind("aico.workers.batch", (Queue.LINES, Queue.DATA), threads=4),
+    "batch": WorkerKind("aico.workers.batch", (Queue.LINES, Queue.DATA, Queue.LEARN), threads=4),
 }
 
 

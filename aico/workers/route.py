@@ -14,8 +14,11 @@ from aico.store import claims, lanes
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
 from aico.store.scope import Scope
+from aico.workers.answers import Known
 from aico.workers.app import app
+from aico.workers.calibration import Calibration
 from aico.workers.finish import finish, put_back
+from aico.workers.learned import LearnedSolutions
 from aico.workers.leases import Leases
 from aico.workers.pacing import RedisPacer
 from aico.workers.publisher import Publisher
@@ -33,7 +36,8 @@ def router() -> Router:
     runtime = get_runtime()
     limits = Catalogue.from_settings(runtime.settings).limits
     names = [profile.name for profile in lane_profiles(runtime.settings)]
-    return Router(runtime.settings, Strategies(), RedisPacer(runtime.redis, limits), names)
+    known = Known(Calibration(runtime.database).lines, LearnedSolutions(runtime.database).of)
+    return Router(runtime.settings, Strategies(), RedisPacer(runtime.redis, limits), names, known)
 
 
 @cache

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Call, KeySource, known_cost
@@ -13,17 +14,20 @@ from aico.core.key_encryption import key_encryption
 from aico.core.money import round_cents
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
-from aico.routing.dispatcher import Dispatched, Dispatcher, OnDelta, RetryPolicy
+from aico.routing.dispatcher import Dispatched, Dispatcher
 from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
 from aico.routing.models import Model
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
 from aico.routing.pacing import Pacer
 from aico.routing.providers.batches.lane import tenant_lane_profiles
+from aico.routing.providers.chat_provider import OnDelta
 from aico.routing.providers.provider import open_providers
+from aico.routing.retrying import RetryPolicy
 from aico.routing.strategies.protocol import Strategy
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
-from aico.workers.answers import Answers, Choice
+from aico.workers.answers import NOTHING_KNOWN, Answers, Choice, Known
+from aico.workers.checking import Checking
 from aico.workers.keyring import Keyring
 from aico.workers.leases import Leases
 from aico.workers.retries import next_pause
@@ -38,11 +42,16 @@ class Router:
     """Everything that stays the same from job to job: the catalogue, prices, connections and the strategy."""
 
     def __init__(
-        self, settings: Settings, strategy: Strategy, pacer: Pacer | None = None, lanes: Collection[str] = ()
+        self,
+        settings: Settings,
+        strategy: Strategy,
+        pacer: Pacer | None = None,
+        lanes: Collection[str] = (),
+        known: Known = NOTHING_KNOWN,
     ) -> None:
         """`lanes` names the providers into whose batches work may go that can wait."""
         self._settings = settings
-        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings))
+        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings), known)
         self._lanes = LanePolicy.from_settings(settings, lanes)
         self._tenant_lanes = _tenant_lanes(settings)
         self._keyring = Keyring(key_encryption(settings))
@@ -62,10 +71,11 @@ class Router:
         attempts: list[Attempt] = []
         try:
             choice = self._choose(claim)
+            checking = Checking.of(claim.request, choice)
             lane = self._lane(claim, choice)
             if lane is not None:
-                return Parked(claim, lane.model.id, lane.hedge_seconds)
-            dispatched = self._dispatch(claim, choice, attempts, leases, on_delta)
+                return Parked(claim, lane.model.id, lane.hedge_seconds, choice.decided())
+            dispatched = self._dispatch(claim, choice, attempts, leases, on_delta, checking)
         except Cancelled:
             return _interrupted(claim, attempts, lost=leases.lost(claim))
         except Held as held:
@@ -82,7 +92,11 @@ class Router:
             return self._again(claim, attempts, error)
         except AicoError as error:  # none may be asked
             return _failed(claim, attempts, error.code, error.detail)
-        return self._answers.ending(claim, choice.decision, dispatched.model, dispatched.completion, attempts)
+        if checking is not None:
+            choice = replace(choice, decision=checking.decision(dispatched))
+        return self._answers.ending(
+            claim, choice, dispatched.model, dispatched.completion, dispatched.attempts, verified=dispatched.verified
+        )
 
     def lost_attempt(self, claim: Claim) -> Attempt:
         """The call of the worker that held the job and died, priced by what it was expected to cost.
@@ -112,7 +126,7 @@ class Router:
         return _call(claim, choice.decision.candidates[0], choice)
 
     def _choose(self, claim: Claim) -> Choice:
-        return self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys)
+        return self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys, claim.grounds)
 
     def _lane(self, claim: Claim, choice: Choice) -> Lane | None:
         """Where the job may wait for a discount. It waits once: what came back from a lane is called directly."""
@@ -121,7 +135,7 @@ class Router:
         return choose_lane(
             choice.decision,
             choice.asked,
-            Estimate(self._answers.prices, choice.features, choice.at),
+            Estimate(self._answers.prices, choice.features, choice.at, self._answers.known.lines()),
             Terms(claim.job_class, claim.seconds_left, claim.deadline_given),
             self._lanes.beside(self._tenant_lanes & claim.keys.keys()),
         ).lane
@@ -133,16 +147,17 @@ class Router:
         attempts: list[Attempt],
         leases: Leases,
         on_delta: OnDelta | None,
+        checking: Checking | None,
     ) -> Dispatched:
         def record(attempt: Attempt) -> None:
-            attempts.append(attempt)
+            attempts.append(attempt.model_copy(update={"text_tokens": choice.features.telling_tokens}))
             if attempt.outcome is not AttemptOutcome.OK:
                 leases.note_failure(claim, attempt)
 
         def starting(model: Model) -> None:
             call = _call(claim, model, choice)
             _check_budget(claim, attempts, call)
-            leases.note_call(claim, call)
+            leases.note_call(claim, _with_draft(call, attempts))
 
         return self._dispatcher.dispatch(
             claim.request,
@@ -156,6 +171,7 @@ class Router:
             patience=_PATIENCE[claim.job_class],
             reserved=claim.reserved_model,
             credentials=self._keyring.credentials(claim.keys),
+            check=checking,
         )
 
     def _again(self, claim: Claim, attempts: Sequence[Attempt], error: AllCandidatesFailed) -> Ending | PutBack:
@@ -175,10 +191,18 @@ class Router:
 
 
 def _check_budget(claim: Claim, attempts: Sequence[Attempt], call: Call) -> None:
-    """Raises BudgetExceeded where failed attempts have used up what the caller wanted to spend."""
+    """Raises BudgetExceeded where earlier attempts have used up what the caller wanted to spend."""
     cap, spent = claim.policy.max_cost_cents, claim.spent_cents + known_cost(attempts)
     if cap is not None and spent + (call.cents or 0) > cap:
         raise BudgetExceeded(f"{spent:f} cents were spent without an answer, and another call would exceed {cap:f}")
+
+
+def _with_draft(call: Call, attempts: Sequence[Attempt]) -> Call:
+    """A draft that did not pass is booked at the job's end: if its worker dies before, the next call bears its cost."""
+    drafts = [attempt for attempt in attempts if attempt.outcome is AttemptOutcome.OK]
+    if not drafts or call.cents is None:
+        return call
+    return call.model_copy(update={"cents": call.cents + known_cost(drafts)})
 
 
 def _interrupted(claim: Claim, attempts: Sequence[Attempt], *, lost: bool) -> Ending | PutBack:

@@ -1,7 +1,7 @@
 """Puts right what a crash left: lost bells, expired leases, overdue jobs, unbooked events.
 
-Rings for webhooks, batches, provider batches, exports and erasures that are due. Runs beside the workers, with the
-feeder in its process.
+Rings for webhooks, batches, provider batches, exports, erasures and learners that are due. Runs beside the workers,
+with the feeder in its process.
 """
 
 import threading
@@ -16,12 +16,25 @@ from aico.billing.factory import load_gateway
 from aico.core.anomaly import find_anomaly
 from aico.core.errors import Unavailable
 from aico.core.jobs import JobClass
-from aico.store import alerts, backlog, batches, cache, data_requests, files, lanes, ledger, quotas, retention, webhooks
+from aico.store import (
+    alerts,
+    backlog,
+    batches,
+    cache,
+    data_requests,
+    files,
+    lanes,
+    learner,
+    ledger,
+    quotas,
+    retention,
+    webhooks,
+)
 from aico.store.scope import Scope
 from aico.workers.billing import Biller
 from aico.workers.experiment_watch import watch_experiments
 from aico.workers.feed import Feeder
-from aico.workers.queue import Queue, to_batch, to_data, to_lane, to_notify, to_record, to_work
+from aico.workers.queue import Queue, to_batch, to_data, to_lane, to_learn, to_notify, to_record, to_work
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
 
 log = structlog.get_logger()
@@ -35,6 +48,8 @@ FILES = 20  # each may have hundreds of chunks
 HOUSEKEEPING_TICKS = 60
 LANE_LATE_SECONDS = 60.0  # of the time that a direct call has, at least 120
 BOOKING = timedelta(minutes=5)  # after the end of an hour, until its attempts are booked
+ENOUGH_OUTCOMES = 20  # to be learned from at once
+OUTCOMES_WAIT_SECONDS = 30.0  # for others, if there are fewer
 EPOCH_KEY = "aico:epoch"  # gone when Redis lost its data, and every bell with it
 
 
@@ -68,6 +83,7 @@ class Sweeper:
         self._ring_for_lanes()
         self._ring_for_batches()
         self._ring_for_data_requests()
+        self._ring_for_learners()
         self._recall_from_lanes()
 
     def _keep_house(self) -> None:
@@ -161,6 +177,13 @@ class Sweeper:
             return
         due = self._runtime.database.run(Scope.system(), data_requests.due(limit=BATCH))
         self._runtime.tell(bells=[to_data(one.tenant, one.request) for one in due])
+
+    def _ring_for_learners(self) -> None:
+        if self._runtime.redis.llen(Queue.LEARN.value):
+            return
+        due = learner.due(enough=ENOUGH_OUTCOMES, patience_seconds=OUTCOMES_WAIT_SECONDS, limit=BATCH)
+        tenants = self._runtime.database.run(Scope.system(), due)
+        self._runtime.tell(bells=[to_learn(tenant) for tenant in tenants])
 
     def _recall_from_lanes(self) -> None:
         recall = lanes.recall(late_seconds=LANE_LATE_SECONDS, limit=BATCH)

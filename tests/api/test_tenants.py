@@ -114,12 +114,12 @@ def test_a_user_makes_so_many_tenants_and_no_more(person: Person) -> None:
 def test_the_policy_is_changed_field_by_field(person: Person, admin: psycopg.Connection[Any]) -> None:
     before = person.client.get("/v1/tenant").json()
     assert (before["fallback"], before["cache_mode"], before["baseline_model"]) == (True, None, None)
-    change = {"name": "Ours", "fallback": False, "similarity_threshold": 0.9}
+    change = {"name": "Ours", "fallback": False, "similarity_threshold": 0.9, "strategy": "cascade"}
     after = person.client.patch("/v1/tenant", json=change).json()
     assert after == {**before, **change}
-    more = {"cache_mode": "exact", "baseline_model": "gpt-5.4"}
+    more = {"cache_mode": "exact", "baseline_model": "gpt-5.4", "quality_target": 0.9}
     assert person.client.patch("/v1/tenant", json=more).json() == {**after, **more}
-    less = {"cache_mode": None, "baseline_model": None, "similarity_threshold": None}
+    less = dict.fromkeys(("cache_mode", "baseline_model", "similarity_threshold", "strategy", "quality_target"))
     assert person.client.patch("/v1/tenant", json=less).json() == {**after, **less}
     assert person.client.patch("/v1/tenant", json={}).json() == {**after, **less}
     actions = [action for _, action, _ in audited(admin, before["id"])]
@@ -134,6 +134,8 @@ def test_the_policy_is_changed_field_by_field(person: Person, admin: psycopg.Con
         ({"fallback": None}, 422),
         ({"cache_mode": "always"}, 422),
         ({"similarity_threshold": 1.1}, 422),
+        ({"quality_target": -0.1}, 422),
+        ({"strategy": "guess"}, 422),
         ({"similarity_threshold": "nan"}, 422),
         ({"plan": "enterprise"}, 422),
         ({"baseline_model": "gpt-17"}, 404),

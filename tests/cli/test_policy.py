@@ -11,7 +11,9 @@ from aico.store import tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
-GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off", "holdout": "service"}
+GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"} | dict.fromkeys(
+    ("strategy", "quality target", "holdout"), "service"
+)
 
 
 @pytest.fixture
@@ -51,6 +53,9 @@ def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: 
         (("--cache", ""), "--cache is one of"),
         (("--baseline", "gpt-17"), "--baseline is a model's id"),
         (("--baseline", ""), "--baseline is a model's id"),
+        (("--strategy", "guess"), "--strategy is one of"),
+        (("--quality-target", "1.1"), "--quality-target is a number from 0 to 1"),
+        (("--quality-target", "nan"), "--quality-target is a number from 0 to 1"),
         (("--fallback=maybe",), "--fallback"),
         (("--holdout", "0.6"), "--holdout is a share"),
         (("--holdout", "all"), "--holdout is a share"),
@@ -70,3 +75,10 @@ def test_a_tenant_that_does_not_exist(aico: Aico, name: str) -> None:
     outcome = aico("tenants", "policy", "nobody at all", "--no-fallback")
     assert (outcome.code, outcome.out) == (1, "")
     assert "there is no tenant named 'nobody at all'" in outcome.err
+
+
+def test_strategy_and_quality_target_are_set_and_given_back(aico: Aico, name: str) -> None:
+    chosen = {**GENERAL, "strategy": "cascade", "quality target": "0.9"}
+    assert shown(aico, name, "--strategy", "cascade", "--quality-target", "0.9") == chosen
+    assert shown(aico, name, "--quality-target", "service") == {**chosen, "quality target": "service"}
+    assert shown(aico, name, "--strategy", "service") == GENERAL

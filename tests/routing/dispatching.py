@@ -10,13 +10,14 @@ from aico.core.chat import ChatRequest, Completion, FinishReason, Message, Role
 from aico.core.settings import Settings
 from aico.core.usage import Usage
 from aico.routing.catalogue import Catalogue
-from aico.routing.dispatcher import Dispatched, Dispatcher, RetryPolicy, Timing
+from aico.routing.dispatcher import Dispatched, Dispatcher
 from aico.routing.models import Model
 from aico.routing.pacing import Pacer
 from aico.routing.prices import PriceBook
 from aico.routing.providers.credential import Credentials, operators
 from aico.routing.providers.failures import FailureKind, ProviderError
 from aico.routing.providers.transport import CallStopped
+from aico.routing.retrying import RetryPolicy, Timing
 
 REQUEST = ChatRequest(messages=(Message(role=Role.USER, content="Hello"),))
 CATALOGUE = Catalogue.from_settings(Settings.model_construct())
@@ -82,6 +83,8 @@ class World:
                 if should_stop():
                     raise CallStopped(USAGE)
             raise ProviderError(FailureKind.RETRYABLE, "broken off", content_started=True, usage=USAGE)
+        if on_delta is not None and step.text:
+            on_delta(step.text)
         return step
 
     def sleep(self, seconds: float) -> None:
@@ -102,7 +105,13 @@ class World:
         tokens: int = 0,
         reserved: str | None = None,
         credentials: Credentials = operators,
+        check: Callable[[Completion], bool] | None = None,
+        afford: Callable[[Model], None] = lambda _: None,
     ) -> Dispatched:
+        def starting(model: Model) -> None:
+            afford(model)
+            self.announced.append((model.id, len(self.asked)))
+
         timing = Timing(
             clock=lambda: self.time,
             now=lambda: datetime(2026, 11, 20, tzinfo=UTC),
@@ -120,7 +129,8 @@ class World:
             tokens=tokens,
             reserved=reserved,
             credentials=credentials,
-            starting=lambda model: self.announced.append((model.id, len(self.asked))),
+            starting=starting,
+            check=check,
         )
 
     def outcomes(self) -> list[tuple[str, str]]:

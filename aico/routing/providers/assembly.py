@@ -32,9 +32,9 @@ class Assembly:
         return part.delta
 
     def completion(self, meter: Meter) -> Completion:
-        """Raises WireError where an answer has no end."""
+        """Raises WireError where an answer has no end. One whose usage is missing or unreadable is an answer still."""
         first, *more = [answer.choice() for _, answer in sorted(self._choices.items())] or [_Answer().choice()]
-        usage = meter(self._usage)
+        usage = self.reported_usage(meter) or Usage(raw=self._usage or None)
         return Completion(**first.model_dump(), model=self._model, usage=usage, more=tuple(more))
 
     def reported_usage(self, meter: Meter) -> Usage | None:

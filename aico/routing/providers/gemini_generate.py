@@ -37,6 +37,15 @@ _FINISH = {
 }
 
 
+# What a call was served as, where it says so; a word that is not known here names a tier of its own.
+_TIERS = {
+    "TRAFFIC_TYPE_UNSPECIFIED": "standard",
+    "ON_DEMAND": "standard",
+    "ON_DEMAND_FLEX": "flex",
+    "ON_DEMAND_PRIORITY": "priority",
+}
+
+
 class _Error(Payload):
     code: int | None = None
     status: str | None = None
@@ -139,6 +148,7 @@ class _Usage(Payload):
     cached: Tokens = Field(default=0, alias="cachedContentTokenCount")
     candidates: Tokens = Field(default=0, alias="candidatesTokenCount")
     thoughts: Tokens = Field(default=0, alias="thoughtsTokenCount")
+    traffic: str | None = Field(default=None, alias="trafficType")
 
 
 class GeminiGenerate:
@@ -183,6 +193,7 @@ class GeminiGenerate:
             cache_read=cached,
             output=usage.candidates + usage.thoughts,
             reasoning=usage.thoughts,
+            tier="standard" if usage.traffic is None else _TIERS.get(usage.traffic, usage.traffic.lower()),
             raw=dict(raw) or None,
         )
 

@@ -92,10 +92,12 @@ class _OutputDetails(Payload):
 
 
 class _Usage(Payload):
-    prompt_tokens: Tokens = 0
-    completion_tokens: Tokens = 0
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
+    total_tokens: Tokens | None = None
     prompt_tokens_details: _InputDetails | None = Field(default=None)
     completion_tokens_details: _OutputDetails | None = Field(default=None)
+    prompt_cache_hit_tokens: Tokens | None = None  # where DeepSeek and servers after it say what was cached
     service_tier: str | None = None
 
 
@@ -153,18 +155,16 @@ class OpenAIChat:
         return _wire_error(error, status)
 
     def normalise_usage(self, raw: Mapping[str, Any]) -> Usage:
-        """`prompt_tokens` includes cached tokens and `completion_tokens` includes reasoning."""
+        """`prompt_tokens` includes cached tokens, `completion_tokens` reasoning unless the total says otherwise."""
         usage = read_usage(_Usage, raw)
-        read, write = _cached(usage)
-        details = usage.completion_tokens_details
-        reasoning = (details.reasoning_tokens or 0) if details is not None else 0
+        prompt, (read, write), (output, reasoning) = usage.prompt_tokens or 0, _cached(usage), _written(usage)
         tier = usage.service_tier or "standard"
         return Usage(
-            input_uncached=usage.prompt_tokens - read - write,
+            input_uncached=prompt - read - write,
             cache_read=read,
             cache_write=write,
-            output=usage.completion_tokens,
-            reasoning=min(reasoning, usage.completion_tokens),
+            output=output,
+            reasoning=reasoning,
             tier="standard" if tier == "default" else tier,
             raw=dict(raw) or None,
         )
@@ -232,6 +232,15 @@ def _metered(answer: _Answer) -> dict[str, Any] | None:
 
 def _cached(usage: _Usage) -> tuple[int, int]:
     """Tokens read from and written to the provider's cache, held to what the prompt has."""
-    details = usage.prompt_tokens_details or _InputDetails()
-    read = min(details.cached_tokens or 0, usage.prompt_tokens)
-    return read, min(details.cache_write_tokens or 0, usage.prompt_tokens - read)
+    details, prompt = usage.prompt_tokens_details or _InputDetails(), usage.prompt_tokens or 0
+    read = min(details.cached_tokens or usage.prompt_cache_hit_tokens or 0, prompt)
+    return read, min(details.cache_write_tokens or 0, prompt - read)
+
+
+def _written(usage: _Usage) -> tuple[int, int]:
+    """Tokens of the answer, and those of them that are reasoning. Some servers count reasoning beside the answer."""
+    details, completion = usage.completion_tokens_details or _OutputDetails(), usage.completion_tokens or 0
+    reasoning = details.reasoning_tokens or 0
+    if reasoning and usage.total_tokens == (usage.prompt_tokens or 0) + completion + reasoning:
+        completion += reasoning
+    return completion, min(reasoning, completion)

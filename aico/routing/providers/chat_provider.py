@@ -1,0 +1,24 @@
+"""What dispatching asks of every provider."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from aico.core.chat import ChatRequest, Completion
+from aico.routing.models import Model
+
+OnDelta = Callable[[str], None]
+
+
+class ChatProvider(Protocol):
+    def send_message(
+        self,
+        request: ChatRequest,
+        model: Model,
+        *,
+        timeout: float,
+        on_delta: OnDelta | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        api_key: SecretStr | None = None,
+    ) -> Completion: ...
