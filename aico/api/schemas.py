@@ -146,7 +146,7 @@ class JobView(BaseModel):
                     "routing": {
                         "provider": "local",
                         "model": "smollm2-135m",
-                        "strategy": "complexity",
+                        "strategy": "hybrid",
                         "cache": "miss",
                         "cost_cents": "0.000056",
                         "baseline_model": "gpt-5.4",

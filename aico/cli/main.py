@@ -10,6 +10,7 @@ import typer
 
 from aico import __version__
 from aico.cli import (
+    audit,
     batch,
     billing,
     data_rights,
@@ -51,7 +52,7 @@ app = typer.Typer(
 )
 for command in (
     *(jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor),
-    *(reprice.reprice, replay.replay),
+    *(audit.audit, reprice.reprice, replay.replay),
 ):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")

@@ -9,7 +9,7 @@ import typer
 from aico.core.errors import InvalidInput
 
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def zoned(text: str) -> datetime:
@@ -29,7 +29,7 @@ def past(text: str) -> datetime:
     if found is None:
         return zoned(text)
     try:
-        return datetime.now(UTC) - timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+        return datetime.now(UTC) - timedelta(seconds=int(found[1]) * SECONDS[found[2]])
     except OverflowError as error:
         raise typer.BadParameter(f"{text} ago is before the calendar begins") from error
 
@@ -38,7 +38,7 @@ def ahead(text: str) -> datetime:
     """A moment in the future, or how far ahead it is: `90d`. Raises typer.BadParameter for anything else."""
     found = _SPAN.fullmatch(text)
     try:
-        moment = datetime.now(UTC) + timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else zoned(text)
+        moment = datetime.now(UTC) + timedelta(seconds=int(found[1]) * SECONDS[found[2]]) if found else zoned(text)
     except OverflowError as error:
         raise typer.BadParameter(f"{text} ahead is after the calendar ends") from error
     if moment <= datetime.now(UTC):

@@ -23,9 +23,9 @@ class AlertKind(StrEnum):
 
     THRESHOLD = "quota.threshold_reached"
     ANOMALY = "spend.anomaly"
+    PRICE_UNKNOWN = "price.unknown"
     EXPERIMENT_STOPPED = "experiment.stopped"
     ARM_ENDED = "experiment.arm_ended"
-    PRICE_UNKNOWN = "price.unknown"
 
 
 # Of what an answered call has no cost for want of, told once a day and model by the statement that books it.

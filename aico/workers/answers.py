@@ -171,7 +171,7 @@ class Answers:
     ) -> Ending:
         """`attempts` are all that were made now; the last one answered."""
         baseline, decision = self._baseline(job, completion), choice.decision
-        cents = total_cost(job.spent_cents, attempts)
+        cents, telling = total_cost(job.spent_cents, attempts), choice.features.telling_tokens
         return Ending(
             job.id,
             job.fence,
@@ -195,7 +195,7 @@ class Answers:
                 verified=verified,
             ),
             keep=verified != "kept" and keeps(job.cache_mode, completion),
-            attempts=tuple(attempts),
+            attempts=tuple(attempt.model_copy(update={"text_tokens": telling}) for attempt in attempts),
             baseline=baseline,
             arms=job.policy.assigned.arms,
             spent_cents=job.spent_cents,
@@ -229,9 +229,8 @@ def as_treated(
     treatment = assigned.treatment
     usable = [one for one in models if features.needs <= one.model.capabilities and fits(features, one.model)]
     raised = replace(asked, quality_floor=max(asked.quality_floor, treatment.quality_floor or 0.0))
-    treated = replace(
-        raised if any(map(raised.allows, usable)) else asked, strategy=treatment.strategy or asked.strategy
-    )
+    allowed = raised if any(map(raised.allows, usable)) else asked
+    treated = replace(allowed, strategy=treatment.strategy or asked.strategy)
     if treated.model not in AUTO_MODELS or not any(
         one.model.id == treatment.model and treated.allows(one) for one in usable
     ):

@@ -150,7 +150,7 @@ class Router:
         checking: Checking | None,
     ) -> Dispatched:
         def record(attempt: Attempt) -> None:
-            attempts.append(attempt.model_copy(update={"text_tokens": choice.features.telling_tokens}))
+            attempts.append(attempt)
             if attempt.outcome is not AttemptOutcome.OK:
                 leases.note_failure(claim, attempt)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -75,5 +76,5 @@ class Learned:
                 head["spread"],
                 tuple((share, price) for share, price in head["frontier"]),
             )
-        except (ValueError, KeyError, OSError, EOFError, TypeError) as error:
+        except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
             raise UnreadableLearning(f"{len(data)} bytes are not what a learner has learned") from error

@@ -1,4 +1,4 @@
-"""From sums to weights: what each model is expected to do on a prompt. Off the path of requests: takes 0.1 to 1 s."""
+"""From sums to weights: what each model is expected to do on a prompt. Off the path of requests: takes 0.1 to 2 s."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,21 +14,22 @@ from aico.routing.learner.statistics import Statistics
 Matrix = NDArray[np.floating]
 
 # Precisions of what is not known yet, in units of one outcome's: how many outcomes it takes to move a weight halfway.
-_CHEAP_PRECISION = 2000.0  # of a number that varies by 1; others in proportion to their variance
+# Of a cheap number that varies by 1, others in proportion to their variance, the one is taken that the outcomes make
+# the most likely.
+_CHEAP_PRECISIONS = (500.0, 2000.0, 8000.0)
 _VECTOR_PRECISION = 10.0  # of each of the embedding's numbers: they vary by about 1/384
 _LEVEL_PRECISION = 1.0  # of the quality on the mean prompt
 _LEAST_VARIANCE = 1e-3
 _SHARED, _OWN = 4.0, 2.0  # factors, for what all models have in common and for what each has of its own
-_NOISE = 0.2  # variance of one outcome around what is expected; that of a coin is 0.25
+_LEAST_NOISE = 0.01  # variance of outcomes
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One model's sums with its own weights eliminated, and what is left for the shared ones to explain."""
-
-    sums: Statistics
-    inverse: Matrix
-    left: Matrix
+class _Solution:
+    evidence: float  # logarithm, up to a constant, of how likely the outcomes are
+    shared: Matrix
+    weights: Mapping[str, Matrix]
+    spread: Mapping[str, float]
 
 
 def solve(
@@ -41,53 +42,65 @@ def solve(
     """
     known = {model: sums for model, sums in statistics.items() if model in ranks and sums.labels > 0}
     prior = {model: prior_weights(rank) for model, rank in ranks.items()}
-    precision = _precision(known)
-    parts = {}
-    gathered, wanted = _SHARED * precision, np.zeros(DIMENSIONS)
-    own = _OWN * precision
-    for model, sums in known.items():
-        inverse: Matrix = np.linalg.inv(sums.moments + own)
-        parts[model] = part = _Part(sums, inverse, sums.products - sums.moments @ prior[model])
-        gathered = gathered + own @ inverse @ sums.moments
-        wanted += own @ (inverse @ part.left)
-    shared = np.linalg.solve(gathered, wanted) if known else wanted
-    weights = {model: base + shared for model, base in prior.items()}
-    for model, part in parts.items():
-        weights[model] += part.inverse @ (part.left - part.sums.moments @ shared)
-    rows = {model: row.astype(np.float32) for model, row in weights.items()}
-    return Learned(
-        version,
-        DESIGN,
-        shared.astype(np.float32),
-        rows,
-        {model: sums.labels for model, sums in known.items()},
-        {model: _spread(part) for model, part in parts.items()},
-        frontier(rows, recent),
-    )
+    noise = _noise(known)
+    tried = _CHEAP_PRECISIONS if known else _CHEAP_PRECISIONS[:1]
+    solutions = [_solution(known, prior, _precision(known, cheap), noise) for cheap in tried]
+    best = max(solutions, key=lambda one: one.evidence)
+    rows = {model: row.astype(np.float32) for model, row in best.weights.items()}
+    labels = {model: sums.labels for model, sums in known.items()}
+    return Learned(version, DESIGN, best.shared.astype(np.float32), rows, labels, best.spread, frontier(rows, recent))
 
 
-def prior_weights(rank: float) -> Matrix:
+def prior_weights(rank: float) -> NDArray[np.float64]:
     """The weaker a model is ranked the less it does, and the more so the more demanding a prompt looks."""
     weights = np.zeros(DIMENSIONS)
     weights[INTERCEPT], weights[SCORE] = 1 - (1 - rank) / 2, -(1 - rank) / 2
     return weights
 
 
-def _precision(statistics: Mapping[str, Statistics]) -> Matrix:
+def _solution(
+    known: Mapping[str, Statistics], prior: Mapping[str, Matrix], precision: Matrix, noise: float
+) -> _Solution:
+    """Each model's own weights are eliminated from its sums; what is left has the shared ones to explain it."""
+    own, gathered, wanted = _OWN * precision, _SHARED * precision, np.zeros(DIMENSIONS)
+    inverses, left = {}, {}
+    for model, sums in known.items():
+        inverses[model] = np.linalg.inv(sums.moments + own)
+        left[model] = sums.products - sums.moments @ prior[model]
+        weighed = own @ inverses[model]
+        gathered = gathered + weighed @ sums.moments
+        wanted += weighed @ left[model]
+    shared = np.linalg.solve(gathered, wanted)
+    weights = {model: base + shared for model, base in prior.items()}
+    evidence, volume = 0.0, np.linalg.slogdet(own)[1]
+    spread = {}
+    for model, inverse in inverses.items():
+        sums = known[model]
+        unexplained = left[model] - sums.moments @ shared
+        alone = inverse @ unexplained
+        weights[model] = weights[model] + alone
+        evidence += 0.5 * float(unexplained @ alone) / noise + 0.5 * (np.linalg.slogdet(inverse)[1] + volume)
+        # How far off an expected quality is, as a standard deviation over the prompts so far.
+        spread[model] = float(np.sqrt(noise * np.sum(inverse * sums.moments) / sums.labels))
+    return _Solution(evidence, shared, weights, spread)
+
+
+def _precision(known: Mapping[str, Statistics], cheap: float) -> Matrix:
     """In the scale of what was seen, so that no unit of a number matters; the level is that of the mean prompt."""
-    labels = sum(sums.labels for sums in statistics.values()) or 1.0
+    labels = sum(sums.labels for sums in known.values()) or 1.0
     mean, squares = np.zeros(DIMENSIONS), np.zeros(DIMENSIONS)
-    for sums in statistics.values():
+    for sums in known.values():
         mean += sums.moments[INTERCEPT] / labels
         squares += np.diag(sums.moments) / labels
-    slopes = _CHEAP_PRECISION * (np.maximum(squares - mean**2, 0) + _LEAST_VARIANCE)
+    slopes = cheap * (np.maximum(squares - mean**2, 0) + _LEAST_VARIANCE)
     slopes[VECTOR] = _VECTOR_PRECISION
     slopes[INTERCEPT] = 0.0
     mean[INTERCEPT] = 1.0
-    precision: Matrix = np.diag(slopes) + _LEVEL_PRECISION * np.outer(mean, mean)
-    return precision
+    return np.diag(slopes) + _LEVEL_PRECISION * np.outer(mean, mean)
 
 
-def _spread(part: _Part) -> float:
-    """How far off an expected quality is, as a standard deviation over the prompts so far."""
-    return float(np.sqrt(_NOISE * np.sum(part.inverse * part.sums.moments) / part.sums.labels))
+def _noise(known: Mapping[str, Statistics]) -> float:
+    """Variance of the outcomes of a model around their mean."""
+    labels = sum(sums.labels for sums in known.values()) or 1.0
+    around = sum(sums.squares - sums.products[INTERCEPT] ** 2 / sums.labels for sums in known.values())
+    return max(_LEAST_NOISE, float(around) / labels)

@@ -1,0 +1,167 @@
+"""The search for near duplicates, against one that looks at every pair, and with the real model."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from audit.auditing import SETTINGS, audited, both, gathered, part
+from audit.logs import SYSTEM, pair, write
+from numpy.typing import NDArray
+
+from aico.audit import similar
+from aico.audit.gather import Options
+from aico.audit.reading import Lines
+from aico.audit.rows import Row
+from aico.audit.savings import Question as Asked
+from aico.audit.similar import Question, nearest
+from aico.audit.vectors import Vectors
+from aico.embedding_service.factory import describe, load_embedder
+
+needs_model = pytest.mark.skipif(describe(SETTINGS).missing is not None, reason="the embedding model is not installed")
+EXAMPLES = Path(__file__).parents[2] / "examples/prompts.jsonl"
+
+
+def one_by_one(
+    questions: list[Question], vectors: Vectors, known: np.ndarray, ttl: float, threshold: float
+) -> list[int]:
+    """Which question's answer each is served, -1 for none: no blocks, no shortcuts."""
+    kept: list[int] = []
+    found = []
+    for place, question in enumerate(questions):
+        live = [other for other in kept if questions[other].ready <= question.at < questions[other].ready + ttl]
+        same = [other for other in live if questions[other].fingerprint == question.fingerprint]
+        cosines = {
+            other: float(vectors[place].astype(np.float32) @ vectors[other].astype(np.float32))
+            for other in live
+            if known[place] and known[other]
+        }
+        near = [other for other in cosines if cosines[other] >= threshold]
+        served = same[0] if same else max(near, key=lambda other: cosines[other]) if near else -1
+        if served < 0:
+            kept.append(place)
+        found.append(served)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_search_in_blocks_finds_what_looking_at_every_pair_finds(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(similar, "_BLOCK", 16)
+    monkeypatch.setattr(similar, "_CHUNK", 24)
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(12, 384))
+    texts = random.integers(60, size=300)
+    noise = random.normal(size=(60, 384)) * 0.25
+    vectors = np.array([centres[text % 12] + noise[text] for text in texts])
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    times = np.sort(random.uniform(0, 1000, size=300))
+    questions = [
+        Question(place, bytes([text]), float(at), float(at + random.exponential(3)))
+        for place, (text, at) in enumerate(zip(texts, times, strict=True))
+    ]
+    known = texts % 7 > 0
+    found = nearest(questions, vectors, known, 150.0, 0.95)
+    expected = one_by_one(questions, vectors, known, 150.0, 0.95)
+    assert [-1 if kept is None else kept.place for kept in found] == expected
+    assert {-1} < set(expected)
+
+
+@needs_model
+def test_other_words_of_one_question_are_served_within_one_namespace(tmp_path: Path) -> None:
+    def ask(question: str, second: float, system: str = SYSTEM) -> dict[str, object]:
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
+        return pair("", second=second, messages=messages)
+
+    lines = [
+        ask("What is Python?", 0),
+        ask("what is python?", 60),  # the model knows no capitals: cosine 1
+        ask("Explain Python", 120),  # 0.81
+        ask("what is python?", 180, "You are a zoo keeper."),
+    ]
+    report, savings = both(tmp_path, lines, embedder=load_embedder(SETTINGS))
+    assert savings.served.how.tolist() == [0, 2, 0, 0]
+    assert (part(report, "semantic").calls, report.evidence.semantic.same) == (1, 1)
+
+
+@needs_model
+def test_the_example_prompts_repeat_as_their_file_says(tmp_path: Path) -> None:
+    """Our own traffic: each prompt as a call a minute after the one before."""
+    prompts = [json.loads(line) for line in EXAMPLES.read_text().splitlines()]
+    lines = [
+        pair(
+            "",
+            second=60.0 * number,
+            max_tokens=one["max_tokens"],
+            messages=[{"role": "system", "content": one["system"]}, {"role": "user", "content": one["prompt"]}],
+        )
+        for number, one in enumerate(prompts)
+    ]
+    report, savings = both(tmp_path, lines, Asked(), embedder=load_embedder(SETTINGS))
+    kinds = [one.get("relation", {}).get("kind") for one in prompts]
+    served = savings.served.how.tolist()
+    assert [place for place, how in enumerate(served) if how == 1] == [
+        place for place, kind in enumerate(kinds) if kind == "repeat"
+    ]
+    assert {kinds[place] for place, how in enumerate(served) if how == 2} <= {
+        "paraphrase",
+        "near_miss",
+    }  # the latter are what the notes warn of
+    assert report.evidence.unsearched_calls < len(prompts)
+
+
+def test_a_row_keeps_no_words() -> None:
+    assert not {"text", "messages", "request", "answer_text"} & set(Row.__slots__)
+
+
+def test_without_a_model_nothing_is_compared(tmp_path: Path) -> None:
+    report = audited(tmp_path, [pair("What is Python?"), pair("what is python?", second=60)])
+    assert part(report, "semantic").calls == 0
+    assert report.question["similarity_threshold"] is None
+
+
+class Marks:
+    """Stands in for the model: texts of one first letter are alike, others are not."""
+
+    fingerprint, dimensions = "marks", 384
+
+    def reads(self, text: str) -> bool:
+        return len(text) < 100
+
+    def count(self, text: str) -> int | None:
+        return len(text)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        found = np.zeros((len(texts), 384), np.float32)
+        for row, text in zip(found, texts, strict=True):
+            row[sum(map(ord, text.split()[0])) % 384] = 1
+        return found
+
+
+def test_a_sample_finds_less_and_allows_for_more(tmp_path: Path) -> None:
+    """Pairs of near duplicates: half of the log could be served."""
+    lines = [pair(f"{n % 300} {'again' if n >= 300 else ''}", second=float(n)) for n in range(600)]
+    whole = audited(tmp_path, lines, embedder=Marks())
+    sampled = audited(tmp_path, lines, embedder=Marks(), options=Options(sample=250))
+    one, other = part(whole, "semantic").cents, part(sampled, "semantic").cents
+    assert sampled.evidence.compared_share == 0.25
+    assert 0 < other.hopeful < one.hopeful
+    assert other.low <= one.hopeful <= other.high
+    assert other.high - other.low > one.high - one.low
+    assert sampled.log == whole.log
+    assert any("25.00% of the last turns" in warning for warning in sampled.warnings)
+
+
+def test_a_text_that_the_model_does_not_read_whole_is_not_compared(tmp_path: Path) -> None:
+    long = "x " * 60
+    lines = [pair(f"{long}{n}", second=60.0 * n) for n in range(3)]
+    report = audited(tmp_path, lines, embedder=Marks())
+    assert (part(report, "semantic").calls, report.evidence.unsearched_calls) == (0, 3)
+
+
+def test_a_turn_that_is_alone_in_its_namespace_costs_no_vector(tmp_path: Path) -> None:
+    lines = Lines()
+    path = write(tmp_path / "log.jsonl", [pair("a", max_tokens=n + 1) for n in range(5)] + [pair("b"), pair("c")])
+    assert len(gathered(path, lines, embedder=Marks()).vectors) == 2
