@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -101,6 +102,19 @@ class TenantChange(BaseModel):
     quality_target: Annotated[
         float | None, Field(ge=0, le=1, description="Share of the best single model's quality that choices aim at.")
     ] = None
+    implicit_outcomes: Annotated[
+        bool, Field(description="Whether what callers do next, and how answers end, counts as a judgement.")
+    ] = True
+    shadow_rate: Annotated[
+        float | None, Field(ge=0, le=1, description="Of jobs that another model answers too; at most the service's.")
+    ] = None
+    judge_model: Annotated[ModelName | None, Field(description="What compares answers.")] = None
+    judge_daily_cents: Annotated[
+        Decimal | None, Field(ge=0, le=1_000_000, description="What comparing may cost a day; at most the service's.")
+    ] = None
+    compare_with_own_keys: Annotated[
+        bool, Field(description="Whether the tenant's own provider keys may be used for it.")
+    ] = False
 
 
 class TenantView(BaseModel):
@@ -117,6 +131,11 @@ class TenantView(BaseModel):
     holdout_share: Annotated[float | None, Field(description="Null: the service's.")]
     strategy: Annotated[StrategyName | None, Field(description="Null: the service's.")]
     quality_target: Annotated[float | None, Field(description="Null: the service's.")]
+    implicit_outcomes: bool
+    shadow_rate: Annotated[float | None, Field(description="Null: the service's.")]
+    judge_model: Annotated[str | None, Field(description="Null: the service's.")]
+    judge_daily_cents: Annotated[Decimal | None, Field(description="Null: the service's.")]
+    compare_with_own_keys: bool
 
     @classmethod
     def of(cls, tenant: Profile) -> Self:
@@ -135,6 +154,11 @@ class TenantView(BaseModel):
             holdout_share=policy.holdout_share,
             strategy=policy.strategy,
             quality_target=policy.quality_target,
+            implicit_outcomes=policy.implicit_outcomes,
+            shadow_rate=policy.shadow_rate,
+            judge_model=policy.judge_model,
+            judge_daily_cents=policy.judge_daily_cents,
+            compare_with_own_keys=policy.compare_with_own_keys,
         )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -115,6 +116,9 @@ def report(
         f"cost {cents(summary['cost_cents'])}, baseline {cents(summary['baseline_cost_cents'])},"
         f" saved [bold]{cents(summary['saved_cents'])}[/bold]"
     )
+    if Decimal(summary["routing_cost_cents"]):
+        own = cents(summary["routing_cost_cents"])
+        out.print(f"{own} of the cost are routing's own: shadow answers and their judge.")
     if summary["unpriced_attempts"]:
         out.print(f"{summary['unpriced_attempts']} attempts have no known price and are not in these sums.")
     for line in savings_lines(summary["savings"]):

@@ -16,6 +16,7 @@ from aico.cli import (
     data_rights,
     doctor,
     experiments,
+    feedback,
     job_admin,
     jobs,
     keys,
@@ -23,6 +24,7 @@ from aico.cli import (
     mcp,
     members,
     provider_keys,
+    providers,
     queues,
     quotas,
     replay,
@@ -51,8 +53,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor),
-    *(audit.audit, reprice.reprice, replay.replay),
+    *(jobs.submit, jobs.watch, feedback.feedback, batch.batch, queues.queues, providers.providers, mcp.mcp),
+    *(doctor.doctor, audit.audit, reprice.reprice, replay.replay),
 ):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")

@@ -20,6 +20,9 @@ class AttemptKind(StrEnum):
     JUDGE = "judge"  # which of two answers is better
 
 
+OF_ROUTING = frozenset({AttemptKind.SHADOW, AttemptKind.JUDGE})  # nobody's answer: what routing costs to learn
+
+
 class AttemptOutcome(StrEnum):
     OK = "ok"
     RETRYABLE = "retryable"  # 408, 409, 429, 5xx or the network; another try may succeed

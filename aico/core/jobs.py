@@ -73,6 +73,7 @@ class RoutingReport(BaseModel):
     baseline_model: str | None = None
     baseline_cost_cents: str | None = None
     attempts: int = 0
+    task: str | None = None  # what kind of question it was taken for
     lane: Literal["batch"] | None = None  # the provider's batch lane answered, at its discount
     arms: tuple[str, ...] = ()  # of the holdout and of experiments, into which the job was drawn
     verified: Verified | None = None  # what became of a draft; absent where none was checked

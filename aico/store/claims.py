@@ -14,12 +14,15 @@ from psycopg.types.json import Jsonb
 
 from aico.core.attempts import Attempt, Baseline, Call, Policy, known_cost
 from aico.core.chat import ChatRequest
+from aico.core.comparing import Wishes
 from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
+from aico.core.signals import Signal
 from aico.store.api_keys import models_of
 from aico.store.decisions import Decided, Grounds
 from aico.store.job_policy import JobPolicy
 from aico.store.ledger import conclusion, event_row
 from aico.store.provider_keys import TenantKey, keys_of
+from aico.store.shadow_pairs import wishes_of
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("claims")
@@ -111,6 +114,8 @@ class Claim:
     max_retries: int
     attempts: int  # made before this claim, with what is known of their cost
     spent_cents: Decimal
+    wishes: Wishes  # the tenant's, about outcomes
+    draw_salt: str  # likewise
 
     @property
     def key(self) -> ClaimKey:
@@ -143,6 +148,8 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             max_retries=row["max_retries"],
             attempts=row["attempts"],
             spent_cents=row["spent_cents"],
+            wishes=wishes_of(row),
+            draw_salt=row["draw_salt"],
         )
 
     return Statement(_SQL["claim"], {"tenant": tenant, "id": job, "lease": lease_seconds}, parse)
@@ -247,6 +254,8 @@ class Ending:
     decided: Decided | None = None
     arms: tuple[str, ...] = ()
     spent_cents: Decimal = Decimal(0)  # by attempts before these
+    signals: tuple[Signal, ...] = ()  # what it says of the models that were asked
+    compare: bool = False  # another model is to answer too
 
     def events(self, tenant: UUID) -> list[dict[str, Any]]:
         """Rows of the ledger. What is said of the job as a whole stands with its last attempt, and so counts once."""
@@ -276,11 +285,18 @@ def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) ->
         "errors": [_jsonb(ending.error) for ending in endings],
         "keeps": [ending.keep for ending in endings],
         "entries": [ending.entry for ending in endings],
+        "compares": [ending.compare for ending in endings],
+        "signals": Jsonb(_signals(endings)),
         "ttl": cache_ttl_seconds,
         "events": Jsonb([event for ending in endings for event in ending.events(tenant)]),
         "decisions": Jsonb([one.decided.row(one.id) for one in endings if one.decided is not None]),
     }
-    return Statement(_SQL["finish"], params, lambda row: Ended(**row))
+    return Statement(_SQL["finish"], params, lambda row: Ended(row["id"], row["deliveries"]))
+
+
+def _signals(endings: Sequence[Ending]) -> list[dict[str, Any]]:
+    rows = ((ending.id, signal) for ending in endings for signal in ending.signals)
+    return [{"job": str(job), "model": one.model, "quality": one.quality} for job, one in rows]
 
 
 def _jsonb(model: Answer | RoutingReport | JobError | None) -> Jsonb | None:

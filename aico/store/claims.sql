@@ -37,6 +37,7 @@ returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadl
   t.baseline_model, t.fallback, t.strategy, t.quality_target, t.draw_salt, j.controls, j.assigned, j.streams,
   extensions.halfvec_send(j.embedding) as vector,
   prior.status = 'in_progress' as taken_over,
+  t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys,
   extract(epoch from j.deadline - now())::real as seconds_left,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
   (select coalesce(l.pinned, l.version) from public.learners l where l.tenant_id = j.tenant_id) as learned_version,
@@ -95,8 +96,8 @@ select id, class, run_after from held
 with ending as (
   select * from unnest(
     %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::text[], %(answers)s::jsonb[], %(routings)s::jsonb[],
-    %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[]
-  ) as f (id, fence, status, answer, routing, error, keep, entry)
+    %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[], %(compares)s::boolean[]
+  ) as f (id, fence, status, answer, routing, error, keep, entry, compare)
 ),
 prior as (
   select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model
@@ -151,6 +152,14 @@ decided as (  -- what was decided when the job was parked stands
   from jsonb_populate_recordset(null::public.decisions, %(decisions)s::jsonb) r join prior p on p.id = r.job_id
   on conflict (tenant_id, job_id) do update set model = excluded.model, cost_cents = excluded.cost_cents
 ),
+pair as (
+  insert into public.shadow_pairs (tenant_id, job_id, served)
+  select %(tenant)s, d.id, f.routing ->> 'model' from done d join ending f on f.id = d.id where f.compare
+),
+signalled as (  -- joined with what was ended, so that `observe` finds the rows
+  select private.observe(%(tenant)s, d.id, s.model, s.quality, 'implicit')
+  from done d join jsonb_to_recordset(%(signals)s::jsonb) as s (job uuid, model text, quality real) on s.job = d.id
+),
 told as (
   select a.job_id, a.delivery_id
   from (
@@ -158,4 +167,6 @@ told as (
     from done having count(*) > 0
   ) ended, lateral private.announce(ended.tenants, ended.jobs, ended.statuses) a
 )
-select d.id, array(select delivery_id from told where told.job_id = d.id) as deliveries from done d
+select d.id, array(select delivery_id from told where told.job_id = d.id) as deliveries,
+  (select count(*) from signalled) as signals
+from done d

@@ -17,7 +17,9 @@ from aico.store.statement import Row, Statement, named_sql, no_row
 _SQL = named_sql("erasures")
 
 # Everything that names a job, by the column; the job itself comes first, so that whoever works on it is shut out.
+# But for pairs, which would go with it and not be counted.
 _OF_JOBS = (
+    ("shadow_pairs", "job_id"),
     ("jobs", "id"),
     ("cache_entries", "job_id"),
     ("idempotency_keys", "job_id"),
@@ -30,6 +32,7 @@ _OF_JOBS = (
 # What an erasure of everything deletes whole, by the primary key without the tenant.
 _KEYS = {
     "cache_entries": ("id",),
+    "shadow_pairs": ("job_id",),
     "jobs": ("id",),
     "idempotency_keys": ("key",),
     "feedback": ("id",),

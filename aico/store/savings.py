@@ -7,14 +7,13 @@ from decimal import Decimal
 from uuid import UUID
 
 from aico.core.assignment import HELD_OUT, ROUTED
-from aico.core.attempts import AttemptKind
+from aico.core.attempts import OF_ROUTING, AttemptKind
 from aico.core.estimates import Moments
 from aico.core.savings import ArmFigures, Spending
 from aico.core.share import first_day_after
 from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("savings")
-_OWN = {AttemptKind.SHADOW, AttemptKind.JUDGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def _kind_spending(row: Row) -> KindSpending:
 
 def total(kinds: Sequence[KindSpending]) -> Spending:
     return Spending(
-        answers=sum(one.answers for one in kinds if one.kind not in _OWN),
+        answers=sum(one.answers for one in kinds if one.kind not in OF_ROUTING),
         unpriced_attempts=sum(one.unpriced_attempts for one in kinds),
         cost_cents=_sum(one.cost_cents for one in kinds),
         baseline_cost_cents=_sum(one.baseline_cost_cents for one in kinds),

@@ -1,8 +1,9 @@
 """Statements about tenants: how they come to be, their policies, plans and shares of the work."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -83,6 +84,14 @@ class Policy:
     holdout_share: float | None = None  # of the jobs, answered without us to measure what we save; None: the service's
     strategy: StrategyName | None = None  # by which models are chosen; None: the service's
     quality_target: float | None = None  # likewise; 0..1, of the best single model's quality
+    implicit_outcomes: bool = True  # whether what callers do next, and how answers end, counts as a judgement
+    shadow_rate: float | None = None  # of jobs that another model answers too; None: the service's
+    judge_model: str | None = None  # likewise
+    judge_daily_cents: Decimal | None = None  # likewise
+    compare_with_own_keys: bool = False
+
+
+_POLICY = tuple(field.name for field in fields(Policy))
 
 
 def policy(tenant: UUID) -> Statement[Policy]:
@@ -90,16 +99,8 @@ def policy(tenant: UUID) -> Statement[Policy]:
 
 
 def _policy(row: Row) -> Policy:
-    return Policy(
-        fallback=row["fallback"],
-        cache_mode=mode_of(row),
-        baseline_model=row["baseline_model"],
-        similarity_threshold=row["similarity_threshold"],
-        pii=PiiPolicy(row["pii"]),
-        holdout_share=row["holdout_share"],
-        strategy=strategy_of(row),
-        quality_target=row["quality_target"],
-    )
+    read = {"cache_mode": mode_of(row), "pii": PiiPolicy(row["pii"]), "strategy": strategy_of(row)}
+    return Policy(**{name: row[name] for name in _POLICY} | read)
 
 
 def mode_of(row: Row) -> CacheMode | None:
@@ -112,7 +113,9 @@ def strategy_of(row: Row) -> StrategyName | None:
 
 def set_policy(tenant: UUID, policy: Policy) -> Statement[None]:
     """By the operator."""
-    return change(tenant, OPERATOR, asdict(policy))
+    wanted = asdict(policy)
+    cents = policy.judge_daily_cents
+    return change(tenant, OPERATOR, wanted | {"judge_daily_cents": None if cents is None else str(cents)})
 
 
 def change(tenant: UUID, by: str, changes: Mapping[str, Any]) -> Statement[None]:

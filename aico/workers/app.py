@@ -23,7 +23,7 @@ class WorkerKind:
 
 WORKERS = {
     "embed": WorkerKind("aico.workers.embed", (Queue.EMBED,), prefetch=128, threads=2),
-    "route": WorkerKind("aico.workers.route", (Queue.INTERACTIVE, Queue.STANDARD, Queue.BATCH)),
+    "route": WorkerKind("aico.workers.route", (Queue.INTERACTIVE, Queue.STANDARD, Queue.BATCH, Queue.COMPARE)),
     "record": WorkerKind("aico.workers.record", (Queue.RECORD,), prefetch=1000),
     "notify": WorkerKind("aico.workers.notify", (Queue.NOTIFY,), threads=16),
     "lane": WorkerKind("aico.workers.lane", (Queue.LANE,), threads=4),

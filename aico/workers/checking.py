@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from aico.core.chat import ChatRequest, Completion
-from aico.routing.dispatcher import Dispatched
 from aico.routing.features import Features
+from aico.routing.run import Dispatched
 from aico.routing.strategies.protocol import Confidence, Decision
 from aico.routing.verifier.drafts import Check
 from aico.routing.verifier.verifier import Verification

@@ -35,6 +35,7 @@ class Queue(StrEnum):
     LINES = "lines"  # of callers' batches; `batch` is the class of jobs that can wait
     DATA = "data"  # exports and erasures
     LEARN = "learn"
+    COMPARE = "compare"  # answered jobs that another model is to answer too
 
 
 class TaskName(StrEnum):
@@ -47,6 +48,7 @@ class TaskName(StrEnum):
     BATCH = "aico.batch"
     DATA = "aico.data"
     LEARN = "aico.learn"
+    COMPARE = "aico.compare"
 
 
 JOBS_IN_A_MESSAGE = {TaskName.EMBED: 8, TaskName.RECORD: 100}  # elsewhere one: a job is a thread's work
@@ -99,6 +101,10 @@ def to_data(tenant: UUID, request: UUID) -> Bell:
 
 def to_learn(tenant: UUID) -> Bell:
     return Bell(Queue.LEARN, TaskName.LEARN, tenant, tenant)  # a tenant has one learner
+
+
+def to_compare(tenant: UUID, job: UUID) -> Bell:
+    return Bell(Queue.COMPARE, TaskName.COMPARE, tenant, job)
 
 
 def to_work(tenant: UUID, job: UUID, stage: Stage, job_class: JobClass) -> Bell:

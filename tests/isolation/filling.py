@@ -67,6 +67,10 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             " values (%(t)s, 'm', 'd', 's', 1, 0, '{}')"
         ),
         "insert into learner_solutions (tenant_id, version, design, solution, labels) values (%(t)s, 1, 'd', 's', 1)",
+        "insert into outcome_rollups values (%(t)s, current_date, 'm', '', 'user')",
+        "insert into pair_rollups values (%(t)s, current_date, 'a', 'b', '')",
+        "insert into shadow_pairs (tenant_id, job_id, served) values (%(t)s, %(j)s, 'm')",
+        "insert into judge_days values (%(t)s, current_date)",
         "insert into webhook_endpoints (id, tenant_id, url, secret) values (%(e)s, %(t)s, 'https://a.test', 'x')",
         "insert into webhook_deliveries (tenant_id, endpoint_id, event, payload) values (%(t)s, %(e)s, 'x', '{}')",
         "insert into tenant_shares (tenant_id, class) values (%(t)s, 'batch')",

@@ -161,6 +161,7 @@ def fill(desk: Desk) -> list[NewJob]:
             " values (%(t)s, %(x)s, %(mark)s, 'a', 1)"
         ),
         "insert into outcomes (tenant_id, job_id, model, quality) values (%(t)s, %(j)s, %(mark)s, 1)",
+        "insert into shadow_pairs (tenant_id, job_id, served, answer) values (%(t)s, %(j)s, 'm', %(mark)s)",
         (
             "insert into provider_batches (tenant_id, id, provider, model, status, lines, deadline, error)"
             " values (%(t)s, gen_random_uuid(), 'p', 'm', 'running', 1, now(), %(mark)s)"

@@ -21,7 +21,7 @@ def test_after_everything_was_erased_no_table_holds_a_trace(desk: Desk) -> None:
     for column in (
         *("jobs.request", "jobs.answer", "jobs.metadata", "cache_entries.answer", "ledger_attempts.usage_raw"),
         *("ledger_attempts.error", "feedback.comment", "file_chunks.data", "files.filename", "outcomes.model"),
-        *("decisions.asked", "learner_statistics.model", "learner_solutions.design"),
+        *("decisions.asked", "learner_statistics.model", "learner_solutions.design", "shadow_pairs.answer"),
         *("assignments.unit", "provider_batches.error", "webhook_deliveries.last_error", "messages.payload"),
     ):
         assert column in before, column
@@ -36,11 +36,12 @@ def test_the_receipt_counts_what_went_and_can_be_checked(desk: Desk) -> None:
     fill(desk)
     receipt = desk.erase()
     assert receipt.counts == {
+        "shadow_pairs": 1,
         "jobs": 6,
         "cache_entries": 5,
         "idempotency_keys": 5,
         "feedback": 5,
-        "outcomes": 1,
+        "outcomes": 6,  # five of them of the feedback
         "decisions": 5,
         "learner_statistics": 1,
         "learner_solutions": 1,

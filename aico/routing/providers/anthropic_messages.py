@@ -9,10 +9,12 @@ from aico.core.chat import ChatRequest, Completion, FinishReason, Role
 from aico.core.usage import Tokens, Usage
 from aico.routing.models import Capability, Model
 from aico.routing.providers.anthropic_content import messages_json, output_config, tool_fields
+from aico.routing.providers.anthropic_marks import mark
 from aico.routing.providers.assembly import assembled
 from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 from aico.routing.providers.wire import (
+    CacheHint,
     CallPart,
     ChoicePart,
     HttpRequest,
@@ -104,10 +106,17 @@ class _Usage(Payload):
 
 class AnthropicMessages:
     def build_request(
-        self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
+        self,
+        profile: Profile,
+        api_key: SecretStr | None,
+        model: Model,
+        request: ChatRequest,
+        *,
+        stream: bool,
+        caching: CacheHint | None = None,
     ) -> HttpRequest:
         system = [message.text for message in request.messages if message.role is Role.SYSTEM]
-        body = {
+        body: dict[str, Any] = {
             "model": model.provider_model,
             "system": "\n\n".join(system) or None,
             "messages": messages_json(request.messages),
@@ -118,6 +127,8 @@ class AnthropicMessages:
             "output_config": output_config(request, model),
             **_sampling(model, request),
         }
+        if caching is not None:
+            mark(body, caching)
         url = f"{profile.base_url}/messages"
         return HttpRequest("POST", url, auth_headers(profile, api_key), encode_body(body))
 

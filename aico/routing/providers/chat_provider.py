@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from aico.core.chat import ChatRequest, Completion
 from aico.routing.models import Model
+from aico.routing.providers.wire import CacheHint
 
 OnDelta = Callable[[str], None]
 
@@ -21,4 +22,6 @@ class ChatProvider(Protocol):
         on_delta: OnDelta | None = None,
         should_stop: Callable[[], bool] | None = None,
         api_key: SecretStr | None = None,
+        on_empty: Callable[[float], None] | None = None,
+        caching: CacheHint | None = None,
     ) -> Completion: ...

@@ -9,11 +9,13 @@ from aico.core.chat import ChatRequest, Completion, FinishReason
 from aico.core.usage import Tokens, Usage
 from aico.routing.models import Capability, Model
 from aico.routing.providers.assembly import assembled
+from aico.routing.providers.failures import CONTENT_FLAGGED, UNREADABLE
 from aico.routing.providers.logprobs import Logprobs
 from aico.routing.providers.openai_content import message_json, response_format, tool_fields
 from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 from aico.routing.providers.wire import (
+    CacheHint,
     CallPart,
     ChoicePart,
     HttpRequest,
@@ -41,6 +43,12 @@ class _Error(Payload):
     message: str | None = None
     type: str | None = None
     code: str | int | None = None  # a number where a gateway passes an upstream status on
+    metadata: Any = None  # OpenRouter's
+
+    @property
+    def name(self) -> str | None:
+        flagged = isinstance(self.metadata, dict) and "flagged_input" in self.metadata
+        return CONTENT_FLAGGED if flagged else self.code if isinstance(self.code, str) else self.type
 
 
 class _Function(Payload):
@@ -103,9 +111,17 @@ class _Usage(Payload):
 
 class OpenAIChat:
     def build_request(
-        self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
+        self,
+        profile: Profile,
+        api_key: SecretStr | None,
+        model: Model,
+        request: ChatRequest,
+        *,
+        stream: bool,
+        caching: CacheHint | None = None,
     ) -> HttpRequest:
         body = {
+            **_cache_key(caching),
             **(request.hints if profile.takes_hints else {}),
             "model": model.provider_model,
             "messages": [message_json(message) for message in request.messages],
@@ -129,7 +145,7 @@ class OpenAIChat:
     def parse_response(self, body: bytes) -> Completion:
         answer = _readable(body)
         if not answer.choices:
-            raise WireError("unreadable answer: choices: missing", code="unreadable")
+            raise WireError("unreadable answer: choices: missing", code=UNREADABLE)
         choices = tuple(
             _part(index, choice.message, choice, _finish(choice.finish_reason) or FinishReason.STOP)
             for index, choice in enumerate(answer.choices)
@@ -181,8 +197,13 @@ def _readable(body: bytes | str) -> _Answer:
 
 def _wire_error(error: _Error, status: int | None) -> WireError:
     claimed = error.code if isinstance(error.code, int) else None
-    code = error.code if isinstance(error.code, str) else error.type
+    code = error.name
     return WireError(safe_message(status or claimed, code, error.message), code=code, status=status or claimed)
+
+
+def _cache_key(caching: CacheHint | None) -> dict[str, str]:
+    """Stands before the caller's own hints, which win."""
+    return {} if caching is None or caching.key is None else {"prompt_cache_key": caching.key}
 
 
 def _sampling(model: Model, request: ChatRequest) -> dict[str, Any]:

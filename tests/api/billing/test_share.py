@@ -76,6 +76,14 @@ def test_a_month_that_cost_more_than_it_saved_has_no_share(shop: Shop, book: Boo
     assert {Decimal(shown["savings_cents"]), Decimal(shown["amount_cents"])} == {Decimal(0)}
 
 
+def test_what_routing_costs_to_learn_lessens_the_share_and_is_nobodys_answer(shop: Shop, book: Book) -> None:
+    book(AttemptKind.CALL, "2", "20")
+    book(AttemptKind.SHADOW, "3", "0")
+    book(AttemptKind.JUDGE, "5", "0")
+    shown = shop.client.get("/v1/billing/share", params={"month": "2026-11"}).json()
+    assert (shown["answers"], Decimal(shown["savings_cents"])) == (1, Decimal(10))
+
+
 def test_use_is_of_calls_and_of_this_month(shop: Shop, book: Book) -> None:
     book(AttemptKind.CALL, "2", "10", at=datetime.now(UTC))
     book(AttemptKind.EXACT_HIT, "0", "10", at=datetime.now(UTC))
