@@ -48,7 +48,9 @@ class TreatmentRequest(BaseModel):
             description="Answers where it can and the caller leaves the choice (`auto`, `auto:cheap`, `auto:quality`)."
         ),
     ] = None
-    strategy: Annotated[StrategyName | None, Field(description="Chooses the model where the caller does not.")] = None
+    strategy: Annotated[StrategyName | None, Field(description="Chooses the model where the caller leaves that.")] = (
+        None
+    )
     quality_floor: Annotated[
         float | None, Field(ge=0, le=1, description="Least rank of a model that answers, where one of it can.")
     ] = None

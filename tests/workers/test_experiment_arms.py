@@ -112,10 +112,11 @@ def test_an_arms_model_answers_and_its_price_is_the_arms_cost(routed: Runtime, t
 
 def test_an_experiment_of_strategies_decides_by_the_arms(routed: Runtime, tenant: Tenant) -> None:
     lab = Lab(routed.database, tenant)
-    arms = (ARMS[0], Arm(name="named", treatment=Treatment(strategy=StrategyName.COMPLEXITY)))
+    names = (StrategyName.COMPLEXITY, StrategyName.HYBRID)
+    arms = tuple(Arm(name=name, control=name is names[0], treatment=Treatment(strategy=name)) for name in names)
     experiment = lab.running(arms=arms)
     drawn = {job.routing.arms: job.routing.strategy for job in _answers(routed, lab, 16) if job.routing is not None}
-    assert drawn == {(f"{experiment}/{name}",): "complexity" for name in ("as-it-is", "named")}
+    assert drawn == {(f"{experiment}/{name}",): name for name in names}
 
 
 def _answers(runtime: Runtime, lab: Lab, count: int) -> list[Job]:

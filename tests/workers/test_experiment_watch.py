@@ -59,9 +59,10 @@ def test_a_losing_arm_is_ended_the_others_go_on_and_the_api_is_told(
         channel.subscribe(changes.CHANNEL)
         channel.get_message(timeout=5)
         watch_experiments(runtime, NOW)
-        heard = channel.get_message(timeout=5)
-    assert heard is not None
-    assert heard["data"] == changes.of_tenant(lab.tenant.id)
+        heard = []  # of other tests' tenants too
+        while (message := channel.get_message(timeout=1)) is not None:
+            heard.append(message["data"])
+    assert heard.count(changes.of_tenant(lab.tenant.id)) == 1
     arms = lab.see(experiment).design.arms
     assert [arm.ended is None for arm in arms] == [True, True, False]
     watch_experiments(runtime, NOW)
