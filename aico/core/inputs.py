@@ -1,5 +1,7 @@
 """Fields of requests that several doors take: checked alike, whoever asks."""
 
+import re
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -8,6 +10,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from aico.core.jobs import NO_CONTROLS, CacheMode, Controls, JobClass
 from aico.core.strategies import StrategyName
 from aico.core.submission import WINDOW_PATTERN
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def _storable(text: str) -> str:
@@ -32,9 +36,17 @@ def _written_out(value: object) -> object:
     return value
 
 
+def _day(value: object) -> object:
+    """A number would be read as seconds since 1970, a date with a time as its date."""
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("must be a date such as 2026-11-01")
+    return value
+
+
 Text = Annotated[str, AfterValidator(_storable)]
 Turn = Annotated[Text, AfterValidator(_said)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Day = Annotated[date, BeforeValidator(_day)]
 ModelName = Annotated[Text, Field(min_length=1, max_length=200)]
 MetadataKey = Annotated[Text, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[Text, Field(max_length=512)]

@@ -73,7 +73,15 @@ def test_nobody_sees_another_tenants_outcomes(
     assert (view["outcomes"], view["pairs"]) == ([], [])
 
 
-@pytest.mark.parametrize(("query", "param"), [({"since": "yesterday"}, "since"), ({"model": ""}, "model")])
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ({"since": "yesterday"}, "since"),
+        ({"since": "0"}, "since"),
+        ({"since": "2026-02-30"}, "since"),
+        ({"model": ""}, "model"),
+    ],
+)
 def test_what_makes_no_sense_is_refused(api: httpx2.Client, query: dict[str, str], param: str) -> None:
     problem = assert_problem(api.get(PATH, params=query), 422, "invalid_input")
     assert problem["param"] == param

@@ -27,7 +27,7 @@ def test_a_tenant_may_ask_for_less_and_not_for_more(service: float | None, wish:
 
 
 def test_the_same_holds_for_the_money_and_another_judge_may_be_named() -> None:
-    for wish, cents in ((None, 50), (Decimal(60), 50), (Decimal(3), 3)):
+    for wish, cents in ((None, Decimal(50)), (Decimal(60), Decimal(50)), (Decimal(3), Decimal(3))):
         comparing = Comparing.of(JUDGED, Wishes(judge_model="mine", judge_daily_cents=wish))
         assert comparing.daily_cents == cents
         assert comparing.judge == "mine"

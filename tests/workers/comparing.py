@@ -69,12 +69,13 @@ class Panel(Server):
 
     judging: Judging = field(default_factory=lambda: prefers(SAID[LARGE]))
     status: dict[str, int] = field(default_factory=dict)  # by model, where it is not 200
+    finish: str = "stop"  # of all but the judge
 
     def reply(self, key: str | None) -> tuple[int, dict[str, Any]]:
         asked = self.bodies[-1]
         model = asked["model"]
         text = self.judging(judged(asked)["answers"]) if model == JUDGE else SAID.get(model, "?")
-        self.replies = [(self.status.get(model, 200), text, "stop")]
+        self.replies = [(self.status.get(model, 200), text, "stop" if model == JUDGE else self.finish)]
         return super().reply(key)
 
     def asked_of(self, model: str) -> list[dict[str, Any]]:

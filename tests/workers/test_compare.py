@@ -1,5 +1,6 @@
 """From a job to the outcome of a comparison: the real database, with models and a judge on a local server."""
 
+import base64
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -10,6 +11,10 @@ from conftest import Tenant
 from workers.comparing import JUDGE, LARGE, SAID, SMALL, Play, judged, play, prefers, verdict
 
 from aico.core.jobs import JobStatus
+from aico.core.signals import TRUNCATED
+from aico.workers import compare
+from aico.workers.app import WORKERS, app
+from aico.workers.queue import pushes, to_compare
 
 __all__ = ["play"]
 
@@ -130,3 +135,32 @@ def test_a_rival_that_does_not_finish_is_not_judged(
     pair = scene.compare(tenant, job.id)
     assert (pair["status"], pair["reason"]) == ("dropped", "rival_not_whole")
     assert scene.server.asked_of(JUDGE) == []
+
+
+def test_a_bell_reaches_the_task_that_the_route_worker_has(
+    play: Play, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = play()
+    monkeypatch.setattr(compare, "get_runtime", lambda: scene.runtime)
+    monkeypatch.setattr(compare, "comparer", lambda: scene.comparer)
+    job = scene.answered(tenant)
+    ((queue, (message,)),) = pushes([to_compare(tenant.id, job.id)]).items()
+    assert queue in WORKERS["route"].queues
+    envelope = json.loads(message)
+    arguments = json.loads(base64.b64decode(envelope["body"]))[0]
+    app.tasks[envelope["headers"]["task"]].run(*arguments)
+    assert scene.pair(job.id)["status"] == "judged"
+
+
+@pytest.mark.parametrize(("whose", "noted"), [(None, True), ("tenant", False), ("service", False)])
+def test_an_answer_that_breaks_off_is_noted_unless_that_is_switched_off(
+    play: Play, tenant: Tenant, whose: str | None, noted: bool
+) -> None:
+    scene = play(implicit_outcomes=whose != "service")
+    query = "update tenants set implicit_outcomes = %s where id = %s"
+    scene.admin.execute(query, (whose != "tenant", tenant.id))
+    scene.server.finish = "length"
+    job = scene.answered(tenant)
+    assert job.status is JobStatus.INCOMPLETE
+    assert scene.outcomes(job.id) == ({SMALL: (TRUNCATED, "implicit")} if noted else {})
+    assert scene.pairs("job_id = %s", job.id) == []

@@ -1,6 +1,6 @@
 """How good the models' answers were."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from aico.api.outcome_schemas import OutcomeRow, OutcomesView, PairRow
 from aico.api.problems import documented
 from aico.api.services import Held, UsageReader
-from aico.core.inputs import ModelName
+from aico.core.inputs import Day, ModelName
 from aico.store import outcomes
 from aico.store.scope import Scope
 
@@ -21,7 +21,7 @@ USUAL_DAYS = 30
 async def list_outcomes(
     held: Held,
     principal: UsageReader,
-    since: Annotated[date | None, Query(description="The first day, UTC; by default 30 days back.")] = None,
+    since: Annotated[Day | None, Query(description="The first day, UTC; by default 30 days back.")] = None,
     model: Annotated[ModelName | None, Query(description="Of this model alone.")] = None,
 ) -> OutcomesView:
     """What was observed of each model and task, by who judged, and which of two models answered better.
