@@ -125,6 +125,7 @@ def _evidence(log: Log, savings: Savings, blocks: int) -> Evidence:
     return Evidence(
         exact=_agreed(*agreement(log, served, EXACT)),
         semantic=_agreed(*agreement(log, served, NEAR)),
+        doubtful_hits=int(savings.doubtful.sum()),
         answer_age_seconds=float(np.quantile(ages, _AGE_SHARE)) if len(ages) and log.timed else None,
         blocks=blocks,
         unranked_calls=sum(row.named.model is None for row in log.rows),

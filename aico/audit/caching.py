@@ -80,6 +80,16 @@ def agreement(log: Log, served: Served, how: int) -> tuple[int, int]:
     return sum(known), len(known)
 
 
+def doubtful(log: Log, served: Served) -> NDArray[np.bool_]:
+    """By row: near hits that are probably wrong, for the numbers differ, or both answers are short and differ."""
+    found = np.zeros(len(log.rows), np.bool_)
+    for place in np.flatnonzero(served.mask(NEAR)).tolist():
+        ours, theirs = log.rows[place], log.rows[served.source[place]]
+        brief = ours.brief and theirs.brief and ours.answer is not None and theirs.answer is not None
+        found[place] = ours.numbers != theirs.numbers or (brief and ours.answer != theirs.answer)
+    return found
+
+
 def _ready(row: Row, now: float) -> float:
     return now + (row.seconds or 0.0)
 

@@ -15,6 +15,7 @@ from aico.routing.providers.profiles import PROFILE_BY_NAME
 _LIVES = (3600, 6 * 3600, 86_400, 3 * 86_400, 7 * 86_400, 14 * 86_400, 30 * 86_400)
 _HOLDOUT = "0.05"  # while nothing is known of quality; the service's usual 0.01 would take five times as long to tell
 _WORTH = 0.01  # of the cost: what a part has to save to be switched on
+_DOUBTS = 0.05  # of the semantic hits: more than were wrong on public pairs
 _CONTEXT, _OUTPUT = 32_768, 4_096  # of a model of which nobody says more
 
 
@@ -43,10 +44,9 @@ def configuration(report: Report, catalogue: Catalogue, catalogue_file: str) -> 
 
 def _head(report: Report) -> str:
     span = "" if report.log.since is None else f", {report.log.since:%Y-%m-%d} to {report.log.until:%Y-%m-%d}"
-    total = report.total.cents
     return (
         f"# From an audit of {report.log.calls} calls{span}, which cost {report.log.cents:f} US cents.\n"
-        f"# Expected saving: {total.cautious:f} to {total.hopeful:f} US cents (95 %: {total.low:f} to {total.high:f})\n"
+        f"# Expected saving: {_bounds(report.total)}\n"
         f"# Written {datetime.now(UTC):%Y-%m-%d}, prices of genai-prices {genai_prices.__version__}.\n"
     )
 
@@ -61,6 +61,10 @@ def _settings(report: Report, dearest: Spend | None) -> Iterator[Setting]:
     if threshold is not None:
         agreed = report.evidence.semantic
         why = [_saves(semantic), f"{agreed.same} of {agreed.known} such hits had been answered in the same words."]
+        doubts = report.evidence.doubtful_hits
+        if doubts > _DOUBTS * semantic.calls:
+            why.append(f"{doubts} are probably wrong: tenants whose prompts differ in numbers are safe with")
+            why.append("`aico tenants policy TENANT --cache exact`.")
         yield Setting("SIMILARITY_THRESHOLD", f"{threshold:g}", why)
     if parts["batch"].share >= _WORTH:
         why = [
@@ -86,11 +90,13 @@ def _life(report: Report) -> Setting:
 
 
 def _saves(part: Part) -> str:
+    return f"Expected saving by {part.name}: {_bounds(part)}, {part.calls} calls."
+
+
+def _bounds(part: Part) -> str:
     cents = part.cents
-    return (
-        f"Expected saving by {part.name}: {cents.cautious:f} to {cents.hopeful:f} US cents "
-        f"(95 %: {cents.low:f} to {cents.high:f}), {part.calls} calls."
-    )
+    least, most = sorted((cents.cautious, cents.hopeful))
+    return f"{least:f} to {most:f} US cents (95 %: {cents.low:f} to {cents.high:f})"
 
 
 def _lines(setting: Setting) -> str:

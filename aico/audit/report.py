@@ -49,7 +49,10 @@ class Logged(Value):
 
 
 class Range(Value):
-    """`cautious` and `hopeful` are two readings of the log; `low` and `high` bound both with 95 % confidence."""
+    """US cents by two readings of the log; `low` and `high` bound both with 95 % confidence.
+
+    A reading that hopes for more of one part leaves less to the next: `hopeful` need not be the larger.
+    """
 
     cautious: Decimal
     hopeful: Decimal
@@ -77,6 +80,7 @@ class Agreement(Value):
 class Evidence(Value):
     exact: Agreement
     semantic: Agreement
+    doubtful_hits: int  # semantic ones whose numbers differ, or whose short answers do; the cautious reading has none
     answer_age_seconds: float | None  # within which 95 % of the answers were served again
     blocks: int  # that the intervals were drawn from
     unranked_calls: int  # by models that the catalogue has no rank for: never routed

@@ -17,7 +17,9 @@ from aico.routing.models import Capability
 _KEY_BYTES = 16  # of a hash: two of a billion calls collide once in 10**20 logs
 _SHORT_BYTES = 8
 _LAST_BOUNDARIES = 12  # of a conversation's prefixes; an earlier request of it ends at one of them
-_HEAD_CHARS = 24  # of a prompt without a system prompt, by which calls of one program are told
+_HEAD_WORDS = 3  # of a prompt without a system prompt, by which calls of one program are told
+_LOOKED_AT_CHARS = 200
+_BRIEF_CHARS = 40
 _CENTS = 100
 _DIGITS = re.compile(r"\d+")
 
@@ -42,6 +44,8 @@ class Row:
     block: bytes | None  # session or user
     user: bytes | None
     answer: bytes | None
+    brief: bool  # the answer is so short that other words are another answer
+    numbers: bytes  # of the last turn, in their order
     served: bool  # by a cache in front of the provider
     vector: int = -1  # its place among the vectors
     excerpt: str | None = None  # where examples were asked for
@@ -77,6 +81,8 @@ def distil(call: LoggedCall, names: Names, *, any_temperature: bool) -> Row:
         block=None if who is None else _short(who),
         user=None if call.user is None else _short(call.user),
         answer=None if call.result.answer is None else _short(" ".join(call.result.answer.lower().split())),
+        brief=len(call.result.answer or "") <= _BRIEF_CHARS,
+        numbers=_short(",".join(_DIGITS.findall(request.last_user_turn))),
         served=call.cached,
     )
     return without_false_zero(row)
@@ -105,7 +111,7 @@ def _short(text: str) -> bytes:
 def _template(request: ChatRequest) -> bytes:
     system = [message.text for message in request.messages if message.role is Role.SYSTEM]
     tools = [tool.name for tool in request.tools]
-    head = [] if system else [_DIGITS.sub("0", request.last_user_turn)[:_HEAD_CHARS]]
+    head = [] if system else _DIGITS.sub("0", request.last_user_turn[:_LOOKED_AT_CHARS]).split()[:_HEAD_WORDS]
     return hashlib.sha256(canonical_json([request.model, system, tools, head])).digest()[:_SHORT_BYTES]
 
 

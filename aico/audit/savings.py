@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aico.audit import offline
-from aico.audit.caching import EXACT, NEAR, Served, serve_both, serve_exact
+from aico.audit.caching import EXACT, NEAR, Served, doubtful, serve_both, serve_exact
 from aico.audit.gather import Log
 from aico.audit.offline import LOOSE, STRICT
 from aico.audit.prefixes import Prefixes
@@ -16,6 +16,8 @@ from aico.audit.pricing import Pricer
 from aico.audit.routes import CAUTION, Routes
 from aico.audit.state import Cents, State
 from aico.routing.models import Model
+
+_Mask = NDArray[np.bool_]
 
 
 class PartName(StrEnum):
@@ -54,10 +56,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Savings:
-    """`cautious` counts what is probable, `hopeful` what is possible; the caches are the same in both."""
+    """`cautious` counts what is probable, `hopeful` what is possible."""
 
     cost: Cents  # by row; NaN where no price is known
     served: Served
+    doubtful: NDArray[np.bool_]  # by row: near hits that the cautious reading leaves out
     cautious: Reading
     hopeful: Reading
     alone: Mapping[PartName, float]  # cents, hopeful, had the service only this part
@@ -68,10 +71,11 @@ def save(log: Log, pricer: Pricer, question: Question) -> Savings:
     exact = serve_exact(log, question.ttl)
     served = serve_both(log, question.ttl, question.threshold)
     strict, loose = offline.offline(log, STRICT), offline.offline(log, LOOSE)
-    cautious = _in_order(start.copy(), served, Routes(question.models, margin=CAUTION, floor=question.floor), strict)
-    hopeful = _in_order(
-        start.copy(), served, Routes(question.models, floor=question.floor), loose | strict, automatic=True
-    )
+    doubts, careful = doubtful(log, served), Routes(question.models, margin=CAUTION, floor=question.floor)
+    hits, near = served.mask(EXACT), served.mask(NEAR)
+    cautious = _in_order(start.copy(), (hits, near & ~doubts), careful, strict)
+    bold = Routes(question.models, floor=question.floor)
+    hopeful = _in_order(start.copy(), (hits, near), bold, loose | strict, automatic=True)
     alone = {
         PartName.EXACT: start.copy().serve(exact.mask(EXACT)),
         PartName.SEMANTIC: start.copy().serve(served.how != 0),
@@ -79,15 +83,16 @@ def save(log: Log, pricer: Pricer, question: Question) -> Savings:
         PartName.PREFIX: Prefixes(automatic=True).save(start.copy()),
         PartName.BATCH: offline.save(start.copy(), loose | strict),
     }
-    return Savings(start.cents, served, cautious, hopeful, {name: float(by.sum()) for name, by in alone.items()})
+    sums = {name: float(by.sum()) for name, by in alone.items()}
+    return Savings(start.cents, served, doubts, cautious, hopeful, sums)
 
 
 def _in_order(
-    state: State, served: Served, routes: Routes, waits: NDArray[np.bool_], *, automatic: bool = False
+    state: State, hits: tuple[_Mask, _Mask], routes: Routes, waits: _Mask, *, automatic: bool = False
 ) -> Reading:
     parts = {
-        PartName.EXACT: state.serve(served.mask(EXACT)),
-        PartName.SEMANTIC: state.serve(served.mask(NEAR)),
+        PartName.EXACT: state.serve(hits[0]),
+        PartName.SEMANTIC: state.serve(hits[1]),
         PartName.ROUTE: routes.save(state),
         PartName.PREFIX: Prefixes(automatic=automatic).save(state),
         PartName.BATCH: offline.save(state, waits),

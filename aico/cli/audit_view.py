@@ -76,7 +76,7 @@ def _row(part: Part) -> tuple[str, ...]:
 
 
 def _range(low: Decimal, high: Decimal) -> str:
-    return cents(high) if low == high else f"{cents(low)} to {cents(high)}"
+    return cents(high) if low == high else f"{cents(min(low, high))} to {cents(max(low, high))}"
 
 
 def show_examples(log: Log, savings: Savings) -> None:
@@ -84,4 +84,7 @@ def show_examples(log: Log, savings: Savings) -> None:
     for how, title in ((EXACT, "identical"), (NEAR, "near")):
         for place in np.flatnonzero(savings.served.mask(how))[:_EXAMPLES].tolist():
             ours, theirs = log.rows[place], log.rows[savings.served.source[place]]
-            err.print(f"{title}: {escape(repr(ours.excerpt))}  <-  {escape(repr(theirs.excerpt))}", highlight=False)
+            doubt = "  (doubtful)" if savings.doubtful[place] else ""
+            err.print(
+                f"{title}{doubt}: {escape(repr(ours.excerpt))}  <-  {escape(repr(theirs.excerpt))}", highlight=False
+            )
