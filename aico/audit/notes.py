@@ -30,8 +30,8 @@ def _notes(report: Report, *, embedded: bool) -> Iterator[str]:
     if report.evidence.doubtful_hits:
         yield (
             f"{report.evidence.doubtful_hits} semantic hits join turns with different numbers, or calls whose "
-            "short answers differed: probably wrong. The hopeful reading counts them, because the service would serve them; the "
-            "cautious one does not."
+            "short answers differed: probably wrong. The hopeful reading counts them, because the service would serve "
+            "them; the cautious one does not."
         )
     if report.evidence.semantic.known:
         agreed = report.evidence.semantic
