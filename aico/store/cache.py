@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from aico.core.jobs import Answer, RoutingReport
-from aico.store.claims import ToEmbed
+from aico.store.embeddings import ToEmbed
 from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("cache")

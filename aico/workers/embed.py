@@ -21,9 +21,10 @@ from aico.core.jobs import CacheMode, CacheState, JobStatus
 from aico.embedding_service.factory import load_embedder
 from aico.embedding_service.protocol import Embedder
 from aico.store import cache as cache_store
-from aico.store import claims
+from aico.store import embeddings
 from aico.store.cache import Match
-from aico.store.claims import Ending, ToEmbed
+from aico.store.claims import Ending
+from aico.store.embeddings import ToEmbed
 from aico.store.scope import Scope
 from aico.workers.app import app
 from aico.workers.finish import finish
@@ -56,7 +57,7 @@ def embed(messages: Sequence[tuple[str, ...]]) -> None:
     found = patiently(
         lambda: runtime.database.run_each(
             [
-                (Scope.tenant(tenant), claims.to_embed(tenant, ids, runtime.settings.similarity_threshold))
+                (Scope.tenant(tenant), embeddings.to_embed(tenant, ids, runtime.settings.similarity_threshold))
                 for tenant, ids in wanted.items()
             ]
         )
@@ -152,7 +153,7 @@ def _settle(
     )
     missed = [(job, vector) for job, vector in zip(batch, vectors, strict=True) if job.id not in matches]
     if missed:
-        advance = claims.advance(tenant, [job for job, _ in missed], [vector for _, vector in missed], model)
+        advance = embeddings.advance(tenant, [job for job, _ in missed], [vector for _, vector in missed], model)
         waiting = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), advance))
         runtime.tell(bells=[to_route(tenant, job.id, job.job_class) for job in waiting])
 

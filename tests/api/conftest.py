@@ -29,7 +29,7 @@ from aico.api.app import create_app
 from aico.core.jobs import JobStatus
 from aico.core.settings import Settings
 from aico.embedded.ports import LOOPBACK
-from aico.store import claims
+from aico.store import claims, embeddings
 from aico.store.blocking import Database
 from aico.store.claims import Ending
 from aico.store.scope import Scope
@@ -227,10 +227,10 @@ class Workers:
 
     def _claim(self, tenant: UUID, job: UUID) -> list[claims.Claim]:
         scope = Scope.tenant(tenant)
-        found = self.database.run(scope, claims.to_embed(tenant, [job], 0.95))
+        found = self.database.run(scope, embeddings.to_embed(tenant, [job], 0.95))
         if found:
             vectors = np.stack([unit_vector(1)])
-            assert self.database.run(scope, claims.advance(tenant, found, vectors, "variant"))
+            assert self.database.run(scope, embeddings.advance(tenant, found, vectors, "variant"))
         return self.database.run(scope, claims.claim(tenant, job, 30))
 
     def _finish(self, tenant: UUID, ending: Ending, *, announce: bool) -> None:

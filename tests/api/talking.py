@@ -14,7 +14,7 @@ from builders import ending_of, unit_vector
 from openai import OpenAI
 
 from aico.core.jobs import JobError, JobStatus, Stage
-from aico.store import claims, jobs
+from aico.store import claims, embeddings, jobs
 from aico.store.blocking import Database
 from aico.store.claims import Claim, Ending
 from aico.store.scope import Scope
@@ -49,9 +49,9 @@ class StreamingWorker:
     def claim(self, job: UUID) -> Claim:
         (now,) = self.database.run(self._scope, jobs.get(self.tenant, job))
         if now.stage is Stage.EMBED:
-            found = self.database.run(self._scope, claims.to_embed(self.tenant, [job], 0.95))
+            found = self.database.run(self._scope, embeddings.to_embed(self.tenant, [job], 0.95))
             vectors = np.stack([unit_vector(1)])
-            assert self.database.run(self._scope, claims.advance(self.tenant, found, vectors, "variant"))
+            assert self.database.run(self._scope, embeddings.advance(self.tenant, found, vectors, "variant"))
         (held,) = self.database.run(self._scope, claims.claim(self.tenant, job, 30))
         return held
 

@@ -13,9 +13,10 @@ from builders import ending_of, new_job, unit_vector
 from conftest import Tenant
 
 from aico.core.jobs import CacheMode, CacheState, Controls, JobClass, JobStatus, Stage
-from aico.store import backlog, cache, claims, jobs
+from aico.store import backlog, cache, claims, embeddings, jobs
 from aico.store.blocking import Database
-from aico.store.claims import Claim, ToEmbed
+from aico.store.claims import Claim
+from aico.store.embeddings import ToEmbed
 from aico.store.jobs import NewJob
 from aico.store.scope import Scope
 
@@ -25,13 +26,13 @@ def store(database: Database, tenant: Tenant, *new: NewJob) -> list[jobs.Submitt
 
 
 def to_embed(database: Database, tenant: Tenant, *ids: UUID) -> list[ToEmbed]:
-    return database.run(Scope.tenant(tenant.id), claims.to_embed(tenant.id, ids, 0.95))
+    return database.run(Scope.tenant(tenant.id), embeddings.to_embed(tenant.id, ids, 0.95))
 
 
 def advance(database: Database, tenant: Tenant, job: UUID, seed: int = 1) -> None:
     found = to_embed(database, tenant, job)
     vectors = np.stack([unit_vector(seed)])
-    assert database.run(Scope.tenant(tenant.id), claims.advance(tenant.id, found, vectors, "variant"))
+    assert database.run(Scope.tenant(tenant.id), embeddings.advance(tenant.id, found, vectors, "variant"))
 
 
 def claim(database: Database, tenant: Tenant, job: UUID, lease: float = 30) -> list[Claim]:
@@ -141,7 +142,7 @@ def test_an_expired_neighbour_does_not_hide_a_live_answer(database: Database, te
     found = to_embed(database, tenant, live.id)
     nearly = unit_vector(5) + np.float32(0.1) * unit_vector(6)
     nearly /= np.linalg.norm(nearly)
-    database.run(scope, claims.advance(tenant.id, found, [nearly], "variant"))
+    database.run(scope, embeddings.advance(tenant.id, found, [nearly], "variant"))
     finish(database, tenant, ending_of(claim(database, tenant, live.id)[0], text="new"))
     asking = new_job("asking")
     store(database, tenant, asking)

@@ -16,7 +16,7 @@ from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Call
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode, Job, JobClass, JobError, JobStatus, Stage
 from aico.core.usage import Usage
-from aico.store import backlog, claims, dead_letters, jobs
+from aico.store import backlog, claims, dead_letters, embeddings, jobs
 from aico.store.blocking import Database
 from aico.store.claims import Claim, PutBack
 from aico.store.dead_letters import Filter
@@ -186,12 +186,12 @@ def test_a_job_is_cancelled_in_any_state_and_stays_so(database: Database, tenant
     if state == "held":
         put(database, tenant, PutBack(held[0], "no_answer", "503", pause_seconds=60))
     scope = Scope.tenant(tenant.id)
-    found = database.run(scope, claims.to_embed(tenant.id, [job.id], 0.95))
+    found = database.run(scope, embeddings.to_embed(tenant.id, [job.id], 0.95))
     (cancelled,) = database.run(scope, jobs.cancel(tenant.id, job.id))
     assert cancelled.cancelled
     assert read(database, tenant, job.id).status is JobStatus.CANCELLED
     assert claim(database, tenant, job.id) == []
-    assert database.run(scope, claims.advance(tenant.id, found, [None] * len(found), "variant")) == []
+    assert database.run(scope, embeddings.advance(tenant.id, found, [None] * len(found), "variant")) == []
     assert database.run(scope, claims.renew(held, 30)) == []
     for one in held:
         assert database.run(scope, claims.finish(tenant.id, [ending_of(one)], 60)) == []

@@ -22,7 +22,7 @@ from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
 from aico.core.data_rights import ErasureScope
 from aico.core.ids import new_id
 from aico.core.usage import Usage
-from aico.store import claims, data_requests, feedback, files, jobs, ledger, webhooks
+from aico.store import claims, data_requests, embeddings, feedback, files, jobs, ledger, webhooks
 from aico.store.data_requests import DataRequest, HeldRequest, RequestKind
 from aico.store.jobs import IdempotencyKey, NewJob
 from aico.store.scope import Scope
@@ -77,8 +77,8 @@ class Desk:
         key = IdempotencyKey(uuid4().hex, b"h" * 32, 3600)
         job = replace(new_job(prompt, key=key), metadata={"who": MARK}, **fields)
         self.run(jobs.submit(self.tenant.id, [job]))
-        found = self.run(claims.to_embed(self.tenant.id, [job.id], 0.95))
-        self.run(claims.advance(self.tenant.id, found, np.stack([unit_vector(1)]), "variant"))
+        found = self.run(embeddings.to_embed(self.tenant.id, [job.id], 0.95))
+        self.run(embeddings.advance(self.tenant.id, found, np.stack([unit_vector(1)]), "variant"))
         (held,) = self.run(claims.claim(self.tenant.id, job.id, 30))
         ending = replace(
             completed(job.id, held.fence, text=f"it is {MARK}"),

@@ -16,7 +16,7 @@ from aico.core.jobs import CacheMode
 from aico.routing.features import extract_features
 from aico.routing.learner.design import DESIGN
 from aico.routing.learner.kept import kept
-from aico.store import claims, jobs, learner, outcomes
+from aico.store import claims, embeddings, jobs, learner, outcomes
 from aico.store.claims import Claim
 from aico.store.decisions import Decided
 from aico.store.outcomes import Source
@@ -71,8 +71,8 @@ class Learning:
         job = new_job(prompt, mode=CacheMode.OFF if vector is None else CacheMode.SEMANTIC)
         self.run(jobs.submit(self.tenant.id, [job]))
         if vector is not None:
-            found = self.run(claims.to_embed(self.tenant.id, [job.id], 0.95))
-            self.run(claims.advance(self.tenant.id, found, np.stack([unit_vector(vector)]), "variant"))
+            found = self.run(embeddings.to_embed(self.tenant.id, [job.id], 0.95))
+            self.run(embeddings.advance(self.tenant.id, found, np.stack([unit_vector(vector)]), "variant"))
         (held,) = self.run(claims.claim(self.tenant.id, job.id, 30))
         assert isinstance(held, Claim)
         return held

@@ -23,7 +23,7 @@ from aico.routing.features import extract_features
 from aico.routing.learner.design import design
 from aico.routing.learner.kept import restored
 from aico.routing.strategies.strategies import Strategies
-from aico.store import backlog, claims, jobs
+from aico.store import backlog, claims, embeddings, jobs
 from aico.store.decisions import Grounds, vector_of
 from aico.store.scope import Scope
 from aico.workers import learn, route
@@ -99,8 +99,8 @@ def routed(scene: Learning, prompt: str, vector: int | None = None, **changes: A
     job.request["model"] = model
     scene.run(jobs.submit(scene.tenant.id, [job]))
     if vector is not None:
-        found = scene.run(claims.to_embed(scene.tenant.id, [job.id], 0.95))
-        scene.run(claims.advance(scene.tenant.id, found, np.stack([unit_vector(vector)]), "variant"))
+        found = scene.run(embeddings.to_embed(scene.tenant.id, [job.id], 0.95))
+        scene.run(embeddings.advance(scene.tenant.id, found, np.stack([unit_vector(vector)]), "variant"))
     route.route.run(str(scene.tenant.id), str(job.id))
     (ended,) = scene.run(jobs.get(scene.tenant.id, job.id))
     assert isinstance(ended, Job)

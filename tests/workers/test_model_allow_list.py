@@ -16,7 +16,7 @@ from aico.core.jobs import CacheMode, CacheState, JobStatus
 from aico.core.settings import Settings
 from aico.routing.catalogue import Catalogue
 from aico.routing.strategies.complexity import ComplexityStrategy
-from aico.store import api_keys, claims, dead_letters, jobs
+from aico.store import api_keys, claims, dead_letters, embeddings, jobs
 from aico.store.dead_letters import Filter
 from aico.store.job_policy import JobPolicy
 from aico.store.jobs import NewJob
@@ -146,8 +146,8 @@ def test_what_another_model_answered_is_not_served_again(
     scope = Scope.tenant(tenant.id)
     first = new_job("what is it")
     runtime.database.run(scope, jobs.submit(tenant.id, [first]))
-    found = runtime.database.run(scope, claims.to_embed(tenant.id, [first.id], 0.95))
-    runtime.database.run(scope, claims.advance(tenant.id, found, np.stack([unit_vector(1)]), _Variant.fingerprint))
+    found = runtime.database.run(scope, embeddings.to_embed(tenant.id, [first.id], 0.95))
+    runtime.database.run(scope, embeddings.advance(tenant.id, found, np.stack([unit_vector(1)]), _Variant.fingerprint))
     (held,) = runtime.database.run(scope, claims.claim(tenant.id, first.id, 30))
     assert runtime.database.run(scope, claims.finish(tenant.id, [ending_of(held)], 3600))  # by the local model
     served = []
