@@ -21,7 +21,7 @@ STRANGERS := $(VENV)/third-party
 STRANGERS_STAMPS := $(STRANGERS)/.python $(STRANGERS)/.node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test faults check bench doctor clean
+.PHONY: help demo up test faults check bench bench-routing doctor clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: $(TEST_STAMP) ## Lint, types and the import contract
 
 bench: $(TEST_STAMP) ## Measure; EXTRAS=torch adds the plain sentence-transformers baseline
 	$(BIN)/python -m bench $(ARGS)
+
+bench-routing: $(TEST_STAMP) ## Measure the routing strategies on published outcomes (ARGS="--data DIR --seeds 5 --quick")
+	$(BIN)/python -m bench.routing $(ARGS)
 
 doctor: $(RUN_STAMP) ## Say what is missing on this machine and how to get it
 	@$(BIN)/aico doctor

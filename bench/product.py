@@ -115,6 +115,7 @@ def isolated_environment(mock_port: int) -> dict[str, str]:
         "OPENAI_COMPATIBLE_URL": f"http://{LOOPBACK}:{mock_port}/v1",
         "OPENAI_COMPATIBLE_MODELS": ",".join(map(model_name, DELAYS_MS)),
         "PORT": str(free_port(0)),
+        "HOLDOUT_SHARE": "0",  # what is held out would be measured as a miss
     }
 
 

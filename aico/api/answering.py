@@ -19,6 +19,7 @@ from aico.store.jobs import IdempotencyKey, NewJob, Submitted
 from aico.store.scope import Scope
 from aico.wire.chat_answer import headers_of
 from aico.wire.ids import Prefix, row_id
+from aico.workers.admission import Asker
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ async def admitted(
     if held.redactor.needed(submission, principal.pii):
         submission = await asyncio.get_running_loop().run_in_executor(held.cpu, held.redactor.clean, submission)
     own = await held.own_keys.providers(principal.tenant)
-    return held.admission.admit(submission, principal.api_key, key, principal.cache_mode, principal.models, own)
+    asker = Asker(principal.api_key, principal.cache_mode, principal.models, own, principal.programme)
+    return held.admission.admit(submission, asker, key)
 
 
 async def submitted(held: Services, principal: Principal, job: NewJob) -> Taken:

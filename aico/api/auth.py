@@ -12,6 +12,7 @@ from aico.api.key_uses import KeyUses
 from aico.api.tokens import SignedIn, TokenVerifier
 from aico.core import changes
 from aico.core.access import KEY_PERMISSIONS, ROLE_PERMISSIONS, Permission, Role
+from aico.core.assignment import NO_PROGRAMME, Programme
 from aico.core.errors import Forbidden, Unauthorized
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode
@@ -41,6 +42,7 @@ class Principal:
     models: frozenset[str] | None = None  # that may answer; None: all
     cache_mode: CacheMode | None = None  # of the tenant's policy; None: the service's
     pii: PiiPolicy = PiiPolicy.OFF  # likewise
+    programme: Programme = NO_PROGRAMME  # likewise
 
     @property
     def actor(self) -> str:
@@ -162,6 +164,7 @@ class Authenticator:
             session=signed_in.session,
             cache_mode=member.cache_mode,
             pii=member.pii,
+            programme=member.programme,
         )
         return principal, signed_in.expires_at - time.time()
 
@@ -207,5 +210,6 @@ class Authenticator:
             models=holder.models,
             cache_mode=holder.cache_mode,
             pii=holder.pii,
+            programme=holder.programme,
         )
         return principal, float("inf") if holder.valid_seconds is None else holder.valid_seconds

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aico.core.plans import MONTHLY_TOKENS, Plan
 from aico.core.return_urls import MAX_URL
-from aico.core.share import Spending, share_of, verified_savings
+from aico.core.savings import Measured, Spending, verified_savings
+from aico.core.share import share_of
 from aico.store.billing import Account
 
 ReturnUrl = Annotated[
@@ -95,12 +96,15 @@ class ShareView(BaseModel):
 
     month: str
     final: Annotated[bool, Field(description="Whether the month is over and everything has been booked.")]
-    method: Annotated[str, Field(description="How savings were estimated.")]
+    method: Annotated[
+        str,
+        Field(description="`holdout`: the least that its interval bears out; else `list_price_baseline`."),
+    ]
     answers: int
     baseline_cost_cents: Annotated[Decimal, Field(description="At the baseline model's list price, of all answers.")]
     cost_cents: Annotated[Decimal, Field(description="Of all attempts with a known price, failed ones too.")]
     savings_cents: Annotated[
-        Decimal, Field(description="Baseline less what is excluded and less cost; never negative.")
+        Decimal, Field(description="As the method says, less what routing itself cost; never negative.")
     ]
     share_rate: Decimal
     amount_cents: Decimal
@@ -110,8 +114,8 @@ class ShareView(BaseModel):
     unpriced_attempts: Annotated[int, Field(description="Attempts without a known price; not in the cost.")]
 
     @classmethod
-    def of(cls, month: str, spending: Spending, rate: Decimal, *, final: bool) -> Self:
-        savings = verified_savings(spending)
+    def of(cls, month: str, spending: Spending, measured: Measured | None, rate: Decimal, *, final: bool) -> Self:
+        savings = verified_savings(spending, measured)
         return cls(
             month=month,
             final=final,
@@ -121,7 +125,7 @@ class ShareView(BaseModel):
             cost_cents=spending.cost_cents,
             savings_cents=savings.cents,
             share_rate=rate,
-            amount_cents=share_of(savings, rate),
+            amount_cents=share_of(savings.cents, rate),
             excluded_baseline_cents=savings.excluded_cents,
             unpriced_attempts=spending.unpriced_attempts,
         )

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from aico.api.operations import Figures, Workers
-from aico.core.attempts import AttemptKind
+from aico.core.attempts import OF_ROUTING, AttemptKind
 from aico.core.money import CENTS_PER_DOLLAR
 from aico.store.operations import QueueStats, Total
 
@@ -122,8 +122,8 @@ def _money(totals: Iterable[Total]) -> Iterator[Metric]:
 
 
 def _lever(total: Total) -> str:
-    """What a saving is owed to: a kind of hit, or the choice of the model."""
-    return _HITS.get(total.kind, "routing")
+    """What a saving is owed to: a kind of hit, or the choice of the model; and what comparing answers cost."""
+    return "comparison" if total.kind in OF_ROUTING else _HITS.get(total.kind, "routing")
 
 
 def _dollars(cents: Decimal) -> Decimal:

@@ -1,6 +1,7 @@
 """For which providers does a tenant have keys of its own? Remembered for a few seconds, as credentials are."""
 
 import time
+from collections.abc import Mapping
 from uuid import UUID
 
 from aico.routing.catalogue import Catalogue
@@ -18,13 +19,17 @@ class OwnKeys:
         self._database = database
         self._catalogue = catalogue
         self._remember = remember_seconds
-        self._known: dict[UUID, tuple[float, frozenset[str]]] = {}
+        self._known: dict[UUID, tuple[float, Mapping[str, UUID]]] = {}
 
     async def providers(self, tenant: UUID) -> frozenset[str]:
+        return frozenset(await self.ids(tenant))
+
+    async def ids(self, tenant: UUID) -> Mapping[str, UUID]:
+        """Of its keys, by provider."""
         known = self._known.get(tenant)
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        found = frozenset(await self._database.run(Scope.tenant(tenant), provider_keys.providers(tenant)))
+        found = dict(await self._database.run(Scope.tenant(tenant), provider_keys.providers(tenant)))
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         self._known[tenant] = (time.monotonic() + self._remember, found)

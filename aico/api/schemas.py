@@ -21,7 +21,7 @@ from aico.core.jobs import (
     RoutingReport,
     Stage,
 )
-from aico.core.submission import Submission
+from aico.core.submission import Submission, caller_user
 
 
 class ChatMessage(BaseModel):
@@ -93,6 +93,7 @@ class JobRequest(ControlFields):
             max_retries=self.max_retries,
             streams=self.stream,
             redact=self.pii is not None,
+            user=caller_user({}, self.metadata),
         )
 
     def chat(self) -> ChatRequest:
@@ -145,7 +146,7 @@ class JobView(BaseModel):
                     "routing": {
                         "provider": "local",
                         "model": "smollm2-135m",
-                        "strategy": "complexity",
+                        "strategy": "hybrid",
                         "cache": "miss",
                         "cost_cents": "0.000056",
                         "baseline_model": "gpt-5.4",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -10,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from aico.api.key_schemas import Actor, Name
 from aico.api.paging import Page
 from aico.core.access import ROLE_PERMISSIONS, Permission, Role
+from aico.core.assignment import MAX_HOLDOUT
 from aico.core.inputs import ModelName
 from aico.core.jobs import CacheMode
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
+from aico.core.strategies import StrategyName
 from aico.store.audit import Entry
 from aico.store.members import Membership
 from aico.store.tenants import Profile
@@ -91,6 +94,27 @@ class TenantChange(BaseModel):
     pii: Annotated[PiiPolicy, Field(description="`redact`: personal data is replaced before anything is stored.")] = (
         PiiPolicy.OFF
     )
+    holdout_share: Annotated[
+        float | None,
+        Field(ge=0, le=MAX_HOLDOUT, description="Of the jobs, answered without us, to measure us."),
+    ] = None
+    strategy: Annotated[StrategyName | None, Field(description="By which models are chosen.")] = None
+    quality_target: Annotated[
+        float | None, Field(ge=0, le=1, description="Share of the best single model's quality that choices aim at.")
+    ] = None
+    implicit_outcomes: Annotated[
+        bool, Field(description="Whether what callers do next, and how answers end, counts as a judgement.")
+    ] = True
+    shadow_rate: Annotated[
+        float | None, Field(ge=0, le=1, description="Of jobs that another model answers too; at most the service's.")
+    ] = None
+    judge_model: Annotated[ModelName | None, Field(description="What compares answers.")] = None
+    judge_daily_cents: Annotated[
+        Decimal | None, Field(ge=0, le=1_000_000, description="What comparing may cost a day; at most the service's.")
+    ] = None
+    compare_with_own_keys: Annotated[
+        bool, Field(description="Whether the tenant's own provider keys may be used for it.")
+    ] = False
 
 
 class TenantView(BaseModel):
@@ -104,6 +128,14 @@ class TenantView(BaseModel):
     baseline_model: Annotated[str | None, Field(description="Null: the service's.")]
     similarity_threshold: Annotated[float | None, Field(description="Null: the service's.")]
     pii: PiiPolicy
+    holdout_share: Annotated[float | None, Field(description="Null: the service's.")]
+    strategy: Annotated[StrategyName | None, Field(description="Null: the service's.")]
+    quality_target: Annotated[float | None, Field(description="Null: the service's.")]
+    implicit_outcomes: bool
+    shadow_rate: Annotated[float | None, Field(description="Null: the service's.")]
+    judge_model: Annotated[str | None, Field(description="Null: the service's.")]
+    judge_daily_cents: Annotated[Decimal | None, Field(description="Null: the service's.")]
+    compare_with_own_keys: bool
 
     @classmethod
     def of(cls, tenant: Profile) -> Self:
@@ -119,6 +151,14 @@ class TenantView(BaseModel):
             baseline_model=policy.baseline_model,
             similarity_threshold=policy.similarity_threshold,
             pii=policy.pii,
+            holdout_share=policy.holdout_share,
+            strategy=policy.strategy,
+            quality_target=policy.quality_target,
+            implicit_outcomes=policy.implicit_outcomes,
+            shadow_rate=policy.shadow_rate,
+            judge_model=policy.judge_model,
+            judge_daily_cents=policy.judge_daily_cents,
+            compare_with_own_keys=policy.compare_with_own_keys,
         )
 
 

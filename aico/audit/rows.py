@@ -10,9 +10,9 @@ from aico.audit.naming import Named, Names
 from aico.core.canonical import cache_key, canonical_json
 from aico.core.chat import ChatRequest, Role
 from aico.core.usage import Usage
+from aico.routing.difficulty import assess
 from aico.routing.features import Features, declared, extract_features, needs
 from aico.routing.models import Capability
-from aico.routing.strategies.complexity import assess
 
 _KEY_BYTES = 16  # of a hash: two of a billion calls collide once in 10**20 logs
 _SHORT_BYTES = 8

@@ -18,9 +18,10 @@ from aico.cli.show import cents, err, out
 from aico.cli.tenancy import TenantName, find_tenant, open_database
 from aico.core.errors import InvalidInput, NotFound
 from aico.core.metering import in_doubt
+from aico.core.savings import measure
 from aico.core.settings import get_settings
 from aico.core.share import is_final, month_of, this_month
-from aico.store import billing, ledger, usage_reports
+from aico.store import billing, ledger, savings, usage_reports
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 from aico.workers.billing import BATCH, Biller
@@ -164,9 +165,10 @@ def share(
         tenant_id = find_tenant(database, tenant)
         scope = Scope.tenant(tenant_id)
         (pending,) = database.run(scope, ledger.pending(tenant_id))
-        spending = billing.total(database.run(scope, billing.spending(tenant_id, since, until)))
+        spending = savings.total(database.run(scope, savings.spending(tenant_id, since, until)))
+        measured = measure(dict(database.run(scope, savings.holdout(tenant_id, since, until))), spending.own_cents)
     final = is_final(until, datetime.now(UTC), pending_events=pending)
-    view = ShareView.of(chosen, spending, get_settings().revenue_share, final=final)
+    view = ShareView.of(chosen, spending, measured, get_settings().revenue_share, final=final)
     if as_json:
         typer.echo(view.model_dump_json())
         return

@@ -143,6 +143,9 @@ class Client:
     def costs(self, days: int) -> Json:
         return self._patiently(lambda: self._http.get("/costs/summary", params={"days": days}))
 
+    def savings(self, days: int) -> Json:
+        return self._patiently(lambda: self._http.get("/v1/savings", params={"days": days}))
+
     def request(self, method: str, path: str, **options: Any) -> Json:
         """Any route, patiently; `options` as httpx2 takes them. Empty when the answer is."""
         return self._patiently(lambda: self._http.request(method, path, **options))

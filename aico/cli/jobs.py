@@ -2,6 +2,7 @@
 
 import json
 import sys
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -9,10 +10,12 @@ from rich.table import Table
 
 from aico.cli.client import Client
 from aico.cli.options import AsJson, Deadline, Window, due
+from aico.cli.savings import savings_lines
 from aico.cli.show import cents, err, how, out
 from aico.core.errors import InvalidInput
 from aico.core.jobs import JobClass
 from aico.core.settings import get_settings
+from aico.core.strategies import StrategyName
 
 EXIT_FAILED = 1
 
@@ -22,6 +25,7 @@ def submit(
     *,
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
     model: Annotated[str, typer.Option(help="A model's id, or auto.")] = "auto",
+    strategy: Annotated[StrategyName | None, typer.Option(help="By which the model is chosen.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Limit of the answer.")] = None,
     job_class: Annotated[JobClass, typer.Option("--class", help="Who waits for it.")] = JobClass.INTERACTIVE,
     deadline: Deadline = None,
@@ -41,7 +45,8 @@ def submit(
     Exit code 0: answered, or submitted with --no-wait; 1: not; 2: the command makes no sense.
     """
     text = _prompt(prompt)
-    optional = {"system": system or None, "max_tokens": max_tokens, "priority": priority, "max_retries": max_retries}
+    numbers = {"max_tokens": max_tokens, "priority": priority, "max_retries": max_retries}
+    optional = {"system": system or None, "strategy": strategy, **numbers}
     given = {name: value for name, value in optional.items() if value is not None}
     request = {"prompt": text, "model": model, "class": job_class, **given, **due(deadline, completion_window)}
     with Client.from_settings(get_settings()) as client:
@@ -92,7 +97,7 @@ def report(
 ) -> None:
     """What was spent, what the baseline model would have cost, and the difference."""
     with Client.from_settings(get_settings()) as client:
-        summary = client.costs(days)
+        summary = {**client.costs(days), "savings": client.savings(days)}
     if as_json:
         typer.echo(json.dumps(summary))
         return
@@ -111,5 +116,10 @@ def report(
         f"cost {cents(summary['cost_cents'])}, baseline {cents(summary['baseline_cost_cents'])},"
         f" saved [bold]{cents(summary['saved_cents'])}[/bold]"
     )
+    if Decimal(summary["routing_cost_cents"]):
+        own = cents(summary["routing_cost_cents"])
+        out.print(f"{own} of the cost are routing's own: shadow answers and their judge.")
     if summary["unpriced_attempts"]:
         out.print(f"{summary['unpriced_attempts']} attempts have no known price and are not in these sums.")
+    for line in savings_lines(summary["savings"]):
+        out.print(line)

@@ -15,14 +15,20 @@ from aico.cli import (
     billing,
     data_rights,
     doctor,
+    experiments,
+    feedback,
     job_admin,
     jobs,
     keys,
+    learner,
     mcp,
     members,
     provider_keys,
+    providers,
     queues,
     quotas,
+    replay,
+    reprice,
     services,
     tenancy,
     users,
@@ -46,7 +52,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (jobs.submit, jobs.watch, batch.batch, queues.queues, mcp.mcp, doctor.doctor, audit.audit):
+for command in (
+    *(jobs.submit, jobs.watch, feedback.feedback, batch.batch, queues.queues, providers.providers, mcp.mcp),
+    *(doctor.doctor, audit.audit, reprice.reprice, replay.replay),
+):
     app.command()(command)
 app.add_typer(job_admin.app, name="jobs")
 app.add_typer(batch.app, name="batches")
@@ -56,7 +65,9 @@ data_rights.register(tenancy.tenants_app)
 app.add_typer(tenancy.tenants_app, name="tenants")
 app.add_typer(users.app, name="users")
 app.add_typer(quotas.app, name="quotas")
+app.add_typer(learner.app, name="learner")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(billing.app, name="billing")
 app.add_typer(billing.report_app, name="report")
 app.add_typer(provider_keys.app, name="provider-keys")

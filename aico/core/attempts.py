@@ -16,6 +16,11 @@ class AttemptKind(StrEnum):
     CALL = "call"
     EXACT_HIT = "exact_hit"
     SEMANTIC_HIT = "semantic_hit"
+    SHADOW = "shadow"  # what another model would have said, for comparison; nobody is given it
+    JUDGE = "judge"  # which of two answers is better
+
+
+OF_ROUTING = frozenset({AttemptKind.SHADOW, AttemptKind.JUDGE})  # nobody's answer: what routing costs to learn
 
 
 class AttemptOutcome(StrEnum):
@@ -64,6 +69,7 @@ class Attempt(BaseModel):
     error: str | None = None  # short and free of secrets
     similarity: float | None = None
     key_source: KeySource = KeySource.OPERATOR
+    text_tokens: int | None = None  # that we counted in the prompt; None where that says little about its bill
 
 
 class Baseline(BaseModel):
@@ -84,6 +90,11 @@ class Policy(BaseModel):
     version: str | None = None
     propensity: Annotated[float, Field(gt=0, le=1)] | None = None
     assignment_unit: str | None = None
+
+
+def assignment_unit(arms: Iterable[str]) -> str | None:
+    """How the ledger names what a job was drawn into; None: nothing."""
+    return " ".join(arms) or None
 
 
 def known_cost(attempts: Iterable[Attempt]) -> Decimal:

@@ -1,12 +1,17 @@
 """Fields of requests that several doors take: checked alike, whoever asks."""
 
+import re
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from aico.core.jobs import NO_CONTROLS, CacheMode, Controls, JobClass
+from aico.core.strategies import StrategyName
 from aico.core.submission import WINDOW_PATTERN
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def _storable(text: str) -> str:
@@ -31,9 +36,17 @@ def _written_out(value: object) -> object:
     return value
 
 
+def _day(value: object) -> object:
+    """A number would be read as seconds since 1970, a date with a time as its date."""
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("must be a date such as 2026-11-01")
+    return value
+
+
 Text = Annotated[str, AfterValidator(_storable)]
 Turn = Annotated[Text, AfterValidator(_said)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Day = Annotated[date, BeforeValidator(_day)]
 ModelName = Annotated[Text, Field(min_length=1, max_length=200)]
 MetadataKey = Annotated[Text, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[Text, Field(max_length=512)]
@@ -50,7 +63,7 @@ QuotaScope = Annotated[
 ]
 
 
-_CONTROLS = {"baseline_model", "quality_floor", "max_cost_cents", "max_staleness", "fallback"}
+_CONTROLS = {"baseline_model", "quality_floor", "max_cost_cents", "max_staleness", "fallback", "strategy"}
 
 
 class ControlFields(BaseModel):
@@ -83,6 +96,10 @@ class ControlFields(BaseModel):
     ] = None
     fallback: Annotated[
         bool | None, Field(description="Whether another model may answer where the one that is named fails.")
+    ] = None
+    strategy: Annotated[
+        StrategyName | None,
+        Field(description="By which the model is chosen. Default: the tenant's, else the service's."),
     ] = None
     pii: Annotated[
         Literal["redact"] | None,
@@ -118,4 +135,5 @@ class ControlFields(BaseModel):
             max_cost_cents=self.max_cost_cents,
             max_staleness_seconds=self.max_staleness,
             fallback=self.fallback,
+            strategy=self.strategy,
         )

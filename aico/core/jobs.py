@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from aico.core.chat import Choice
+from aico.core.strategies import StrategyName
 
 
 class JobStatus(StrEnum):
@@ -38,12 +39,21 @@ class CacheMode(StrEnum):
     SEMANTIC = "semantic"  # also one that means the same
     REFRESH = "refresh"  # not read, but the new answer is kept
 
+    @property
+    def reads(self) -> bool:
+        """Whether an answer that is kept may be served."""
+        return self in {CacheMode.EXACT, CacheMode.SEMANTIC}
+
 
 class CacheState(StrEnum):
     MISS = "miss"
     EXACT = "exact"
     SEMANTIC = "semantic"
     BYPASS = "bypass"
+
+
+# What became of a draft: it was good enough; a better model answered; or no better one did, and it stayed.
+Verified = Literal["passed", "escalated", "kept"]
 
 
 class RoutingReport(BaseModel):
@@ -63,7 +73,10 @@ class RoutingReport(BaseModel):
     baseline_model: str | None = None
     baseline_cost_cents: str | None = None
     attempts: int = 0
+    task: str | None = None  # what kind of question it was taken for
     lane: Literal["batch"] | None = None  # the provider's batch lane answered, at its discount
+    arms: tuple[str, ...] = ()  # of the holdout and of experiments, into which the job was drawn
+    verified: Verified | None = None  # what became of a draft; absent where none was checked
 
 
 class Answer(Choice):
@@ -86,6 +99,7 @@ class Controls(BaseModel):
     max_cost_cents: Annotated[Decimal, Field(gt=0)] | None = None  # of all attempts together
     max_staleness_seconds: Annotated[float, Field(ge=0)] | None = None  # the oldest answer that may be served again
     fallback: bool | None = None  # whether another model may answer where the one that was asked for fails
+    strategy: StrategyName | None = None  # by which the model is chosen
 
 
 NO_CONTROLS = Controls()

@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from aico.core.assignment import MAX_HOLDOUT
 from aico.core.embedding import BUNDLED_MODEL
 from aico.core.encryption_keys import parse_keys
 from aico.core.errors import InvalidInput
 from aico.core.plans import Plan
+from aico.core.provider_secrets import weighted_keys
 
 STATE_DIR = Path(".aico")
 STACK_FILE = STATE_DIR / "stack.env"
@@ -77,11 +79,17 @@ class Settings(BaseSettings):
     openrouter_api_key: SecretStr | None = None
     cerebras_api_key: SecretStr | None = None
     openai_api_key: SecretStr | None = None
+    google_api_keys: SecretStr | None = None  # further keys, by commas, each perhaps with its weight: 3:key
+    anthropic_api_keys: SecretStr | None = None
+    openrouter_api_keys: SecretStr | None = None
+    cerebras_api_keys: SecretStr | None = None
+    openai_api_keys: SecretStr | None = None
     openai_gateway_url: str | None = None  # instead of the provider's own address, up to and including the version
     anthropic_gateway_url: str | None = None
     google_gateway_url: str | None = None
     openai_compatible_url: str | None = None  # any OpenAI-compatible server, up to and including /v1
     openai_compatible_api_key: SecretStr | None = None
+    openai_compatible_api_keys: SecretStr | None = None
     openai_compatible_models: Annotated[tuple[str, ...], NoDecode] = ()
     openai_compatible_batches: bool = False  # whether that server has OpenAI's batch API
     local_model_url: str | None = None  # the bundled local model server, set by `aico up`
@@ -97,6 +105,8 @@ class Settings(BaseSettings):
 
     # Routing
     baseline_model: str = "gpt-5.4"
+    # Of the jobs that we choose or keep answers for, the share that is answered without us, to measure what we save.
+    holdout_share: Annotated[float, Field(ge=0, le=MAX_HOLDOUT)] = 0.01
     max_prompt_chars: Annotated[int, Field(ge=1)] = 200_000
     max_body_bytes: Annotated[int, Field(ge=1024)] = 8_000_000
     max_file_bytes: Annotated[int, Field(ge=1024)] = 200 * 1024 * 1024
@@ -108,6 +118,14 @@ class Settings(BaseSettings):
     batch_lanes: bool = True  # whether work that can wait goes into providers' batches at their discount
     batch_lane_min_seconds: Annotated[float, Field(gt=0)] = 3600  # least time to the deadline for that
     batch_lane_linger_seconds: Annotated[float, Field(ge=0)] = 60  # how long jobs wait for company
+    prompt_cache_hints: bool = True  # whether providers are told what of a prompt to keep, where that pays
+
+    # Outcomes
+    implicit_outcomes: bool = True  # whether what callers do next, and how answers end, counts as a judgement
+    judge_model: str | None = None  # compares answers; none: nothing is compared
+    shadow_rate: Annotated[float, Field(ge=0, le=1)] | None = None  # of jobs that another model answers too; none: 0.02
+    judge_daily_budget_cents: Annotated[Decimal, Field(ge=0)] = Decimal(50)  # of each tenant, for all of a comparison
+    judge_service_budget_cents: Annotated[Decimal, Field(ge=0)] = Decimal(500)  # of all tenants together
 
     # Personal data
     pii_redaction: Literal["off", "available"] = "off"  # whether it can be replaced; tenants and callers ask for it
@@ -141,6 +159,16 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator(
+        *("google_api_keys", "anthropic_api_keys", "openrouter_api_keys"),
+        *("cerebras_api_keys", "openai_api_keys", "openai_compatible_api_keys"),
+    )
+    @classmethod
+    def _usable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            weighted_keys(value.get_secret_value())
         return value
 
     @field_validator("encryption_keys")

@@ -1,6 +1,7 @@
 """What a caller wants done, through whichever door it came: the question, and all that was said about it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +28,7 @@ class Submission:
     surface: Surface = Surface.JOB
     echo: dict[str, Any] = field(default_factory=dict)
     streams: bool = False
+    user: str | None = None  # the caller's, by whom experiments may draw; never stored as it is
     redact: bool = False  # personal data, whatever the tenant's policy says
 
     def due(self, now: datetime) -> datetime | None:
@@ -40,6 +42,11 @@ class Submission:
         if self.cache is not None:
             return self.cache
         return CacheMode.OFF if self.chat.temperature else policy or CacheMode.SEMANTIC
+
+
+def caller_user(hints: Mapping[str, Any], metadata: Mapping[str, str]) -> str | None:
+    """Whom a caller asks for: OpenAI's `safety_identifier`, the older `user`, or `user` in the metadata."""
+    return hints.get("safety_identifier") or hints.get("user") or metadata.get("user") or None
 
 
 def window(text: str) -> timedelta:

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from aico.core.jobs import CacheMode
+from aico.core.strategies import StrategyName
 from aico.mcp_server.batch_files import BatchItem
 
 Prompt = Annotated[str, Field(min_length=1, description="The question or instruction to answer.")]
@@ -27,6 +28,9 @@ Cache = Annotated[
     ),
 ]
 QualityFloor = Annotated[float | None, Field(ge=0, le=1, description="No model of a lower rank answers.")]
+Strategy = Annotated[
+    StrategyName | None, Field(description="By which the model is chosen; cascade checks a cheap answer first.")
+]
 MaxCost = Annotated[
     float | None, Field(gt=0, le=10**9, description="US cents: no model is called that is expected to cost more.")
 ]

@@ -62,6 +62,7 @@ class Tools:
         cache: args.Cache = None,
         quality_floor: args.QualityFloor = None,
         max_cost_cents: args.MaxCost = None,
+        strategy: args.Strategy = None,
         metadata: args.Labels = None,
     ) -> Answered:
         """Have a prompt answered from the cache or by the cheapest model that is good enough, and say what it cost.
@@ -79,6 +80,7 @@ class Tools:
             cache=cache,
             quality_floor=quality_floor,
             max_cost_cents=max_cost_cents,
+            strategy=strategy,
             metadata=metadata,
         )
         job = await jobs.submit(api, request)
@@ -97,6 +99,7 @@ class Tools:
         cache: args.Cache = None,
         quality_floor: args.QualityFloor = None,
         max_cost_cents: args.MaxCost = None,
+        strategy: args.Strategy = None,
         metadata: args.Labels = None,
         job_class: JobClass = JobClass.STANDARD,
         completion_window: args.Window = "",
@@ -115,6 +118,7 @@ class Tools:
             cache=cache,
             quality_floor=quality_floor,
             max_cost_cents=max_cost_cents,
+            strategy=strategy,
             metadata=metadata,
             completion_window=completion_window,
         )

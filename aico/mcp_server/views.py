@@ -123,6 +123,7 @@ class CostSummary(BaseModel):
     cost_cents: str
     baseline_cost_cents: str
     saved_cents: str
+    routing_cost_cents: Annotated[str, Field(description="Of the cost: shadow answers and their judge.")]
     unpriced_attempts: Annotated[int, Field(description="Attempts without a known price; not in the sums.")]
     pending_events: Annotated[int, Field(description="Finished attempts that are about to be booked.")]
     rows: list[ModelCosts]

@@ -1,84 +1,31 @@
 """Ask the candidates in order until one answers. All of a job's calls to providers pass through here."""
 
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
 from http import HTTPStatus
-from typing import Protocol
-from uuid import UUID
+from types import MappingProxyType
 
-from pydantic import SecretStr
-
-from aico.core.attempts import Attempt, AttemptOutcome, KeySource
+from aico.core.attempts import Attempt
 from aico.core.chat import ChatRequest, Completion
-from aico.core.settings import Settings
-from aico.core.usage import Usage
-from aico.routing.metering import Metered
+from aico.core.errors import BudgetExceeded
+from aico.routing.breaker import Breaker, NoBreaker
 from aico.routing.models import Model
-from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
-from aico.routing.pacing import NoPacer, Pacer, used_tokens
+from aico.routing.no_answer import Held, Unwell
+from aico.routing.pacing import NoPacer, Pacer
+from aico.routing.places import Place, Places, Target, Wanted
 from aico.routing.prices import PriceBook
-from aico.routing.providers.credential import Credential, Credentials, operators, own_key_refused, source_of
+from aico.routing.providers.chat_provider import ChatProvider, OnDelta
+from aico.routing.providers.credential import Credential, Credentials, operators
 from aico.routing.providers.failures import FailureKind, ProviderError
-from aico.routing.providers.transport import SLICE_SECONDS, CallStopped
+from aico.routing.retrying import RetryPolicy, Timing
+from aico.routing.run import Caching, Dispatched, Run, nothing_kept
 
-OnDelta = Callable[[str], None]
 _LONGEST_PACING_SLEEP = 1.0  # seconds; for longer the thread is worth more to another job
-
-
-class ChatProvider(Protocol):
-    def send_message(
-        self,
-        request: ChatRequest,
-        model: Model,
-        *,
-        timeout: float,
-        on_delta: OnDelta | None = None,
-        should_stop: Callable[[], bool] | None = None,
-        api_key: SecretStr | None = None,
-    ) -> Completion: ...
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """Times in seconds. Before try n+1 of a candidate: uniformly random up to base * 2^(n-1), at most the cap."""
-
-    tries: int = 3
-    base: float = 0.5
-    cap: float = 8.0
-    attempt_timeout: float = 60.0
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> "RetryPolicy":
-        return cls(base=settings.retry_base_seconds, attempt_timeout=settings.attempt_timeout_seconds)
-
-    def backoff(self, tries_made: int, uniform: float) -> float:
-        """Full jitter (Brooker, "Exponential Backoff And Jitter", 2015); `uniform` lies in 0..1."""
-        return uniform * min(self.cap, self.base * 2.0 ** (tries_made - 1))
-
-
-@dataclass(frozen=True)
-class Timing:
-    """The effects of waiting, so that tests can replace them."""
-
-    clock: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], None] = time.sleep
-    uniform: Callable[[], float] = random.random
-
-
-@dataclass(frozen=True)
-class Dispatched:
-    completion: Completion
-    model: Model
-    attempts: tuple[Attempt, ...]
+_LEASE_MARGIN = 5.0  # seconds that a call may take beyond its timeout, to be stopped and booked
+_NO_KEYS: Mapping[str, Sequence[Credential]] = MappingProxyType({})
 
 
 class Dispatcher:
-    """Thread-safe: everything that belongs to one job lives in one `_Run`."""
+    """Thread-safe: everything that belongs to one job lives in one `Run`."""
 
     def __init__(
         self,
@@ -87,12 +34,17 @@ class Dispatcher:
         policy: RetryPolicy | None = None,
         timing: Timing | None = None,
         pacer: Pacer | None = None,
+        breaker: Breaker | None = None,
+        keys: Mapping[str, Sequence[Credential]] = _NO_KEYS,
     ) -> None:
+        """`keys` are the operator's by provider, which stand for one another; a provider without has one of its own."""
         self._providers = providers
         self._prices = prices
         self._policy = policy or RetryPolicy()
         self._timing = timing or Timing()
         self._pacer = pacer or NoPacer()
+        self._breaker = breaker or NoBreaker()
+        self._keys = keys
 
     def dispatch(
         self,
@@ -108,42 +60,71 @@ class Dispatcher:
         reserved: str | None = None,
         starting: Callable[[Model], None] | None = None,
         credentials: Credentials = operators,
+        caching: Caching = nothing_kept,
+        check: Callable[[Completion], bool] | None = None,
     ) -> Dispatched:
         """The first answer.
 
         `deadline` is in seconds of the monotonic clock; `should_stop` is asked several times a second, so it must be
         cheap; `starting` gets the model before each call, `record` every attempt as it ends, the failed ones too.
         `tokens` is what prompt and answer are expected to take together, `patience` how many seconds a candidate's
-        rate limits may ask to wait before the next candidate is preferred; `reserved` is the model whose place an
-        earlier `Held` announced. `credentials` says with whose key each provider is called.
-        Raises AllCandidatesFailed, Held, or Cancelled once `should_stop` says so.
+        rate limits may ask to wait before the next candidate is preferred; `reserved` is the place that an earlier
+        `Held` announced. `credentials` says with whose key each provider is called, `caching` what it keeps of the
+        prompt.
+        With `check` the first candidate's answer is a draft: nothing of it goes out before it has passed, and where it
+        does not, the others are asked; if none of them answers, or the budget does not allow it, it is the answer.
+        Raises AllCandidatesFailed, Held, Unwell, or Cancelled once `should_stop` says so.
         """
-        effects = (self._prices, self._timing, self._pacer)
-        run = _Run(*effects, request, deadline, record, should_stop, on_delta, tokens, patience, starting)
-        for model in sorted(candidates, key=lambda model: model.id != reserved):
+        places = Places(self._pacer, self._breaker, self._timing.uniform)
+        effects = (self._prices, self._timing, self._pacer, places)
+        run = Run(*effects, request, deadline, record, should_stop, on_delta, tokens, patience, starting, caching)
+        if check is not None and (reserved is None or _is_place_of(candidates[0], reserved)):
+            run.drafter, run.passes = candidates[0], check
+        in_order = sorted(candidates, key=lambda model: not _is_place_of(model, reserved))
+        return self._first(run, in_order, reserved, credentials)
+
+    def _first(
+        self, run: Run, candidates: Sequence[Model], reserved: str | None, credentials: Credentials
+    ) -> Dispatched:
+        for model in candidates:
             try:
-                target = _Target(model, self._providers[model.provider], credentials(model.provider))
+                targets = self._targets(model, credentials(model.provider))
             except ProviderError as error:
                 run.unasked(model, error)
                 continue
-            completion = self._ask(run, target, has_place=model.id == reserved)
-            if completion is not None:
-                return Dispatched(completion, model, tuple(run.attempts))
-        raise self._held(run) if run.crowded and run.time_left > 0 else run.exhausted()
+            try:
+                completion = self._ask(run, targets, reserved if _is_place_of(model, reserved) else None)
+            except BudgetExceeded:
+                if run.draft is None:
+                    raise
+                break
+            if completion is not None and (answered := run.answered(model, completion)):
+                return answered
+        if run.draft is not None:
+            return run.kept(run.draft)
+        raise self._turned_away(run)
 
-    def _ask(self, run: "_Run", target: "_Target", *, has_place: bool) -> Completion | None:
+    def _targets(self, model: Model, own: Credential | None) -> list[Target]:
+        """The candidate with each key that it may be called with: the tenant's own alone, or any of the operator's."""
+        keys = (own,) if own is not None else self._keys.get(model.provider) or (None,)
+        return [Target(model, self._providers[model.provider], key) for key in keys]
+
+    def _ask(self, run: Run, targets: Sequence[Target], reserved: str | None) -> Completion | None:
         """One candidate's answer, or None where the next candidate is to be asked."""
         for tries_made in range(1, self._policy.tries + 1):
-            placed = (has_place and tries_made == 1) or self._take_place(run, target)
-            if not placed or run.time_left <= 0:
+            place = self._find_place(run, targets, reserved if tries_made == 1 else None)
+            if place is None:
                 return None
-            run.check()
+            timeout = min(self._policy.attempt_timeout, run.time_left - place.wait)
             try:
-                return run.attempt(target, min(self._policy.attempt_timeout, run.time_left))
+                with run.places.entered(place, whole=timeout >= self._policy.attempt_timeout):
+                    return run.attempt(place, timeout)
             except ProviderError as error:
-                delay = self._delay(run, target, error, tries_made)
+                delay = self._delay(run, place.target, error, tries_made)
                 if error.content_started:
                     raise run.exhausted() from error
+                if error.key_refused and len(targets) > 1:
+                    continue  # its breaker has opened: another key is asked, at once
                 # A longer pause is the job's to wait, not a thread's.
                 too_long = delay >= run.time_left or delay > self._policy.cap
                 if too_long or error.kind is FailureKind.FATAL or tries_made == self._policy.tries:
@@ -151,26 +132,47 @@ class Dispatcher:
                 run.sleep(delay)
         return None
 
-    def _take_place(self, run: "_Run", target: "_Target") -> bool:
-        patience = min(run.patience, run.time_left)
-        wait = self._pacer.reserve(target.model, run.tokens, patience=patience, account=target.account)
-        if wait is None:
-            run.crowded.append(target)
-            return False
-        if wait > _LONGEST_PACING_SLEEP:
-            raise Held(target.model.id, wait, tuple(run.attempts))
-        run.sleep(wait)
-        return True
+    def _find_place(self, run: Run, targets: Sequence[Target], reserved: str | None) -> Place | None:
+        if run.time_left <= 0:
+            return None
+        lease = self._policy.attempt_timeout + _LEASE_MARGIN
+        wanted = Wanted(run.tokens, min(run.patience, run.time_left), lease, reserved)
+        place = run.places.find(targets, wanted, run.obstacles)
+        if place is not None and place.wait > _LONGEST_PACING_SLEEP:
+            run.places.give_up(place.entry)
+            raise Held(place.target.model.id, place.wait, tuple(run.attempts), place.target.place)
+        if place is not None and run.time_left - place.wait <= 0:
+            run.places.give_up(place.entry)
+            return None
+        return place
 
-    def _held(self, run: "_Run") -> Exception:
+    def _turned_away(self, run: Run) -> Exception:
+        """What becomes of a job that nobody answered: whoever can be asked first is waited for."""
+        crowded, recovering = run.obstacles.crowded, run.obstacles.recovering
+        if run.time_left <= 0:
+            return run.exhausted()
+        if crowded and (recovering is None or run.first_with_room()[0] <= recovering.entry.wait):
+            return self._held(run)
+        if recovering is None:
+            return run.exhausted(None if run.attempts else "; ".join(run.obstacles.notes) or None)
+        seconds = recovering.entry.wait + self._timing.uniform()  # who waits together is not to come back together
+        if seconds >= run.time_left:
+            return run.exhausted(f"{recovering}, which is after the deadline")
+        if run.attempts:  # that nobody else answered counts as a try
+            last = run.attempts[-1]
+            asked = last.model == recovering.target.model.id  # until its breaker opened
+            return run.exhausted(None if asked else f"{last.error}; {recovering}", comes_back=seconds)
+        return Unwell("; ".join(run.obstacles.notes), seconds)
+
+    def _held(self, run: Run) -> Exception:
         """A place with whichever has one first, or the news that none has one in time."""
-        first = min(run.crowded, key=lambda one: self._pacer.wait(one.model, run.tokens, account=one.account))
+        _, first = run.first_with_room()
         wait = self._pacer.reserve(first.model, run.tokens, patience=run.time_left, account=first.account)
         if wait is None:
             return run.exhausted("rate limits leave no place before the deadline")
-        return Held(first.model.id, wait, tuple(run.attempts))
+        return Held(first.model.id, wait, tuple(run.attempts), first.place)
 
-    def _delay(self, run: "_Run", target: "_Target", error: ProviderError, tries_made: int) -> float:
+    def _delay(self, run: Run, target: Target, error: ProviderError, tries_made: int) -> float:
         """Seconds before another try; after a refusal for the rate's sake, for everybody who calls with that key."""
         delay = error.retry_after
         if delay is None:
@@ -182,110 +184,5 @@ class Dispatcher:
         return delay
 
 
-@dataclass(frozen=True)
-class _Target:
-    """A candidate, and the tenant's own key for it, where there is one."""
-
-    model: Model
-    provider: ChatProvider
-    credential: Credential | None
-
-    @property
-    def account(self) -> UUID | None:
-        return None if self.credential is None else self.credential.id
-
-
-@dataclass
-class _Run:
-    """One job on its way through the candidates."""
-
-    prices: PriceBook
-    timing: Timing
-    pacer: Pacer
-    request: ChatRequest
-    deadline: float
-    record: Callable[[Attempt], None]
-    should_stop: Callable[[], bool]
-    on_delta: OnDelta | None
-    tokens: int
-    patience: float
-    starting: Callable[[Model], None] | None
-    attempts: list[Attempt] = field(default_factory=list)
-    crowded: list[_Target] = field(default_factory=list)  # whose rate limits asked for more patience than there is
-    retry_after: float | None = None  # seconds
-    own_key: str | None = None  # what became of a tenant's own key that was of no use
-
-    @property
-    def time_left(self) -> float:
-        return self.deadline - self.timing.clock()
-
-    def check(self) -> None:
-        if self.should_stop():
-            raise Cancelled(tuple(self.attempts))
-
-    def sleep(self, seconds: float) -> None:
-        """Raises Cancelled when the job is to stop in the meantime."""
-        wake = self.timing.clock() + seconds
-        while (left := wake - self.timing.clock()) > 0:
-            self.check()
-            self.timing.sleep(min(left, SLICE_SECONDS))
-
-    def attempt(self, target: _Target, timeout: float) -> Completion:
-        """One call, metered whichever way it ends."""
-        if self.starting is not None:
-            self.starting(target.model)
-        meter = partial(self._meter, target, self.timing.now(), self.timing.clock())
-        try:
-            completion = target.provider.send_message(
-                self.request,
-                target.model,
-                timeout=timeout,
-                on_delta=self.on_delta,
-                should_stop=self.should_stop,
-                api_key=None if target.credential is None else target.credential.api_key,
-            )
-        except ProviderError as error:
-            if target.credential is not None and (said := own_key_refused(target.model.provider, error)):
-                error.message = self.own_key = said
-            meter(AttemptOutcome(error.kind.value), error.usage, error)
-            raise
-        except CallStopped as stopped:
-            meter(AttemptOutcome.CANCELLED, stopped.usage)
-            raise Cancelled(tuple(self.attempts)) from None
-        except Exception:
-            meter(AttemptOutcome.LOST, None)
-            raise
-        meter(AttemptOutcome.OK, completion.usage)
-        return completion
-
-    def unasked(self, model: Model, error: ProviderError) -> None:
-        """Book a candidate that could not be asked: the tenant's own key cannot be read."""
-        self.own_key = error.message
-        call = Metered(model, KeySource.TENANT, self.timing.now())
-        self.record(self._booked(call.attempt(self.prices, AttemptOutcome(error.kind.value), None, error)))
-
-    def exhausted(self, reason: str | None = None) -> AllCandidatesFailed:
-        last = self.attempts[-1].error if self.attempts else None
-        detail = reason or last or "no time was left to ask a model"
-        if self.own_key is not None and self.own_key != detail:  # other candidates came after it
-            detail = f"{detail}; before that, {self.own_key}"
-        return AllCandidatesFailed(detail, tuple(self.attempts), retry_after=self.retry_after)
-
-    def _meter(
-        self,
-        target: _Target,
-        at: datetime,
-        started: float,
-        outcome: AttemptOutcome,
-        usage: Usage | None,
-        error: ProviderError | None = None,
-    ) -> None:
-        call = Metered(target.model, source_of(target.credential), at, self.timing.clock() - started)
-        attempt = self._booked(call.attempt(self.prices, outcome, usage, error))
-        if (used := used_tokens(attempt)) is not None:
-            self.pacer.settle(target.model, self.tokens, used, account=target.account)
-        self.record(attempt)
-
-    def _booked(self, attempt: Attempt) -> Attempt:
-        self.attempts.append(attempt)
-        return attempt
+def _is_place_of(model: Model, reserved: str | None) -> bool:
+    return reserved is not None and reserved.partition(" ")[0] == model.id

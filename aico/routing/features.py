@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aico.core.chat import ChatRequest, Role
+from aico.core.chat import ChatRequest, Message, Role
+from aico.routing.calibration import Line
 from aico.routing.models import Capability
-from aico.routing.tokens import estimate_input_tokens
+from aico.routing.surface import surface
+from aico.routing.tokens import Counted, count_conversation
 
 _LOOKED_AT_CHARS = 20_000  # of the last turn; beyond that the length alone says enough
 DEFAULT_OUTPUT_TOKENS = 400  # expected of an answer whose length nobody bounded; only ranks prices
@@ -29,10 +31,10 @@ class TaskType(StrEnum):
 
 # Callers choose the text, so each pattern takes time linear in it: none repeats over line ends or unanchored runs.
 _CODE = re.compile(
-    r"```|\bdef \w+\(|\bfunction \w*\(|\bclass \w+[:({]|#include|\bSELECT\b.{1,200}?\bFROM\b"
-    r"|^[ \t]*(?:import|from) \w+|[{}][ \t]*$|\);[ \t]*$|=>|\b\w+\(\)"
-    r"|\b(?:write|implement|create) an? (?:\w+ ){0,2}(?:function|program|script|class|query)\b"
-    r"|\b(?:python|javascript|typescript|c\+\+|sql|regex|stack trace|traceback|unit tests?|refactor|debug)\b",
+    r"^[ \t]*(?:import|from) \w+|```|#include|[{}][ \t]*$|\);[ \t]*$|=>"
+    r"|\b(?:def \w+\(|function \w*\(|class \w+[:({]|SELECT\b.{1,200}?\bFROM\b"
+    r"|(?:write|implement|create) an? (?:\w+ ){0,2}(?:function|program|script|class|query)\b"
+    r"|(?:python|javascript|typescript|c\+\+|sql|regex|stack trace|traceback|unit tests?|refactor|debug)\b|\w+\(\))",
     re.IGNORECASE | re.MULTILINE,
 )
 _MATH = re.compile(
@@ -75,8 +77,19 @@ class Features:
     questions: int
     task: TaskType
     needs: frozenset[Capability]  # without which no model can serve the request
+    surface: tuple[float, ...] = ()  # counts of the last turn, see surface(); empty: not counted
+    counted: Counted | None = field(default=None, compare=False)  # what `input_tokens` was estimated from
     # MiniLM's 384 numbers of the last turn, length 1; None where the service did not need them.
     vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+
+    def input_tokens_by(self, line: Line | None) -> int:
+        """The estimate for a model of which it is known how it counts."""
+        return self.input_tokens if line is None or self.counted is None else self.counted.billed(line)
+
+    @property
+    def telling_tokens(self) -> int | None:
+        """What was counted, where a provider's count of the same tells how its model counts."""
+        return self.counted.text if self.counted is not None and self.counted.plain else None
 
     @property
     def all_output_tokens(self) -> int:
@@ -86,9 +99,11 @@ class Features:
 
 def extract_features(request: ChatRequest) -> Features:
     text = request.last_user_turn[:_LOOKED_AT_CHARS]
+    counted = count_conversation(request.messages, declared(request))
     code, mathematics = len(_CODE.findall(text)), len(_MATH.findall(text))
     return Features(
-        input_tokens=estimate_input_tokens(request.messages, declared(request)),
+        input_tokens=counted.billed(),
+        counted=counted,
         output_tokens=request.max_tokens or DEFAULT_OUTPUT_TOKENS,
         choices=request.n,
         turns=sum(message.role is not Role.SYSTEM for message in request.messages),
@@ -100,7 +115,14 @@ def extract_features(request: ChatRequest) -> Features:
         questions=text.count("?"),
         task=_task(text, code, mathematics),
         needs=needs(request),
+        surface=surface(text),
     )
+
+
+def features_of(text: str, vector: NDArray[np.float32] | None = None) -> Features:
+    """Of a plain text that is asked alone. `vector` is MiniLM's, of shape (384,) and length 1."""
+    asked = ChatRequest(messages=(Message(role=Role.USER, content=text),))
+    return replace(extract_features(asked), vector=vector)
 
 
 def needs(request: ChatRequest) -> frozenset[Capability]:

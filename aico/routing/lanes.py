@@ -1,7 +1,7 @@
 """Whether a job may wait in a provider's batch lane, until when, and what that saves. Pure functions."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -9,6 +9,7 @@ from aico.core.chat import AUTO_MODELS
 from aico.core.jobs import JobClass
 from aico.core.settings import Settings
 from aico.core.usage import Usage
+from aico.routing.calibration import Lines, no_lines
 from aico.routing.features import Features
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
@@ -56,20 +57,23 @@ class Estimate:
     prices: PriceBook
     features: Features
     at: datetime
+    lines: Lines = field(default_factory=no_lines)
 
     def direct(self, model: Model) -> Decimal | None:
-        return self._cents(model, self._usage())
+        return self._cents(model)
 
     def batch(self, model: Model) -> Decimal | None:
-        return self._cents(model, self._usage(batch=True))
+        return self._cents(model, batch=True)
 
     def baseline(self, model_id: str) -> Decimal | None:
-        return self.prices.baseline_cost_cents(model_id, self._usage(), self.at)
+        return self.prices.baseline_cost_cents(model_id, self._usage(self.features.input_tokens), self.at)
 
-    def _usage(self, *, batch: bool = False) -> Usage:
-        return Usage(input_uncached=self.features.input_tokens, output=self.features.all_output_tokens, batch=batch)
+    def _usage(self, input_tokens: int, *, batch: bool = False) -> Usage:
+        return Usage(input_uncached=input_tokens, output=self.features.all_output_tokens, batch=batch)
 
-    def _cents(self, model: Model, usage: Usage) -> Decimal | None:
+    def _cents(self, model: Model, *, batch: bool = False) -> Decimal | None:
+        line = self.lines.get((model.provider, model.id))
+        usage = self._usage(self.features.input_tokens_by(line), batch=batch)
         price = self.prices.cost_cents(model.provider, model.id, usage, self.at)
         return price.cents if price is not None else None
 
@@ -110,6 +114,8 @@ def choose_lane(
     decision: Decision, asked: RoutingPolicy, estimate: Estimate, terms: Terms, policy: LanePolicy
 ) -> LaneChoice:
     """The first candidate that may wait in its provider's lane for less than the first choice costs now."""
+    if decision.check is not None:
+        return LaneChoice(None, "a draft that is to be checked is called directly")
     obstacle = _impatience(terms, policy)
     if obstacle is not None:
         return LaneChoice(None, obstacle)

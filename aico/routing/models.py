@@ -41,25 +41,42 @@ class Model(BaseModel):
         return capability in self.capabilities
 
 
-class PriceEntry(BaseModel):
-    """A price that wins over the public list from `from` until the day before `until`, both UTC dates."""
+class Rates(BaseModel):
+    """What tokens cost. Where a sort of cached input has no price, it costs what the sort before it costs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars | None = None  # else: as fresh input
+    cache_write: Dollars | None = None  # else: as fresh input
+    cache_write_1h: Dollars | None = None  # else: as other writes
+
+
+class PriceStep(Rates):
+    """Rates of calls whose whole input exceeds `above` tokens: for all of their tokens."""
+
+    above: Annotated[int, Field(ge=1)]
+
+
+class PriceEntry(Rates):
+    """A price that wins over the public list from `from` until the day before `until`, both UTC dates."""
 
     provider: Annotated[str, Field(min_length=1)]
     model: Annotated[str, Field(min_length=1)]  # the provider's own model name
     from_date: Annotated[date, Field(alias="from")]
     until: date | None = None
-    input: Dollars
-    output: Dollars
-    cache_read: Dollars | None = None  # where absent, cached input costs what fresh input costs
-    cache_write: Dollars | None = None
+    tier: Annotated[str, Field(min_length=1)] | None = None  # the provider's service tier; absent: every other tier
+    steps: tuple[PriceStep, ...] = ()  # by the length of the prompt, ascending
     batch_factor: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.5")  # of the price, for calls in a batch lane
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
         if self.until is not None and self.until <= self.from_date:
             raise ValueError("until must be later than from")
+        starts = [step.above for step in self.steps]
+        if starts != sorted(set(starts)):
+            raise ValueError("steps must ascend")
         return self
 
     def covers(self, day: date) -> bool:

@@ -20,16 +20,18 @@ from aico.routing.models import Model, RateLimit
 BURST_SECONDS = 10.0  # a budget that rested holds what it is granted in so long
 LONGEST_PAUSE = 300.0  # seconds; where a provider asks for more, a call now and then finds out whether it still does
 _MINUTE = 60.0
+_ANY_RATE = 60  # of a budget from which nothing is ever taken
 
 
 class Unit(StrEnum):
     REQUESTS = "requests"
     TOKENS = "tokens"
+    CALLS = "calls"  # without a limit that is known: it is only ever closed by what the provider says
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`model` None: of the key as a whole. `account` None: of the operator's key, else of that tenant's own."""
+    """`model` None: of the key as a whole. `account`: of which key; None where a call has none."""
 
     provider: str
     model: str | None
@@ -103,8 +105,7 @@ def used_tokens(attempt: Attempt) -> int | None:
 class Pacer(Protocol):
     """Thread-safe. Never raises: a limit that is not known to hold is no reason to fail a call.
 
-    `account` is the id of the tenant's own key that a call is made with; None: the operator's. Each has budgets of
-    its own.
+    `account` is the id of the key that a call is made with, None where there is none. Each has budgets of its own.
     """
 
     def reserve(self, model: Model, tokens: int, *, patience: float, account: UUID | None = None) -> float | None:
@@ -120,7 +121,7 @@ class Pacer(Protocol):
         """Give back what the call did not take, or take what it took in excess."""
 
     def back_off(self, model: Model, seconds: float, *, account: UUID | None = None) -> None:
-        """The provider refused a call all the same: no place before so many seconds have passed."""
+        """The provider refused a call all the same, or says that it would: no place before so many seconds are over."""
 
 
 class NoPacer:
@@ -144,8 +145,10 @@ class NoPacer:
 class BudgetPacer(ABC):
     """Says which budgets a call concerns. Where their arrival times are kept is the subclass's."""
 
-    def __init__(self, limits: Sequence[RateLimit]) -> None:
+    def __init__(self, limits: Sequence[RateLimit], *, heeds_all: bool = False) -> None:
+        """`heeds_all`: a provider that has refused a call for its rate is waited for where it has no limit here too."""
         self._limits = limits
+        self._heeds_all = heeds_all
 
     def reserve(self, model: Model, tokens: int, *, patience: float, account: UUID | None = None) -> float | None:
         admission = self._take(self._charges(model, tokens, account), patience)
@@ -164,7 +167,8 @@ class BudgetPacer(ABC):
         """Closes the budgets of the model where it has any, else those of the provider's key."""
         budgets = self._budgets(model, account)
         own = [budget for budget in budgets if budget.model is not None]
-        self._take([Charge(budget, 0.0, min(seconds, LONGEST_PAUSE)) for budget in own or budgets], math.inf)
+        closed = [*(own or budgets), *self._unlimited(model, account)]
+        self._take([Charge(budget, 0.0, min(seconds, LONGEST_PAUSE)) for budget in closed], math.inf)
 
     @abstractmethod
     def take(self, charges: Sequence[Charge], patience: float) -> Admission:
@@ -174,10 +178,14 @@ class BudgetPacer(ABC):
         return self.take(charges, patience) if charges else admit((), (), 0.0, patience)
 
     def _charges(self, model: Model, tokens: int, account: UUID | None) -> list[Charge]:
-        return [
+        charged = [
             Charge(budget, budget.interval * (tokens if budget.unit is Unit.TOKENS else 1))
             for budget in self._budgets(model, account)
         ]
+        return [*charged, *(Charge(budget, 0.0) for budget in self._unlimited(model, account))]
+
+    def _unlimited(self, model: Model, account: UUID | None) -> list[Budget]:
+        return [Budget(model.provider, model.id, Unit.CALLS, _ANY_RATE, account)] if self._heeds_all else []
 
     def _budgets(self, model: Model, account: UUID | None) -> list[Budget]:
         return [

@@ -20,7 +20,7 @@ from genai_prices.types import ModelInfo, ModelPrice, StartDateConstraint, Tiere
 from aico.core.money import CENTS_PER_DOLLAR, MILLION
 from aico.core.usage import Usage
 from aico.routing.catalogue import Catalogue
-from aico.routing.models import Model, PriceEntry
+from aico.routing.models import Model, PriceEntry, Rates
 from aico.routing.providers.profiles import PROFILE_BY_NAME
 
 _log = structlog.get_logger(__name__)
@@ -38,12 +38,13 @@ class Price:
 
 @dataclass(frozen=True)
 class _Rates:
-    """US dollars per million tokens, and dollars per call. `reasoning` comes on top of `output`."""
+    """US dollars per million tokens, and dollars per call. `write_1h` and `reasoning` come on top of their wholes."""
 
     input_uncached: Decimal
     cache_read: Decimal
     cache_write: Decimal
     output: Decimal
+    write_1h: Decimal = Decimal(0)
     reasoning: Decimal = Decimal(0)
     per_call: Decimal = Decimal(0)
 
@@ -52,6 +53,7 @@ class _Rates:
             usage.input_uncached * self.input_uncached
             + usage.cache_read * self.cache_read
             + usage.cache_write * self.cache_write
+            + usage.cache_write_1h * self.write_1h
             + usage.output * self.output
             + usage.reasoning * self.reasoning
         )
@@ -75,9 +77,11 @@ class _Resolved:
 class PriceBook:
     """Prices of every model that a catalogue knows, and of any other name that the public list knows."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, *, warns: bool = True) -> None:
+        """`warns`: a model without a known price is logged, once."""
         self._models: Mapping[str, Model] = {model.id: model for model in catalogue.all_models}
         self._entries = catalogue.price_entries
+        self._warns = warns
         self._warned: set[tuple[str, str]] = set()
         self._resolve_minute = lru_cache(maxsize=_RESOLVED_KEPT)(self._resolve)
 
@@ -106,29 +110,45 @@ class PriceBook:
         return price.cents if price is not None else None
 
     def _resolve(self, provider: str, model: str, tier: str, at: datetime) -> _Resolved | None:
-        for entry in reversed(self._entries):
-            if entry.provider == provider and entry.model == model and entry.covers(at.date()):
-                return _from_entry(entry)
+        entries = [
+            entry
+            for entry in reversed(self._entries)
+            if entry.provider == provider and entry.model == model and entry.covers(at.date())
+        ]
+        for named in (tier, None):  # a price of the tier goes before one of any tier, whichever comes last
+            for entry in entries:
+                if entry.tier == named:
+                    return _from_entry(entry)
         profile = PROFILE_BY_NAME.get(provider)
         if profile is None or profile.prices_id is None:
             return None
         return _from_public_list(profile.prices_id, model, tier, at)
 
     def _warn_once(self, provider: str, model: str) -> None:
-        if (provider, model) not in self._warned:
+        if self._warns and (provider, model) not in self._warned:
             self._warned.add((provider, model))
             _log.warning("price_unknown", provider=provider, model=model)
 
 
 def _from_entry(entry: PriceEntry) -> _Resolved:
-    rates = _Rates(
-        input_uncached=entry.input,
-        cache_read=entry.input if entry.cache_read is None else entry.cache_read,
-        cache_write=entry.input if entry.cache_write is None else entry.cache_write,
-        output=entry.output,
-    )
     version = f"override {entry.provider}/{entry.model} from {entry.from_date.isoformat()}"
-    return _Resolved((), (rates,), entry.batch_factor, version)
+    return _Resolved(
+        thresholds=tuple(step.above for step in entry.steps),
+        bands=(_own_rates(entry), *map(_own_rates, entry.steps)),
+        batch_factor=entry.batch_factor,
+        version=version if entry.tier is None else f"{version} for {entry.tier}",
+    )
+
+
+def _own_rates(rates: Rates) -> _Rates:
+    write = rates.input if rates.cache_write is None else rates.cache_write
+    return _Rates(
+        input_uncached=rates.input,
+        cache_read=rates.input if rates.cache_read is None else rates.cache_read,
+        cache_write=write,
+        write_1h=Decimal(0) if rates.cache_write_1h is None else rates.cache_write_1h - write,
+        output=rates.output,
+    )
 
 
 def _from_public_list(prices_id: str, model: str, tier: str, at: datetime) -> _Resolved | None:
@@ -136,7 +156,8 @@ def _from_public_list(prices_id: str, model: str, tier: str, at: datetime) -> _R
         _, info = data_snapshot.get_snapshot().find_provider_model(model, None, prices_id, None)
     except LookupError:
         return None
-    price = info.get_prices(at, None if tier == STANDARD_TIER else {"service_tier": tier})
+    standard = info.get_prices(at)
+    price = standard if tier == STANDARD_TIER else info.get_prices(at, {"service_tier": tier})
     if price.input_mtok is None and price.output_mtok is None:
         return None  # listed without a price: unknown, which is not free
     thresholds = sorted(
@@ -145,6 +166,8 @@ def _from_public_list(prices_id: str, model: str, tier: str, at: datetime) -> _R
     bands = tuple(_probe(_flat(price, tokens)) for tokens in (0, *(start + 1 for start in thresholds)))
     since = _effective_from(info, at)
     version = f"genai-prices {genai_prices.__version__} {prices_id}/{info.id} from {since or 'the beginning'}"
+    if tier != STANDARD_TIER and price == standard:
+        version = f"{version}, standard for {tier}"  # the list knows no price of this tier
     return _Resolved(tuple(thresholds), bands, LIST_BATCH_FACTOR, version)
 
 
@@ -171,11 +194,14 @@ def _probe(price: ModelPrice) -> _Rates:
     million = int(MILLION)
     per_call = dollars()
     output = dollars(output_tokens=million) - per_call
+    write = dollars(input_tokens=million, cache_write_tokens=million) - per_call
+    hour = dollars(input_tokens=million, cache_write_tokens=million, cache_write_1h_tokens=million) - per_call
     reasoning = dollars(output_tokens=million, output_reasoning_tokens=million) - per_call
     return _Rates(
         input_uncached=dollars(input_tokens=million) - per_call,
         cache_read=dollars(input_tokens=million, cache_read_tokens=million) - per_call,
-        cache_write=dollars(input_tokens=million, cache_write_tokens=million) - per_call,
+        cache_write=write,
+        write_1h=hour - write,
         output=output,
         reasoning=reasoning - output,
         per_call=per_call,

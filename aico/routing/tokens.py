@@ -7,17 +7,14 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aico.core.chat import Message
+from aico.routing.calibration import PRIOR, Line
 
 if TYPE_CHECKING:
     from bpe_openai import Encoding
 
-# Least squares over 200 prompts whose billed tokens were published: billed = 1.077 * o200k tokens + 12.9, with a median
-# error of 2.8 % on others (95th percentile 7.5 %). The constant is the overhead of a conversation's markup.
-_SLOPE = 1.077
-_OVERHEAD = 12.9
 _COUNTED_CHARS = 20_000  # about a millisecond; longer text is counted at the usual four characters a token
 _CHARS_PER_TOKEN = 4
 _BYTES_PER_TOKEN = 4  # other scripts than Latin take more bytes a character, and more tokens
@@ -54,18 +51,33 @@ def rough_input_tokens(messages: tuple[Message, ...], declared: Iterable[str] = 
     texts = (text for message in messages for text in _texts(message))
     size = sum(len(text.encode()) for text in texts) + sum(len(text.encode()) for text in declared)
     pictures = sum(len(message.images) for message in messages)
-    return math.ceil(size / _BYTES_PER_TOKEN + _OVERHEAD) + _IMAGE_TOKENS * pictures
+    return math.ceil(size / _BYTES_PER_TOKEN + PRIOR.overhead) + _IMAGE_TOKENS * pictures
+
+
+class Counted(NamedTuple):
+    """What there is to count in a conversation and in what is declared beside it."""
+
+    text: int  # o200k tokens; of long texts a quarter of their characters
+    pictures: int
+    plain: bool  # nothing but counted texts: what is billed for them tells how the model counts
+
+    def billed(self, line: Line = PRIOR) -> int:
+        """Estimated, as a model counts of which this line is known."""
+        return line.tokens(self.text) + _IMAGE_TOKENS * self.pictures
+
+
+def count_conversation(messages: tuple[Message, ...], declared: Iterable[str] = ()) -> Counted:
+    beside = list(declared)
+    texts = [text for message in messages for text in _texts(message)]
+    pictures = sum(len(message.images) for message in messages)
+    calls = any(message.tool_calls for message in messages)
+    odd = bool(beside) or bool(pictures) or calls or any(len(text) > _COUNTED_CHARS for text in texts)
+    return Counted(sum(map(count_text, texts)) + sum(map(count_text, beside)), pictures, plain=not odd)
 
 
 def estimate_input_tokens(messages: tuple[Message, ...], declared: Iterable[str] = ()) -> int:
     """Billed input tokens of a conversation, with the JSON of the tools and the schema that are declared beside it."""
-    counted = sum(_count_message(message) for message in messages) + sum(count_text(text) for text in declared)
-    pictures = sum(len(message.images) for message in messages)
-    return math.ceil(_SLOPE * counted + _OVERHEAD) + _IMAGE_TOKENS * pictures
-
-
-def _count_message(message: Message) -> int:
-    return sum(map(count_text, _texts(message)))
+    return count_conversation(messages, declared).billed()
 
 
 def _texts(message: Message) -> Iterator[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,24 @@ class AlertKind(StrEnum):
 
     THRESHOLD = "quota.threshold_reached"
     ANOMALY = "spend.anomaly"
+    PRICE_UNKNOWN = "price.unknown"
+    EXPERIMENT_STOPPED = "experiment.stopped"
+    ARM_ENDED = "experiment.arm_ended"
+
+
+# Of what an answered call has no cost for want of, told once a day and model by the statement that books it.
+MISSING = MappingProxyType(
+    {
+        "price": (
+            "no price of this model is known, so that what it costs is in no sum: name one under [[prices]] in the"
+            " operator's CATALOGUE_FILE, then `aico reprice --unpriced-only` prices what was booked"
+        ),
+        "usage": (
+            "the provider answered without saying how many tokens it counted, so that what it costs is in no sum: let"
+            " it report its usage, or look for it in its bill"
+        ),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from aico.core.access import OPERATOR, Permission
+from aico.core.assignment import Programme
 from aico.core.jobs import CacheMode
 from aico.core.keys import NewKey, Secret
 from aico.core.redaction import PiiPolicy
@@ -138,6 +139,7 @@ class Holder:
     models: frozenset[str] | None
     cache_mode: CacheMode | None  # of the tenant's policy
     pii: PiiPolicy  # likewise
+    programme: Programme  # likewise
     valid_seconds: float | None  # until this secret stops working; None: it does not
 
 
@@ -147,8 +149,16 @@ def authenticate(key_hash: bytes) -> Statement[Holder]:
 
 
 def _holder(row: Row) -> Holder:
-    pii = PiiPolicy(row["pii"])
-    return Holder(row["key_id"], row["tenant_id"], _scopes(row), models_of(row), mode_of(row), pii, row["valid_for"])
+    return Holder(
+        key=row["key_id"],
+        tenant=row["tenant_id"],
+        scopes=_scopes(row),
+        models=models_of(row),
+        cache_mode=mode_of(row),
+        pii=PiiPolicy(row["pii"]),
+        programme=Programme.model_validate(row["programme"]),
+        valid_seconds=row["valid_for"],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from aico.core.assignment import Programme
 from aico.core.jobs import Answer, CacheMode, Job, JobError, JobStatus
 from aico.core.redaction import PiiPolicy
 from aico.store.api_keys import models_of
@@ -42,6 +43,7 @@ class HeldBatch:
     written_line: int  # the last line whose result has been written
     cache_mode: CacheMode | None  # of the tenant's policy
     pii: PiiPolicy  # likewise
+    programme: Programme  # likewise
     models: frozenset[str] | None  # that its API key may use; None: all
     own_providers: frozenset[str] = frozenset()  # for which the tenant has keys of its own
 
@@ -55,6 +57,7 @@ def claim(tenant: UUID, batch: UUID, lease_seconds: float) -> Statement[HeldBatc
             "ending": row["ending"] and BatchStatus(row["ending"]),
             "cache_mode": row["cache_mode"] and CacheMode(row["cache_mode"]),
             "pii": PiiPolicy(row["pii"]),
+            "programme": Programme.model_validate(row["programme"]),
             "models": models_of(row),
             "own_providers": frozenset(row["own_providers"]),
         }

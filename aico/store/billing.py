@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +9,6 @@ from psycopg.types.json import Jsonb
 
 from aico.core.billing import Standing
 from aico.core.plans import Plan
-from aico.core.share import Spending
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("billing")
@@ -118,35 +115,6 @@ def to_sync(*, fresh_seconds: float, grace_days: int, limit: int) -> Statement[U
     """Tenants to be looked at anew, in case an event was lost, or because their time to pay is over."""
     params = {"fresh": fresh_seconds, "grace_days": grace_days, "limit": limit}
     return Statement(_SQL["to_sync"], params, lambda row: row["tenant"])
-
-
-@dataclass(frozen=True, slots=True)
-class KindSpending:
-    kind: str  # of attempt
-    tokens: int
-    spending: Spending
-
-
-def spending(tenant: UUID, since: datetime, until: datetime) -> Statement[KindSpending]:
-    """Sums of the rollups of whole days, UTC, a row for each kind of attempt. O(days x models)."""
-    params = {"tenant": tenant, "since": since, "until": until}
-    return Statement(_SQL["spending"], params, _kind_spending)
-
-
-def _kind_spending(row: Row) -> KindSpending:
-    kind, tokens = row.pop("kind"), row.pop("tokens")
-    return KindSpending(kind, tokens, Spending(**row))
-
-
-def total(kinds: list[KindSpending]) -> Spending:
-    parts = [kind.spending for kind in kinds]
-    return Spending(
-        answers=sum(part.answers for part in parts),
-        unpriced_attempts=sum(part.unpriced_attempts for part in parts),
-        cost_cents=sum((part.cost_cents for part in parts), Decimal(0)),
-        baseline_cost_cents=sum((part.baseline_cost_cents for part in parts), Decimal(0)),
-        unpriced_baseline_cents=sum((part.unpriced_baseline_cents for part in parts), Decimal(0)),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,15 +80,6 @@ select plan from changed
 select private.accounts_to_sync(
   make_interval(secs => %(fresh)s), make_interval(days => %(grace_days)s), %(limit)s) as tenant
 
--- name: spending
-select r.kind, coalesce(sum(r.answered), 0)::bigint as answers, coalesce(sum(r.unpriced), 0)::bigint as unpriced_attempts,
-  coalesce(sum(r.input_tokens + r.output_tokens), 0)::bigint as tokens, coalesce(sum(r.cost_cents), 0) as cost_cents,
-  coalesce(sum(r.baseline_cost_cents), 0) as baseline_cost_cents,
-  coalesce(sum(r.unpriced_baseline_cents), 0) as unpriced_baseline_cents
-from public.rollups r
-where r.tenant_id = %(tenant)s and r.grain = 'day' and r.bucket >= %(since)s and r.bucket < %(until)s
-group by r.kind
-
 -- name: states
 select status, plan, accounts, unsent from private.billing_states()
 

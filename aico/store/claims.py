@@ -14,11 +14,15 @@ from psycopg.types.json import Jsonb
 
 from aico.core.attempts import Attempt, Baseline, Call, Policy, known_cost
 from aico.core.chat import ChatRequest
+from aico.core.comparing import Wishes
 from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
+from aico.core.signals import Signal
 from aico.store.api_keys import models_of
+from aico.store.decisions import Decided, Grounds
 from aico.store.job_policy import JobPolicy
-from aico.store.ledger import event_row
+from aico.store.ledger import conclusion, event_row
 from aico.store.provider_keys import TenantKey, keys_of
+from aico.store.shadow_pairs import wishes_of
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("claims")
@@ -36,6 +40,7 @@ class ToEmbed:
     threshold: float
     max_age_seconds: float | None = None  # of an answer that may be served again
     models: frozenset[str] | None = None  # whose answers its API key may be given; None: all
+    arms: tuple[str, ...] = ()
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_threshold: float) -> Statement[ToEmbed]:
@@ -55,6 +60,7 @@ def _to_embed(row: Row) -> ToEmbed:
         threshold=row["threshold"],
         max_age_seconds=row["max_age"],
         models=models_of(row),
+        arms=tuple(row["arms"]),
     )
 
 
@@ -95,6 +101,7 @@ class Claim:
     cache_mode: CacheMode
     api_key_id: UUID | None
     policy: JobPolicy
+    grounds: Grounds
     streams: bool  # pieces of the answer are published as they come
     taken_over: bool  # another worker held it and stopped renewing its lease
     interrupted: Call | None  # the call that worker was making, if it could say so
@@ -107,6 +114,8 @@ class Claim:
     max_retries: int
     attempts: int  # made before this claim, with what is known of their cost
     spent_cents: Decimal
+    wishes: Wishes  # the tenant's, about outcomes
+    draw_salt: str  # likewise
 
     @property
     def key(self) -> ClaimKey:
@@ -126,6 +135,7 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             cache_mode=CacheMode(row["cache_mode"]),
             api_key_id=row["api_key_id"],
             policy=JobPolicy.of(row),
+            grounds=Grounds.of(tenant, row),
             streams=row["streams"],
             taken_over=row["taken_over"],
             interrupted=Call.model_validate(row["calling"]) if row["calling"] else None,
@@ -138,6 +148,8 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             max_retries=row["max_retries"],
             attempts=row["attempts"],
             spent_cents=row["spent_cents"],
+            wishes=wishes_of(row),
+            draw_salt=row["draw_salt"],
         )
 
     return Statement(_SQL["claim"], {"tenant": tenant, "id": job, "lease": lease_seconds}, parse)
@@ -173,7 +185,7 @@ def lose(held: Claim, attempt: Attempt) -> Statement[None]:
 
 
 def _event(held: Claim, attempt: Attempt) -> dict[str, Any]:
-    return event_row(held.tenant, held.id, held.api_key_id, attempt, None, None)
+    return event_row(held.tenant, held.id, held.api_key_id, attempt)
 
 
 def _claims(held: Sequence[Claim]) -> dict[str, Any]:
@@ -239,11 +251,20 @@ class Ending:
     attempts: tuple[Attempt, ...] = field(default=())
     baseline: Baseline | None = None
     policy: Policy | None = None
+    decided: Decided | None = None
+    arms: tuple[str, ...] = ()
+    spent_cents: Decimal = Decimal(0)  # by attempts before these
+    signals: tuple[Signal, ...] = ()  # what it says of the models that were asked
+    compare: bool = False  # another model is to answer too
 
     def events(self, tenant: UUID) -> list[dict[str, Any]]:
-        """Rows of the ledger. The baseline belongs to the attempt that answered, so that it is counted once."""
-        key, policy, baseline = self.api_key_id, self.policy, self.baseline
-        return [event_row(tenant, self.id, key, attempt, policy, baseline) for attempt in self.attempts]
+        """Rows of the ledger. What is said of the job as a whole stands with its last attempt, and so counts once."""
+        key, policy = self.api_key_id, self.policy
+        events = [event_row(tenant, self.id, key, attempt, policy) for attempt in self.attempts]
+        if events:
+            spent = self.spent_cents + known_cost(self.attempts)
+            events[-1] |= conclusion(self.attempts[-1], self.baseline, self.arms, spent)
+        return events
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +285,18 @@ def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) ->
         "errors": [_jsonb(ending.error) for ending in endings],
         "keeps": [ending.keep for ending in endings],
         "entries": [ending.entry for ending in endings],
+        "compares": [ending.compare for ending in endings],
+        "signals": Jsonb(_signals(endings)),
         "ttl": cache_ttl_seconds,
         "events": Jsonb([event for ending in endings for event in ending.events(tenant)]),
+        "decisions": Jsonb([one.decided.row(one.id) for one in endings if one.decided is not None]),
     }
-    return Statement(_SQL["finish"], params, lambda row: Ended(**row))
+    return Statement(_SQL["finish"], params, lambda row: Ended(row["id"], row["deliveries"]))
+
+
+def _signals(endings: Sequence[Ending]) -> list[dict[str, Any]]:
+    rows = ((ending.id, signal) for ending in endings for signal in ending.signals)
+    return [{"job": str(job), "model": one.model, "quality": one.quality} for job, one in rows]
 
 
 def _jsonb(model: Answer | RoutingReport | JobError | None) -> Jsonb | None:

@@ -1,7 +1,8 @@
 -- name: to_embed
 select j.id, j.fence, j.namespace, j.cache_mode, j.class, j.request #>> '{messages,-1,content}' as text, j.api_key_id,
   coalesce(t.similarity_threshold, %(threshold)s)::real as threshold,
-  (j.controls ->> 'max_staleness_seconds')::real as max_age, k.models
+  (j.controls ->> 'max_staleness_seconds')::real as max_age, k.models,
+  coalesce(array(select jsonb_array_elements_text(j.assigned -> 'arms')), '{}') as arms
 from public.jobs j
 join public.tenants t on t.id = j.tenant_id
 left join public.api_keys k on k.tenant_id = j.tenant_id and k.id = j.api_key_id
@@ -33,9 +34,13 @@ from prior, public.tenants t
 where j.tenant_id = %(tenant)s and j.id = prior.id and t.id = j.tenant_id
 returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadline, j.deadline_given, j.retries,
   j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling,
-  t.baseline_model, t.fallback, j.controls, j.streams, prior.status = 'in_progress' as taken_over,
+  t.baseline_model, t.fallback, t.strategy, t.quality_target, t.draw_salt, j.controls, j.assigned, j.streams,
+  extensions.halfvec_send(j.embedding) as vector,
+  prior.status = 'in_progress' as taken_over,
+  t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys,
   extract(epoch from j.deadline - now())::real as seconds_left,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
+  (select coalesce(l.pinned, l.version) from public.learners l where l.tenant_id = j.tenant_id) as learned_version,
   (
     select jsonb_agg(private.sealed(k)) from public.provider_keys k
     where k.tenant_id = j.tenant_id and k.retired_at is null
@@ -91,8 +96,8 @@ select id, class, run_after from held
 with ending as (
   select * from unnest(
     %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::text[], %(answers)s::jsonb[], %(routings)s::jsonb[],
-    %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[]
-  ) as f (id, fence, status, answer, routing, error, keep, entry)
+    %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[], %(compares)s::boolean[]
+  ) as f (id, fence, status, answer, routing, error, keep, entry, compare)
 ),
 prior as (
   select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model
@@ -138,6 +143,23 @@ event as (
   select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
   on conflict do nothing
 ),
+decided as (  -- what was decided when the job was parked stands
+  insert into public.decisions as d (tenant_id, job_id, at, task, strategy, policy_version, learned_version, asked,
+    first_choice, model, score, confidence, propensity, chances, expected, cents, cost_cents, design, features, embedding)
+  select %(tenant)s, r.job_id, r.at, r.task, r.strategy, r.policy_version, r.learned_version, r.asked, r.first_choice,
+    r.model, r.score, r.confidence, r.propensity, r.chances, r.expected, r.cents, r.cost_cents, r.design, r.features,
+    p.embedding
+  from jsonb_populate_recordset(null::public.decisions, %(decisions)s::jsonb) r join prior p on p.id = r.job_id
+  on conflict (tenant_id, job_id) do update set model = excluded.model, cost_cents = excluded.cost_cents
+),
+pair as (
+  insert into public.shadow_pairs (tenant_id, job_id, served)
+  select %(tenant)s, d.id, f.routing ->> 'model' from done d join ending f on f.id = d.id where f.compare
+),
+signalled as (  -- joined with what was ended, so that `observe` finds the rows
+  select private.observe(%(tenant)s, d.id, s.model, s.quality, 'implicit')
+  from done d join jsonb_to_recordset(%(signals)s::jsonb) as s (job uuid, model text, quality real) on s.job = d.id
+),
 told as (
   select a.job_id, a.delivery_id
   from (
@@ -145,4 +167,6 @@ told as (
     from done having count(*) > 0
   ) ended, lateral private.announce(ended.tenants, ended.jobs, ended.statuses) a
 )
-select d.id, array(select delivery_id from told where told.job_id = d.id) as deliveries from done d
+select d.id, array(select delivery_id from told where told.job_id = d.id) as deliveries,
+  (select count(*) from signalled) as signals
+from done d

@@ -17,22 +17,29 @@ from aico.store.statement import Row, Statement, named_sql, no_row
 _SQL = named_sql("erasures")
 
 # Everything that names a job, by the column; the job itself comes first, so that whoever works on it is shut out.
+# But for pairs, which would go with it and not be counted.
 _OF_JOBS = (
+    ("shadow_pairs", "job_id"),
     ("jobs", "id"),
     ("cache_entries", "job_id"),
     ("idempotency_keys", "job_id"),
     ("feedback", "job_id"),
     ("outcomes", "job_id"),
+    ("decisions", "job_id"),
     ("webhook_deliveries", "job_id"),
 )
 
 # What an erasure of everything deletes whole, by the primary key without the tenant.
 _KEYS = {
     "cache_entries": ("id",),
+    "shadow_pairs": ("job_id",),
     "jobs": ("id",),
     "idempotency_keys": ("key",),
     "feedback": ("id",),
     "outcomes": ("job_id", "model"),
+    "decisions": ("job_id",),
+    "learner_statistics": ("model",),
+    "learner_solutions": ("version",),
     "assignments": ("experiment_id", "unit"),
     "webhook_deliveries": ("id",),
     "batch_faults": ("batch_id", "line"),
@@ -110,6 +117,11 @@ def stop_batches(held: HeldRequest, batches: Sequence[UUID]) -> Statement[UUID]:
 def end_batches(held: HeldRequest) -> Statement[None]:
     """End all that are open without a result: whoever works on one is shut out."""
     return Statement(_SQL["end_batches"], fenced(held), no_row)
+
+
+def stop_learner(held: HeldRequest) -> Statement[None]:
+    """Nothing that has been learned counts from now on; whoever learns is shut out."""
+    return Statement(_SQL["stop_learner"], fenced(held), no_row)
 
 
 def answers_of(held: HeldRequest, jobs: Sequence[UUID]) -> Statement[None]:

@@ -30,6 +30,14 @@ update public.batches b
 set status = 'cancelled', ending = 'cancelled', finished_at = now(), lease_until = null, fence = b.fence + 1
 where b.tenant_id = %(tenant)s and b.finished_at is null and exists (select from held)
 
+-- name: stop_learner
+update public.learners l
+set version = l.version + 1, pinned = null, fence = l.fence + 1, lease_until = null, clock = l.clock + 1000000
+where l.tenant_id = %(tenant)s and exists (
+  select from public.data_requests
+  where tenant_id = %(tenant)s and id = %(id)s and fence = %(fence)s and finished_at is null for update
+)
+
 -- name: of_jobs
 with held as (
   select id from public.data_requests

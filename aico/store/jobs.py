@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from aico.core.assignment import NOT_ASSIGNED, Assigned
 from aico.core.canonical import CacheKey
 from aico.core.chat import AUTO_MODEL, ChatRequest
 from aico.core.jobs import (
@@ -25,7 +26,6 @@ from aico.core.quotas import NOTHING_EXPECTED, Expected, Refusal
 from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("jobs")
-_READING = {CacheMode.EXACT, CacheMode.SEMANTIC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class NewJob:
     streams: bool = False
     batch: BatchLine | None = None
     expected: Expected = NOTHING_EXPECTED
+    assigned: Assigned = NOT_ASSIGNED
 
     @property
     def stage(self) -> Stage:
@@ -125,12 +126,14 @@ def _row(job: NewJob) -> dict[str, Any]:
         "priority": job.priority_seconds,
         "max_retries": job.max_retries,
         "stage": job.stage,
-        "reads": job.cache_mode in _READING,
+        "reads": job.cache_mode.reads,
         "surface": job.surface,
         "streams": job.streams,
         "tokens": job.expected.tokens,
         "cents": str(job.expected.cents),
     }
+    if job.assigned is not NOT_ASSIGNED:
+        row["assigned"] = job.assigned.model_dump(mode="json", exclude_defaults=True)
     if job.api_key_id is not None:
         row["api_key_id"] = str(job.api_key_id)
     if job.deadline is not None:

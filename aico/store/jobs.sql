@@ -8,7 +8,7 @@ with incoming as (
     metadata jsonb, timeout real, deadline_given timestamptz, priority integer, max_retries smallint, stage text,
     reads boolean, key text, request_hash bytea, key_ttl real, surface text, echo jsonb, streams boolean,
     controls jsonb, tags jsonb, max_age real, batch_id uuid, batch_line integer, custom_id text, batch_fence bigint,
-    tokens bigint, cents numeric
+    tokens bigint, cents numeric, assigned jsonb
   )
   where i.batch_id is null or exists (  -- lines are taken in by the batch's holder alone
     select from public.batches b where b.tenant_id = %(tenant)s and b.id = i.batch_id and b.fence = i.batch_fence
@@ -16,7 +16,8 @@ with incoming as (
 ),
 found as (
   select i.*, e.id as entry_id, e.job_id as served_from, e.answer,
-    e.routing || '{"cache": "exact", "cost_cents": "0", "attempts": 0}'::jsonb as routing
+    e.routing || '{"cache": "exact", "cost_cents": "0", "attempts": 0}'::jsonb
+      || jsonb_build_object('arms', coalesce(i.assigned -> 'arms', '[]')) as routing
   from incoming i
   left join public.cache_entries e
     on i.reads and e.tenant_id = %(tenant)s and e.fingerprint = i.fingerprint and e.expires_at > now()
@@ -58,20 +59,24 @@ turn as (
 job as (
   insert into public.jobs (id, tenant_id, api_key_id, status, stage, class, cache_mode, request, namespace, fingerprint,
     metadata, deadline, deadline_given, place, bell_at, max_retries, answer, routing, finished_at, surface, echo,
-    streams, controls, tags, batch_id, batch_line, custom_id, served_from, expected_tokens, expected_cents, reserved)
+    streams, controls, tags, batch_id, batch_line, custom_id, served_from, expected_tokens, expected_cents, reserved,
+    assigned)
   select id, %(tenant)s, api_key_id, case when entry_id is null then 'queued' else 'completed' end, stage, class,
     cache_mode, request, namespace, fingerprint, metadata, deadline, deadline_given is not null, place,
     case when admitted then now() end, max_retries, answer, routing, case when entry_id is not null then now() end,
     coalesce(surface, 'job'), coalesce(echo, '{}'), coalesce(streams, false), coalesce(controls, '{}'),
-    array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id, served_from, tokens, cents, reserved
+    array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id, served_from, tokens, cents, reserved,
+    assigned
   from turn
   returning id
 ),
 event as (
   insert into public.ledger_outbox (id, tenant_id, at, job_id, api_key_id, kind, outcome, provider, model, latency_ms,
-    cost_cents, baseline_model, baseline_cost_cents, strategy)
+    cost_cents, baseline_model, baseline_cost_cents, strategy, arms, job_cents)
   select gen_random_uuid(), %(tenant)s, now(), id, api_key_id, 'exact_hit', 'ok', routing ->> 'provider',
-    routing ->> 'model', 0, 0, routing ->> 'baseline_model', (routing ->> 'baseline_cost_cents')::numeric, 'cache'
+    routing ->> 'model', 0, 0, routing ->> 'baseline_model', (routing ->> 'baseline_cost_cents')::numeric, 'cache',
+    case when assigned is not null then array(select jsonb_array_elements_text(assigned -> 'arms')) end,
+    case when assigned is not null then 0 end
   from stored where entry_id is not null
 ),
 told as (  -- joined with what was inserted, so that `announce` finds the rows
@@ -120,9 +125,15 @@ select p.status as before, exists (select from done) as cancelled, array(select 
 from prior p
 
 -- name: delete
-delete from public.jobs
-where tenant_id = %(tenant)s and id = %(id)s and status not in ('queued', 'in_progress')
-returning id
+with gone as (
+  delete from public.jobs
+  where tenant_id = %(tenant)s and id = %(id)s and status not in ('queued', 'in_progress')
+  returning id
+),
+undecided as (
+  delete from public.decisions d using gone where d.tenant_id = %(tenant)s and d.job_id = gone.id
+)
+select id from gone
 
 -- name: get
 select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted, run_after, retries,

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from aico.core.attempts import Attempt
+from aico.core.attempts import Attempt, Policy, assignment_unit
 from aico.core.chat import ChatRequest
 from aico.core.jobs import CacheMode
 from aico.store.claims import Claim
+from aico.store.decisions import Decided, Grounds
 from aico.store.job_policy import JobPolicy
 from aico.store.ledger import event_row
 from aico.store.provider_keys import TenantKey, key_of
@@ -29,6 +30,7 @@ class Parked:
     claim: Claim
     model: str
     hedge_seconds: float
+    decided: Decided | None = None
 
 
 def park(parked: Parked, linger_seconds: float) -> Statement[UUID]:
@@ -41,6 +43,7 @@ def park(parked: Parked, linger_seconds: float) -> Statement[UUID]:
         "model": parked.model,
         "hedge": float(parked.hedge_seconds),
         "linger": float(linger_seconds),
+        "decisions": Jsonb([] if parked.decided is None else [parked.decided.row(held.id)]),
     }
     return Statement(_SQL["park"], params, _id)
 
@@ -187,6 +190,8 @@ class Asked:
     fingerprint: bytes
     api_key_id: UUID | None
     policy: JobPolicy
+    grounds: Grounds
+    chosen_by: Policy | None  # when it was parked; None: that was not logged
     attempts: int
     spent_cents: Decimal
     open: bool
@@ -201,10 +206,10 @@ def asked(held: HeldBatch, jobs: Iterable[tuple[UUID, int]]) -> Statement[Asked]
         "ids": [job for job, _ in pairs],
         "fences": [fence for _, fence in pairs],
     }
-    return Statement(_SQL["asked"], params, _asked)
+    return Statement(_SQL["asked"], params, lambda row: _asked(held.tenant, row))
 
 
-def _asked(row: Row) -> Asked:
+def _asked(tenant: UUID, row: Row) -> Asked:
     return Asked(
         id=row["id"],
         fence=row["fence"],
@@ -213,9 +218,22 @@ def _asked(row: Row) -> Asked:
         fingerprint=bytes(row["fingerprint"]),
         api_key_id=row["api_key_id"],
         policy=JobPolicy.of(row),
+        grounds=Grounds.of(tenant, row),
+        chosen_by=_chosen_by(row),
         attempts=row["attempts"],
         spent_cents=row["spent_cents"],
         open=row["open"],
+    )
+
+
+def _chosen_by(row: Row) -> Policy | None:
+    if row["decided_by"] is None:
+        return None
+    return Policy(
+        strategy=row["decided_by"],
+        version=row["policy_version"],
+        propensity=row["propensity"],
+        assignment_unit=assignment_unit(JobPolicy.of(row).assigned.arms),
     )
 
 
@@ -242,7 +260,7 @@ class FailedLine:
 
 def give_back_lines(held: HeldBatch, failed: Sequence[FailedLine], reason: str) -> Statement[UUID]:
     """These jobs are to be called directly; the attempts of those that waited still are booked."""
-    events = [event_row(held.tenant, one.job.id, one.job.api_key_id, one.attempt, None, None) for one in failed]
+    events = [event_row(held.tenant, one.job.id, one.job.api_key_id, one.attempt) for one in failed]
     params = {
         "tenant": held.tenant,
         "ids": [one.job.id for one in failed],

@@ -1,11 +1,22 @@
 -- name: park
-update public.jobs j
-set stage = 'lane', lease_until = null, calling = null, lane_model = %(model)s,
-  hedge_at = now() + make_interval(secs => %(hedge)s),
-  run_after = now() + make_interval(secs => least(%(linger)s, %(hedge)s))
-where j.tenant_id = %(tenant)s and j.id = %(id)s and j.fence = %(fence)s and j.status = 'in_progress'
-  and j.stage = 'route'
-returning j.id
+with parked as (
+  update public.jobs j
+  set stage = 'lane', lease_until = null, calling = null, lane_model = %(model)s,
+    hedge_at = now() + make_interval(secs => %(hedge)s),
+    run_after = now() + make_interval(secs => least(%(linger)s, %(hedge)s))
+  where j.tenant_id = %(tenant)s and j.id = %(id)s and j.fence = %(fence)s and j.status = 'in_progress'
+    and j.stage = 'route'
+  returning j.id, j.embedding
+),
+decided as (
+  insert into public.decisions (tenant_id, job_id, at, task, strategy, policy_version, learned_version, asked, first_choice,
+    score, confidence, propensity, chances, expected, cents, design, features, embedding)
+  select %(tenant)s, r.job_id, r.at, r.task, r.strategy, r.policy_version, r.learned_version, r.asked, r.first_choice,
+    r.score, r.confidence, r.propensity, r.chances, r.expected, r.cents, r.design, r.features, p.embedding
+  from jsonb_populate_recordset(null::public.decisions, %(decisions)s::jsonb) r join parked p on p.id = r.job_id
+  on conflict do nothing
+)
+select id from parked
 
 -- name: due
 select tenant_id, batch_id from private.due_lanes(%(limit)s)
@@ -151,12 +162,15 @@ select id from ended
 
 -- name: asked
 select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,
-  t.baseline_model, t.fallback, k.models,
+  j.assigned, t.baseline_model, t.fallback, t.strategy, t.quality_target, t.draw_salt, k.models,
+  extensions.halfvec_send(j.embedding) as vector, d.strategy as decided_by, d.policy_version, d.propensity,
+  (select coalesce(l.pinned, l.version) from public.learners l where l.tenant_id = j.tenant_id) as learned_version,
   j.status = 'in_progress' and j.stage = 'lane' and j.fence = i.fence as open
 from unnest(%(ids)s::uuid[], %(fences)s::bigint[]) as i (id, fence)
 join public.jobs j on j.tenant_id = %(tenant)s and j.id = i.id and j.lane_id = %(batch)s
 join public.tenants t on t.id = j.tenant_id
 left join public.api_keys k on k.tenant_id = j.tenant_id and k.id = j.api_key_id
+left join public.decisions d on d.tenant_id = j.tenant_id and d.job_id = j.id
 
 -- name: give_back
 select private.leave_lane(%(tenant)s, w.ids, %(reason)s, array_fill(%(message)s::text, array[cardinality(w.ids)])) as id

@@ -7,19 +7,23 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from aico.core.attempts import Attempt, AttemptOutcome, Baseline, Policy
 from aico.core.money import round_cents
+from aico.core.tokens import Pair
+from aico.store.alerts import MISSING, AlertKind
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("ledger")
+_NOTHING = Decimal(0)
 
 
 def event_row(
-    tenant: UUID, job: UUID, api_key: UUID | None, attempt: Attempt, policy: Policy | None, baseline: Baseline | None
+    tenant: UUID, job: UUID, api_key: UUID | None, attempt: Attempt, policy: Policy | None = None
 ) -> dict[str, Any]:
-    """One attempt as a row of the outbox, all columns given."""
+    """One attempt as a row of the outbox; what `conclusion` gives is left out."""
     usage = attempt.usage
-    counted = baseline if attempt.outcome is AttemptOutcome.OK else None
     return {
         "id": str(attempt.id),
         "tenant_id": str(tenant),
@@ -34,6 +38,7 @@ def event_row(
         "input_uncached": usage.input_uncached,
         "cache_read": usage.cache_read,
         "cache_write": usage.cache_write,
+        "cache_write_1h": usage.cache_write_1h,
         "output": usage.output,
         "reasoning": usage.reasoning,
         "tier": usage.tier,
@@ -41,8 +46,6 @@ def event_row(
         "usage_raw": usage.raw,
         "cost_cents": _money(attempt.cost_cents),
         "price_version": attempt.price_version,
-        "baseline_model": counted and counted.model,
-        "baseline_cost_cents": counted and _money(counted.cost_cents),
         "http_status": attempt.http_status,
         "error": attempt.error,
         "similarity": attempt.similarity,
@@ -51,6 +54,20 @@ def event_row(
         "assignment_unit": policy and policy.assignment_unit,
         "policy_version": policy and policy.version,
         "key_source": attempt.key_source.value,
+        "text_tokens": attempt.text_tokens,
+    }
+
+
+def conclusion(
+    last: Attempt, baseline: Baseline | None, arms: Sequence[str] = (), job_cents: Decimal = _NOTHING
+) -> dict[str, Any]:
+    """What is said of a job as a whole, in the row of its last attempt. The baseline counts where that answered."""
+    counted = baseline if last.outcome is AttemptOutcome.OK else None
+    return {
+        "baseline_model": counted and counted.model,
+        "baseline_cost_cents": counted and _money(counted.cost_cents),
+        "arms": list(arms) or None,
+        "job_cents": _money(job_cents) if arms else None,
     }
 
 
@@ -63,7 +80,22 @@ def book(tenants: Sequence[UUID], jobs: Sequence[UUID]) -> Statement[int]:
 
     The rows are already in Postgres, so they never leave it: one statement, O(events) index entries.
     """
-    return Statement(_SQL["book"], {"tenants": list(tenants), "jobs": list(jobs)}, lambda row: row["booked"])
+    return Statement(_SQL["book"], _booking(tenants, jobs), lambda row: row["booked"])
+
+
+def book_counted(tenants: Sequence[UUID], jobs: Sequence[UUID]) -> Statement[Sequence[Pair]]:
+    """As `book`, with the token counts of what was booked, to learn from: once for each attempt."""
+    return Statement(_SQL["book"], _booking(tenants, jobs), lambda row: [Pair(*one) for one in row["pairs"]])
+
+
+def _booking(tenants: Sequence[UUID], jobs: Sequence[UUID]) -> dict[str, Any]:
+    explanations = Jsonb(dict(MISSING))
+    return {
+        "tenants": list(tenants),
+        "jobs": list(jobs),
+        "price_unknown": AlertKind.PRICE_UNKNOWN,
+        "explanations": explanations,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,66 @@ rolled as (
     unpriced_baseline_cents = r.unpriced_baseline_cents + excluded.unpriced_baseline_cents,
     own_key_cents = r.own_key_cents + excluded.own_key_cents
 ),
+armed as (
+  select tenant_id, arm, (at at time zone 'UTC')::date as day,
+    count(*) filter (where outcome = 'ok') as answered,
+    count(*) filter (where outcome <> 'ok') as failed,
+    count(*) filter (where cost_cents is null) as unpriced,
+    sum(job_cents) as cents,
+    sum(job_cents * job_cents) as cents_squared,
+    coalesce(sum(baseline_cost_cents), 0) as baseline_cents,
+    coalesce(sum(latency_ms) filter (where outcome = 'ok'), 0) as latency_ms,
+    coalesce(sum(latency_ms::numeric * latency_ms) filter (where outcome = 'ok'), 0) as latency_ms_squared
+  from booked, unnest(arms) as arm
+  where job_cents is not null
+  group by tenant_id, arm, day
+  order by tenant_id, arm, day
+),
+arms_rolled as (
+  insert into public.arm_rollups as r (tenant_id, arm, day, answered, failed, unpriced, cents, cents_squared,
+    baseline_cents, latency_ms, latency_ms_squared)
+  select * from armed
+  on conflict (tenant_id, arm, day) do update set
+    answered = r.answered + excluded.answered,
+    failed = r.failed + excluded.failed,
+    unpriced = r.unpriced + excluded.unpriced,
+    cents = r.cents + excluded.cents,
+    cents_squared = r.cents_squared + excluded.cents_squared,
+    baseline_cents = r.baseline_cents + excluded.baseline_cents,
+    latency_ms = r.latency_ms + excluded.latency_ms,
+    latency_ms_squared = r.latency_ms_squared + excluded.latency_ms_squared
+),
+drawn as materialized (  -- experiments on what makes several jobs, which so stay until this is done
+  select e.tenant_id, e.id, e.unit, e.arms from public.experiments e
+  where e.tenant_id = any (%(tenants)s::uuid[]) and e.unit <> 'job' and (e.tenant_id, e.id) in (
+    select b.tenant_id, private.experiment_of(arm) from booked b, unnest(b.arms) as arm where b.job_cents is not null)
+  for key share
+),
+by_unit as (
+  select d.tenant_id, d.id, coalesce(case when d.unit = 'key' then b.api_key_id::text end, j.assigned ->> 'user') as unit,
+    min(substr(arm, 38)) as arm, min(b.at) as at, count(*) as jobs, count(*) filter (where b.outcome <> 'ok') as failed,
+    sum(b.job_cents) as cents, coalesce(sum(b.latency_ms) filter (where b.outcome = 'ok'), 0) as latency_ms
+  from drawn d
+  join booked b on b.tenant_id = d.tenant_id and b.job_cents is not null
+  cross join lateral unnest(b.arms) as arm
+  left join public.jobs j on d.unit = 'user' and j.tenant_id = b.tenant_id and j.id = b.job_id
+  where private.experiment_of(arm) = d.id
+  group by 1, 2, 3
+),
+units_booked as (
+  insert into public.assignments as a (tenant_id, experiment_id, unit, arm, propensity, assigned_at, jobs, failed, cents,
+    latency_ms)
+  select u.tenant_id, u.id, u.unit, u.arm, private.propensity_of(d.arms, u.arm), u.at, u.jobs, u.failed, u.cents,
+    u.latency_ms
+  from by_unit u join drawn d on (d.tenant_id, d.id) = (u.tenant_id, u.id)
+  where u.unit is not null
+  order by u.tenant_id, u.id, u.unit
+  on conflict (tenant_id, experiment_id, unit) do update set
+    jobs = a.jobs + excluded.jobs,
+    failed = a.failed + excluded.failed,
+    cents = a.cents + excluded.cents,
+    latency_ms = a.latency_ms + excluded.latency_ms
+),
 sums as (
   select kind, outcome, provider, model, count(*) as attempts, count(*) filter (where cost_cents is null) as unpriced,
     sum(input_uncached + cache_read + cache_write) as input_tokens, sum(output) as output_tokens,
@@ -55,8 +115,27 @@ sums as (
 ),
 totalled as (
   select private.add_totals(jsonb_agg(s)) from sums s
+),
+unpriced as (
+  select distinct tenant_id, (at at time zone 'UTC')::date as day, provider, model,
+    case when input_uncached + cache_read + cache_write + output > 0 then 'price' else 'usage' end as missing
+  from booked where kind not in ('exact_hit', 'semantic_hit') and outcome = 'ok' and cost_cents is null
+  order by tenant_id, day, provider, model, missing
+),
+told as (
+  select private.raise_alert(tenant_id, %(price_unknown)s, concat_ws(' ', day, provider, model, missing),
+    jsonb_build_object('day', day, 'provider', provider, 'model', model, 'missing', missing,
+      'explanation', %(explanations)s::jsonb ->> missing))
+  from unpriced
+),
+pairs as (
+  select coalesce(
+    jsonb_agg(jsonb_build_array(provider, model, text_tokens, input_uncached + cache_read + cache_write)), '[]') as pairs
+  from booked
+  where outcome = 'ok' and text_tokens is not null and input_uncached + cache_read + cache_write > 0
 )
-select count(*) as booked from booked where (select count(*) from totalled) = 1
+select count(*) as booked, (select pairs from pairs) as pairs
+from booked where (select count(*) from totalled) = 1 and (select count(*) from told) >= 0
 
 -- name: late
 select tenant_id, job_id from private.late_events(make_interval(secs => %(quiet)s), %(limit)s)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from aico.core.access import OPERATOR, ROLE_PERMISSIONS, Role, invitable
+from aico.core.assignment import Programme
 from aico.core.jobs import CacheMode
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
@@ -22,6 +23,7 @@ class Membership:
     role: Role
     cache_mode: CacheMode | None  # of the tenant's policy
     pii: PiiPolicy  # likewise
+    programme: Programme  # likewise
     name: str  # of the tenant
     plan: Plan | None
     personal: bool
@@ -39,6 +41,7 @@ def _membership(row: Row) -> Membership:
         role=Role(row["role"]),
         cache_mode=mode_of(row),
         pii=PiiPolicy(row["pii"]),
+        programme=Programme.model_validate(row["programme"]),
         name=row["name"],
         plan=None if row["plan"] is None else Plan(row["plan"]),
         personal=row["personal"],

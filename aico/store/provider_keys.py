@@ -97,9 +97,9 @@ def remove(tenant: UUID, provider: str, actor: str) -> Statement[UUID]:
     return Statement(_SQL["remove"], {"tenant": tenant, "provider": provider, "actor": actor}, _id)
 
 
-def providers(tenant: UUID) -> Statement[str]:
-    """For which the tenant has a key."""
-    return Statement(_SQL["providers"], {"tenant": tenant}, lambda row: row["provider"])
+def providers(tenant: UUID) -> Statement[tuple[str, UUID]]:
+    """For which the tenant has a key, with its id."""
+    return Statement(_SQL["providers"], {"tenant": tenant}, lambda row: (row["provider"], row["id"]))
 
 
 @dataclass(frozen=True, slots=True)

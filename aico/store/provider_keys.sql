@@ -46,7 +46,7 @@ audit as (
 select id from changed
 
 -- name: providers
-select provider from public.provider_keys where tenant_id = %(tenant)s and retired_at is null
+select provider, id from public.provider_keys where tenant_id = %(tenant)s and retired_at is null
 
 -- name: count_stale
 select private.count_stale_provider_keys(%(kek_id)s) as stale

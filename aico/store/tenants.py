@@ -1,8 +1,9 @@
 """Statements about tenants: how they come to be, their policies, plans and shares of the work."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from aico.core.access import OPERATOR
 from aico.core.jobs import CacheMode, JobClass
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
+from aico.core.strategies import StrategyName
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("tenants")
@@ -79,6 +81,17 @@ class Policy:
     baseline_model: str | None  # likewise
     similarity_threshold: float | None = None  # likewise; a cosine
     pii: PiiPolicy = PiiPolicy.OFF  # whether personal data is replaced before anything is stored
+    holdout_share: float | None = None  # of the jobs, answered without us to measure what we save; None: the service's
+    strategy: StrategyName | None = None  # by which models are chosen; None: the service's
+    quality_target: float | None = None  # likewise; 0..1, of the best single model's quality
+    implicit_outcomes: bool = True  # whether what callers do next, and how answers end, counts as a judgement
+    shadow_rate: float | None = None  # of jobs that another model answers too; None: the service's
+    judge_model: str | None = None  # likewise
+    judge_daily_cents: Decimal | None = None  # likewise
+    compare_with_own_keys: bool = False
+
+
+_POLICY = tuple(field.name for field in fields(Policy))
 
 
 def policy(tenant: UUID) -> Statement[Policy]:
@@ -86,18 +99,23 @@ def policy(tenant: UUID) -> Statement[Policy]:
 
 
 def _policy(row: Row) -> Policy:
-    return Policy(
-        row["fallback"], mode_of(row), row["baseline_model"], row["similarity_threshold"], PiiPolicy(row["pii"])
-    )
+    read = {"cache_mode": mode_of(row), "pii": PiiPolicy(row["pii"]), "strategy": strategy_of(row)}
+    return Policy(**{name: row[name] for name in _POLICY} | read)
 
 
 def mode_of(row: Row) -> CacheMode | None:
     return None if row["cache_mode"] is None else CacheMode(row["cache_mode"])
 
 
+def strategy_of(row: Row) -> StrategyName | None:
+    return None if row["strategy"] is None else StrategyName(row["strategy"])
+
+
 def set_policy(tenant: UUID, policy: Policy) -> Statement[None]:
     """By the operator."""
-    return change(tenant, OPERATOR, asdict(policy))
+    wanted = asdict(policy)
+    cents = policy.judge_daily_cents
+    return change(tenant, OPERATOR, wanted | {"judge_daily_cents": None if cents is None else str(cents)})
 
 
 def change(tenant: UUID, by: str, changes: Mapping[str, Any]) -> Statement[None]:

@@ -10,14 +10,18 @@ select tenant_id from private.make_tenant(%(tenant)s, %(maker)s, %(title)s, %(pl
 
 -- name: get
 select id, coalesce(display_name, name) as name, plan, personal, created_at, fallback, cache_mode, baseline_model,
-  similarity_threshold, pii
+  similarity_threshold, pii, holdout_share, strategy, quality_target, implicit_outcomes, shadow_rate, judge_model,
+  judge_daily_cents, compare_with_own_keys
 from public.tenants where id = %(tenant)s
 
 -- name: change
 with changed as (
   update public.tenants t
-  set (display_name, fallback, cache_mode, baseline_model, similarity_threshold, pii) = (
-    select n.display_name, n.fallback, n.cache_mode, n.baseline_model, n.similarity_threshold, n.pii
+  set (display_name, fallback, cache_mode, baseline_model, similarity_threshold, pii, holdout_share, strategy,
+    quality_target, implicit_outcomes, shadow_rate, judge_model, judge_daily_cents, compare_with_own_keys) = (
+    select n.display_name, n.fallback, n.cache_mode, n.baseline_model, n.similarity_threshold, n.pii, n.holdout_share,
+      n.strategy, n.quality_target, n.implicit_outcomes, n.shadow_rate, n.judge_model, n.judge_daily_cents,
+      n.compare_with_own_keys
     from jsonb_populate_record(t, %(changes)s::jsonb) n
   )
   where t.id = %(tenant)s
@@ -27,7 +31,9 @@ insert into public.audit_log (tenant_id, actor, action, subject, detail)
 select id, %(by)s, 'tenant.changed', id::text, %(changes)s::jsonb from changed
 
 -- name: policy
-select fallback, cache_mode, baseline_model, similarity_threshold, pii from public.tenants where id = %(tenant)s
+select fallback, cache_mode, baseline_model, similarity_threshold, pii, holdout_share, strategy, quality_target,
+  implicit_outcomes, shadow_rate, judge_model, judge_daily_cents, compare_with_own_keys
+from public.tenants where id = %(tenant)s
 
 -- name: set_plan
 with changed as (

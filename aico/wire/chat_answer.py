@@ -88,6 +88,7 @@ ROUTING_HEADERS: Mapping[str, Callable[[RoutingReport], object]] = {
     "x-aico-provider": lambda routing: routing.provider,
     "x-aico-model": lambda routing: routing.model,
     "x-aico-strategy": lambda routing: routing.strategy,
+    "x-aico-verified": lambda routing: routing.verified,
     "x-aico-cost-cents": lambda routing: routing.cost_cents,
     "x-aico-baseline-model": lambda routing: routing.baseline_model,
     "x-aico-baseline-cost-cents": lambda routing: routing.baseline_cost_cents,

@@ -8,7 +8,7 @@ from aico.core.chat import ChatRequest
 from aico.core.errors import InvalidInput
 from aico.core.inputs import ControlFields, Metadata, ModelName, Text
 from aico.core.jobs import Surface
-from aico.core.submission import Submission
+from aico.core.submission import Submission, caller_user
 from aico.wire.chat_messages import MAX_MESSAGES, AnyMessage, Strict, unanswerable_result
 from aico.wire.tools import AnswerFormat, FunctionTool, JsonSchemaFormat, NamedChoice, WhichTool, tool_choice
 
@@ -149,4 +149,5 @@ def submission_of(
         surface=surface,
         echo=echo or {},
         streams=streams,
+        user=caller_user(chat.hints, metadata),
     )

@@ -1,10 +1,12 @@
 """Decides at the door whether a request can be answered at all, so that nothing hopeless is stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from aico.core.assignment import NO_PROGRAMME, Assigned, Holdout, Programme, Unit, draw, user_unit
 from aico.core.canonical import cache_key
 from aico.core.chat import AUTO_MODELS, ChatRequest
 from aico.core.errors import InvalidInput, PayloadTooLarge, UnknownModel
@@ -16,6 +18,7 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.expectations import Expectations
 from aico.routing.features import extract_features, needs
 from aico.routing.lanes import Terms
+from aico.routing.models import Model
 from aico.routing.prices import PriceBook
 from aico.routing.strategies.protocol import PricedModel, RoutingPolicy, able, among, permitted, price_models
 from aico.store.jobs import IdempotencyKey, NewJob
@@ -27,6 +30,20 @@ _SOONEST_SECONDS = 1
 _OVERHEAD_TOKENS = 1500  # the expected answer where no limit is given, and what a chat template adds
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, as far as it matters here."""
+
+    api_key: UUID | None = None
+    cache_mode: CacheMode | None = None  # of the tenant's policy; None: the service's
+    models: frozenset[str] | None = None  # that may answer; None: all
+    own_providers: frozenset[str] = frozenset()  # for which the tenant has keys of its own
+    programme: Programme = NO_PROGRAMME
+
+
+ANYBODY = Asker()
+
+
 @dataclass(frozen=True)
 class _Offer:
     """What a tenant may ask for that has keys of its own for certain providers, or for none."""
@@ -34,11 +51,13 @@ class _Offer:
     catalogue: Catalogue
     smallest_window: int
     expectations: Expectations
+    callable: Mapping[str, Model]  # by id
 
     @classmethod
     def of(cls, catalogue: Catalogue, prices: PriceBook) -> "_Offer":
         smallest = min((model.context_window for model in catalogue.models), default=0)
-        return cls(catalogue, smallest, Expectations(catalogue, prices))
+        by_id = {model.id: model for model in catalogue.models}
+        return cls(catalogue, smallest, Expectations(catalogue, prices), by_id)
 
 
 class Admission:
@@ -51,25 +70,25 @@ class Admission:
     def admit(
         self,
         submission: Submission,
-        api_key: UUID | None = None,
+        asker: Asker = ANYBODY,
         idempotency: IdempotencyKey | None = None,
-        policy: CacheMode | None = None,
-        models: frozenset[str] | None = None,
-        own: frozenset[str] = frozenset(),
     ) -> NewJob:
-        """The job to be stored. `policy` is the tenant's cache mode, `models` are those that the key may use.
+        """The job to be stored. Linear in the prompt's length.
 
-        `own` are the providers that the tenant has keys for. Linear in the prompt's length. Raises a precise
-        InvalidInput, UnknownModel, ModelNotAllowed, PayloadTooLarge, BudgetExceeded or NoProvider.
+        Raises a precise InvalidInput, UnknownModel, ModelNotAllowed, PayloadTooLarge, BudgetExceeded or NoProvider.
         """
-        chat, controls = submission.chat, submission.controls
-        self._answerable(chat, controls, models, self._offer(own))
-        retries = submission.max_retries
+        chat, controls, models = submission.chat, submission.controls, asker.models
+        offer = self._offer(asker.own_providers)
+        self._answerable(chat, controls, models, offer)
+        retries, job, mode = submission.max_retries, new_id(), submission.cache_mode(asker.cache_mode)
+        programme = asker.programme.concerning(choice_left=chat.model in AUTO_MODELS)
+        assigned = draw(programme, _units(job, asker, submission.user), self._holdout(submission, asker, mode))
         return NewJob(
-            id=new_id(),
-            api_key_id=api_key,
+            id=job,
+            api_key_id=asker.api_key,
             job_class=submission.job_class,
-            cache_mode=submission.cache_mode(policy),
+            cache_mode=_cache_mode(submission, asker, assigned),
+            assigned=assigned,
             request=chat.model_dump(mode="json", exclude_defaults=True),
             key=cache_key(chat, _scope(controls, models)),
             metadata=submission.metadata,
@@ -84,7 +103,7 @@ class Admission:
             surface=submission.surface,
             echo=submission.echo,
             streams=submission.streams,
-            expected=self._offer(own).expectations.of(chat, controls, models),
+            expected=offer.expectations.of(chat, controls, models),
         )
 
     def appraise(
@@ -96,6 +115,29 @@ class Admission:
         if deadline is None:
             return Terms(job_class, self._timeout(job_class), deadline_given=False)
         return Terms(job_class, (deadline - datetime.now(UTC)).total_seconds(), deadline_given=True)
+
+    def _holdout(self, submission: Submission, asker: Asker, mode: CacheMode) -> Holdout | None:
+        """What would answer if we did not choose: the baseline, or the model that is named, without our cache.
+
+        None where nobody can say, or where we change nothing: work in batches, which others discount too; what the
+        baseline may not answer or perhaps cannot; a named model whose answers are not served again.
+        """
+        chat, controls, programme = submission.chat, submission.controls, asker.programme
+        share = self._settings.holdout_share if programme.holdout_share is None else programme.holdout_share
+        if not share or submission.job_class is JobClass.BATCH or controls.max_cost_cents is not None:
+            return None
+        if chat.model not in AUTO_MODELS:
+            return Holdout(share, chat.model) if mode.reads else None
+        name = controls.baseline_model or programme.baseline_model or self._settings.baseline_model
+        model = self._offer(asker.own_providers).callable.get(name)
+        suits = (
+            model is not None
+            and (asker.models is None or name in asker.models)
+            and model.quality >= (controls.quality_floor or 0.0)
+            and needs(chat) <= model.capabilities
+            and _surely_fits(chat, model.context_window)
+        )
+        return Holdout(share, name) if suits else None
 
     def _timeout(self, job_class: JobClass) -> float:
         return self._settings.job_timeout_seconds * _TIMEOUT_FACTORS[job_class]
@@ -144,6 +186,22 @@ class Admission:
             permitted(
                 priced, RoutingPolicy(quality_floor=controls.quality_floor or 0.0, max_cents=controls.max_cost_cents)
             )
+
+
+def _cache_mode(submission: Submission, asker: Asker, assigned: Assigned) -> CacheMode:
+    """An experiment stands in for the tenant's policy; the holdout knows no cache, whatever is said."""
+    if assigned.direct:
+        return CacheMode.OFF
+    return submission.cache_mode(assigned.treatment.cache or asker.cache_mode)
+
+
+def _units(job: UUID, asker: Asker, user: str | None) -> dict[Unit, str]:
+    units: dict[Unit, str] = {"job": str(job)}
+    if asker.api_key is not None:
+        units["key"] = str(asker.api_key)
+    if user is not None and asker.programme.experiments:
+        units["user"] = user_unit(asker.programme.salt, user)
+    return units
 
 
 def _surely_fits(chat: ChatRequest, window: int) -> bool:

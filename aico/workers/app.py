@@ -23,11 +23,11 @@ class WorkerKind:
 
 WORKERS = {
     "embed": WorkerKind("aico.workers.embed", (Queue.EMBED,), prefetch=128, threads=2),
-    "route": WorkerKind("aico.workers.route", (Queue.INTERACTIVE, Queue.STANDARD, Queue.BATCH)),
+    "route": WorkerKind("aico.workers.route", (Queue.INTERACTIVE, Queue.STANDARD, Queue.BATCH, Queue.COMPARE)),
     "record": WorkerKind("aico.workers.record", (Queue.RECORD,), prefetch=1000),
     "notify": WorkerKind("aico.workers.notify", (Queue.NOTIFY,), threads=16),
     "lane": WorkerKind("aico.workers.lane", (Queue.LANE,), threads=4),
-    "batch": WorkerKind("aico.workers.batch", (Queue.LINES, Queue.DATA), threads=4),
+    "batch": WorkerKind("aico.workers.batch", (Queue.LINES, Queue.DATA, Queue.LEARN), threads=4),
 }
 
 

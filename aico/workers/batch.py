@@ -1,4 +1,7 @@
-"""Takes callers' batches from their file of requests to their files of results; exports and erasures run beside."""
+"""Takes callers' batches from their file of requests to their files of results.
+
+Beside it run exports and erasures, and what learns from outcomes.
+"""
 
 from functools import cache, partial
 from uuid import UUID
@@ -8,6 +11,7 @@ from aico.routing.tokens import count_text
 from aico.store import batch_steps
 from aico.store.scope import Scope
 from aico.workers import data as _data  # registers its task  # noqa: F401
+from aico.workers import learn as _learn  # likewise  # noqa: F401
 from aico.workers.admission import Admission
 from aico.workers.app import app
 from aico.workers.batch_results import Results

@@ -165,7 +165,13 @@ def _allowed(match: Match, models: frozenset[str] | None) -> bool:
 def _hit(job: ToEmbed, match: Match, latency_ms: int) -> Ending:
     """The stored answer under its own provenance, at no cost."""
     routing = match.routing.model_copy(
-        update={"cache": CacheState.SEMANTIC, "similarity": match.similarity, "cost_cents": "0", "attempts": 0}
+        update={
+            "cache": CacheState.SEMANTIC,
+            "similarity": match.similarity,
+            "cost_cents": "0",
+            "attempts": 0,
+            "arms": job.arms,
+        }
     )
     attempt = Attempt(
         id=new_id(),
@@ -192,6 +198,7 @@ def _hit(job: ToEmbed, match: Match, latency_ms: int) -> Ending:
         routing=routing,
         attempts=(attempt,),
         baseline=baseline,
+        arms=job.arms,
         policy=Policy(strategy="cache"),
     )
 

@@ -26,10 +26,13 @@ FILES = 20  # each may have hundreds of chunks
 WAIT_SECONDS = 2.0  # for a batch that is being cancelled
 NOTICE_SECONDS = 1.0  # for workers to notice that their job is gone: until then one may publish more of an answer
 
-_BATCHES, _CACHE, _JOBS, _LEDGER, _LEFTOVERS = "end batches", "cache_entries", "jobs", "ledger", "leftovers"
+_BATCHES, _CACHE, _JOBS, _LEARNER = "end batches", "cache_entries", "jobs", "stop learner"
+_LEDGER, _LEFTOVERS, _PAIRS = "ledger", "leftovers", "shadow_pairs"
 # The cache before the jobs, so that nothing more is copied from it; both again for what ended in between.
 EVERYTHING = (
-    *(_BATCHES, _CACHE, _JOBS, _CACHE, _JOBS, "idempotency_keys", "feedback", "outcomes", "assignments"),
+    *(_BATCHES, _CACHE, _PAIRS, _JOBS, _CACHE, _PAIRS, _JOBS),
+    *("idempotency_keys", "feedback", "outcomes", "assignments"),
+    *("decisions", _LEARNER, "learner_statistics", "learner_solutions"),
     *("webhook_deliveries", "batch_faults", "batches", "data_requests", "files", _LEDGER, _LEFTOVERS),
 )
 CHOSEN = (_CACHE, _JOBS)
@@ -67,6 +70,8 @@ class Erasure:
             return self._walk(after, answers_only=step == _CACHE)
         if step == _BATCHES:
             self._run(erasures.end_batches(self._held))
+        elif step == _LEARNER:
+            self._run(erasures.stop_learner(self._held))
         elif step == _LEDGER:
             self._strip_ledger(after)
         elif step == _LEFTOVERS:

@@ -21,7 +21,7 @@ from aico.wire.batch_endpoints import ENDPOINTS
 from aico.wire.batch_lines import MAX_LINES, MAX_SHOWN_FAULTS, BatchLineRequest, Fault, is_blank, read_line
 from aico.wire.errors import Failure, failure_of, failure_of_faults
 from aico.wire.jsonl import RawLine, raw_lines
-from aico.workers.admission import Admission
+from aico.workers.admission import Admission, Asker
 from aico.workers.batch_results import STOPPED
 from aico.workers.queue import bells_for
 from aico.workers.redacting import Redactor
@@ -124,9 +124,7 @@ class Intake:
             submission = endpoint.read(line.body)
             if self._redactor.needed(submission, held.pii):
                 submission = self._redactor.clean(submission)
-            job = self._admission.admit(
-                submission, held.api_key_id, None, held.cache_mode, held.models, held.own_providers
-            )
+            job = self._admission.admit(submission, _asker(held))
         except ValidationError as error:
             return _refused(raw, line, failure_of_faults(error))
         except AicoError as error:
@@ -152,6 +150,10 @@ class Intake:
                 return
             yield found[0]
             offset += len(found[0])
+
+
+def _asker(held: HeldBatch) -> Asker:
+    return Asker(held.api_key_id, held.cache_mode, held.models, held.own_providers, held.programme)
 
 
 def _distinct(line: BatchLineRequest, number: int, seen: set[bytes]) -> None:

@@ -10,11 +10,12 @@ from aico.routing.strategies.strategies import Strategies
 from aico.routing.tokens import count_text
 from aico.store import lanes
 from aico.store.scope import Scope
-from aico.workers.answers import Answers
+from aico.workers.answers import Answers, Known
 from aico.workers.app import app
 from aico.workers.keyring import Keyring
 from aico.workers.lane_doors import LaneDoors
 from aico.workers.lane_steps import LaneSteps
+from aico.workers.learned import LearnedSolutions
 from aico.workers.queue import FORM_BATCHES, TaskName
 from aico.workers.renewal import renewing
 from aico.workers.runtime import get_runtime, patiently
@@ -26,7 +27,7 @@ LEASE_SECONDS = 60.0
 def steps() -> LaneSteps:
     runtime = get_runtime()
     catalogue = Catalogue.from_settings(runtime.settings)
-    answers = Answers(runtime.settings, Strategies(), catalogue)
+    answers = Answers(runtime.settings, Strategies(), catalogue, Known(solutions=LearnedSolutions(runtime.database).of))
     models = {model.id: model for model in catalogue.all_models}
     doors = LaneDoors(
         open_lanes(runtime.settings),

@@ -82,10 +82,11 @@ class Collector:
         if isinstance(outcome, LineFailure):
             return FailedLine(job, outcome.message, attempt)
         try:
-            decision = self._answers.choose(job.request, job.policy, job.spent_cents, own).decision
+            choice = self._answers.choose(job.request, job.policy, job.spent_cents, own, job.grounds)
         except AicoError as error:  # the catalogue has changed so much that nothing would be asked now
             return FailedLine(job, error.detail, attempt)
-        ending = self._answers.ending(job, decision, self._model, outcome, [attempt], lane="batch")
+        ending = self._answers.ending(job, choice, self._model, outcome, [attempt], lane="batch")
+        ending = replace(ending, policy=job.chosen_by or ending.policy)
         # The baseline of a job is counted once: with the answer that ended it.
         return ending if job.open else replace(ending, baseline=None)
 

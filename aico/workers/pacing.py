@@ -10,12 +10,12 @@ import structlog
 from aico.routing.models import RateLimit
 from aico.routing.pacing import Admission, Budget, BudgetPacer, Charge, admit
 from aico.workers.gcra import SCRIPT, Taking, Verdict, keys_and_arguments
+from aico.workers.sharing import Sharing
 
 log = structlog.get_logger()
 
 _KEY_PREFIX = "aico:pace"
 _KEPT = 10_000  # budgets; beyond that those that are full again are forgotten: they are as if they were never used
-_ASK_AGAIN_SECONDS = 2.0  # while Redis is away, calls do not each wait for it to time out
 
 
 class LocalPacer(BudgetPacer):
@@ -47,28 +47,18 @@ class LocalPacer(BudgetPacer):
                 self._arrivals.update(zip((charge.budget for charge in charges), admission.arrivals, strict=True))
 
 
-class RedisPacer(BudgetPacer):
+class RedisPacer(BudgetPacer, Sharing):
     """Budgets of all who share the Redis, in one trip a question. What it last said is kept for when it is gone."""
 
-    def __init__(self, client: redis.Redis, limits: Sequence[RateLimit]) -> None:
-        super().__init__(limits)
+    def __init__(self, client: redis.Redis, limits: Sequence[RateLimit], *, heeds_all: bool = False) -> None:
+        BudgetPacer.__init__(self, limits, heeds_all=heeds_all)
+        Sharing.__init__(self, _lost, _found)
         self._admit = client.register_script(SCRIPT)
         self._offset = time.time() - time.monotonic()  # from this process's clock to the server's, in seconds
         self._local = LocalPacer(limits, lambda: time.monotonic() + self._offset)
-        self._lock = threading.Lock()
-        self._away_until: float | None = None  # monotonic seconds; None: Redis answered last time
 
     def take(self, charges: Sequence[Charge], patience: float) -> Admission:
-        if self._away_until is not None and time.monotonic() < self._away_until:
-            return self._local.take(charges, patience)
-        try:
-            admission = self._ask(charges, patience)
-        except redis.RedisError as error:
-            self._lost(error)
-            return self._local.take(charges, patience)
-        self._found()
-        self._local.keep(charges, admission)
-        return admission
+        return self.either(lambda: self._ask(charges, patience), lambda: self._local.take(charges, patience))
 
     def _ask(self, charges: Sequence[Charge], patience: float) -> Admission:
         takings = [
@@ -77,21 +67,17 @@ class RedisPacer(BudgetPacer):
         ]
         verdict = Verdict.read(self._admit(*keys_and_arguments(takings, patience)))
         self._offset = verdict.now - time.monotonic()
-        return Admission(verdict.wait, verdict.arrivals if verdict.taken else None)
+        admission = Admission(verdict.wait, verdict.arrivals if verdict.taken else None)
+        self._local.keep(charges, admission)
+        return admission
 
-    def _lost(self, error: redis.RedisError) -> None:
-        with self._lock:
-            first = self._away_until is None
-            self._away_until = time.monotonic() + _ASK_AGAIN_SECONDS
-        if first:
-            log.warning("pacing_not_shared", error=type(error).__name__)
 
-    def _found(self) -> None:
-        with self._lock:
-            again = self._away_until is not None
-            self._away_until = None
-        if again:
-            log.info("pacing_shared_again")
+def _lost(error: redis.RedisError) -> None:
+    log.warning("pacing_not_shared", error=type(error).__name__)
+
+
+def _found() -> None:
+    log.info("pacing_shared_again")
 
 
 def _key(budget: Budget) -> str:

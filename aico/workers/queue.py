@@ -34,6 +34,8 @@ class Queue(StrEnum):
     LANE = "lane"
     LINES = "lines"  # of callers' batches; `batch` is the class of jobs that can wait
     DATA = "data"  # exports and erasures
+    LEARN = "learn"
+    COMPARE = "compare"  # answered jobs that another model is to answer too
 
 
 class TaskName(StrEnum):
@@ -45,6 +47,8 @@ class TaskName(StrEnum):
     LANE = "aico.lane"
     BATCH = "aico.batch"
     DATA = "aico.data"
+    LEARN = "aico.learn"
+    COMPARE = "aico.compare"
 
 
 JOBS_IN_A_MESSAGE = {TaskName.EMBED: 8, TaskName.RECORD: 100}  # elsewhere one: a job is a thread's work
@@ -93,6 +97,14 @@ def to_batch(tenant: UUID, batch: UUID) -> Bell:
 
 def to_data(tenant: UUID, request: UUID) -> Bell:
     return Bell(Queue.DATA, TaskName.DATA, tenant, request)
+
+
+def to_learn(tenant: UUID) -> Bell:
+    return Bell(Queue.LEARN, TaskName.LEARN, tenant, tenant)  # a tenant has one learner
+
+
+def to_compare(tenant: UUID, job: UUID) -> Bell:
+    return Bell(Queue.COMPARE, TaskName.COMPARE, tenant, job)
 
 
 def to_work(tenant: UUID, job: UUID, stage: Stage, job_class: JobClass) -> Bell:

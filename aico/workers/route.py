@@ -14,14 +14,20 @@ from aico.store import claims, lanes
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
 from aico.store.scope import Scope
+from aico.workers import compare
+from aico.workers.answers import Known
 from aico.workers.app import app
+from aico.workers.breakers import RedisBreaker
+from aico.workers.calibration import Calibration
 from aico.workers.finish import finish, put_back
+from aico.workers.learned import LearnedSolutions
 from aico.workers.leases import Leases
 from aico.workers.pacing import RedisPacer
 from aico.workers.publisher import Publisher
 from aico.workers.queue import TaskName
-from aico.workers.router import Router
+from aico.workers.router import Router, Shared
 from aico.workers.runtime import Runtime, get_runtime, patiently
+from aico.workers.sightings import RedisSightings
 
 log = structlog.get_logger()
 
@@ -33,7 +39,11 @@ def router() -> Router:
     runtime = get_runtime()
     limits = Catalogue.from_settings(runtime.settings).limits
     names = [profile.name for profile in lane_profiles(runtime.settings)]
-    return Router(runtime.settings, Strategies(), RedisPacer(runtime.redis, limits), names)
+    shared = Shared(
+        RedisPacer(runtime.redis, limits, heeds_all=True), RedisBreaker(runtime.redis), RedisSightings(runtime.redis)
+    )
+    known = Known(Calibration(runtime.database).lines, LearnedSolutions(runtime.database).of)
+    return Router(runtime.settings, Strategies(), shared, names, known)
 
 
 @cache
@@ -90,10 +100,12 @@ def warm_up() -> None:
     """Read the catalogue and the vocabulary, and start renewing leases, before the first message."""
     router()
     leases()
+    compare.comparer()
     count_text("ready")
 
 
 def wind_down() -> None:
     """Interrupt the calls that are still under way, and put their jobs back for others."""
+    compare.wind_down()
     if not leases().let_go(RELEASE_SECONDS):
         log.warning("claims_not_released")  # their leases run out

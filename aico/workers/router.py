@@ -3,7 +3,9 @@
 import random
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Call, KeySource, known_cost
 from aico.core.errors import AicoError, BudgetExceeded
@@ -12,21 +14,30 @@ from aico.core.jobs import JobClass, JobError, JobStatus
 from aico.core.key_encryption import key_encryption
 from aico.core.money import round_cents
 from aico.core.settings import Settings
+from aico.routing.breaker import Breaker
 from aico.routing.catalogue import Catalogue
-from aico.routing.dispatcher import Dispatched, Dispatcher, OnDelta, RetryPolicy
+from aico.routing.dispatcher import Dispatcher
 from aico.routing.lanes import Estimate, Lane, LanePolicy, Terms, choose_lane
 from aico.routing.models import Model
-from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
+from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held, Unwell
 from aico.routing.pacing import Pacer
+from aico.routing.prompt_cache import PromptCache, Sightings
 from aico.routing.providers.batches.lane import tenant_lane_profiles
+from aico.routing.providers.chat_provider import OnDelta
+from aico.routing.providers.credential import operator_keys
 from aico.routing.providers.provider import open_providers
+from aico.routing.retrying import RetryPolicy
+from aico.routing.run import Caching, Dispatched, nothing_kept
 from aico.routing.strategies.protocol import Strategy
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
-from aico.workers.answers import Answers, Choice
+from aico.workers.answers import NOTHING_KNOWN, Answers, Choice, Known
+from aico.workers.checking import Checking
 from aico.workers.keyring import Keyring
 from aico.workers.leases import Leases
+from aico.workers.observing import observed
 from aico.workers.retries import next_pause
+from aico.workers.sightings import NoSightings
 
 _REFUSED = "request_refused"
 _UNKNOWN = "unknown"  # what a dead worker had called, where nobody can tell
@@ -34,21 +45,43 @@ _UNKNOWN = "unknown"  # what a dead worker had called, where nobody can tell
 _PATIENCE = {JobClass.INTERACTIVE: 2.0, JobClass.STANDARD: 30.0, JobClass.BATCH: 600.0}
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What all workers know of providers; left out, each process knows its own."""
+
+    pacer: Pacer | None = None
+    breaker: Breaker | None = None
+    sightings: Sightings = field(default_factory=NoSightings)
+
+
 class Router:
     """Everything that stays the same from job to job: the catalogue, prices, connections and the strategy."""
 
     def __init__(
-        self, settings: Settings, strategy: Strategy, pacer: Pacer | None = None, lanes: Collection[str] = ()
+        self,
+        settings: Settings,
+        strategy: Strategy,
+        shared: Shared | None = None,
+        lanes: Collection[str] = (),
+        known: Known = NOTHING_KNOWN,
     ) -> None:
         """`lanes` names the providers into whose batches work may go that can wait."""
-        self._settings = settings
-        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings))
+        shared, self._settings = shared or Shared(), settings
+        self._answers = Answers(settings, strategy, Catalogue.from_settings(settings), known)
         self._lanes = LanePolicy.from_settings(settings, lanes)
         self._tenant_lanes = _tenant_lanes(settings)
         self._keyring = Keyring(key_encryption(settings))
         self._providers = open_providers(settings, max_connections=settings.route_concurrency, for_tenants=True)
         policy = RetryPolicy.from_settings(settings)
-        self._dispatcher = Dispatcher(self._providers, self._answers.prices, policy, pacer=pacer)
+        self._dispatcher = Dispatcher(
+            self._providers,
+            self._answers.prices,
+            policy,
+            pacer=shared.pacer,
+            breaker=shared.breaker,
+            keys=operator_keys(settings),
+        )
+        self._kept = PromptCache(self._answers.prices, shared.sightings)
 
     def close(self) -> None:
         for provider in self._providers.values():
@@ -62,27 +95,25 @@ class Router:
         attempts: list[Attempt] = []
         try:
             choice = self._choose(claim)
+            checking = Checking.of(claim.request, choice)
             lane = self._lane(claim, choice)
             if lane is not None:
-                return Parked(claim, lane.model.id, lane.hedge_seconds)
-            dispatched = self._dispatch(claim, choice, attempts, leases, on_delta)
+                return Parked(claim, lane.model.id, lane.hedge_seconds, choice.decided())
+            dispatched = self._dispatch(claim, choice, attempts, leases, on_delta, checking)
         except Cancelled:
             return _interrupted(claim, attempts, lost=leases.lost(claim))
-        except Held as held:
-            message = f"waits {held.seconds:.1f} s for its place in the rate limit of {held.model_id}"
-            return PutBack(
-                claim,
-                "rate_limited",
-                message,
-                pause_seconds=held.seconds,
-                reserved_model=held.model_id,
-                attempts=tuple(attempts),
-            )
+        except (Held, Unwell) as waits:
+            return _later(claim, attempts, waits)
         except AllCandidatesFailed as error:
             return self._again(claim, attempts, error)
         except AicoError as error:  # none may be asked
             return _failed(claim, attempts, error.code, error.detail)
-        return self._answers.ending(claim, choice.decision, dispatched.model, dispatched.completion, attempts)
+        decision = choice.decision if checking is None else checking.decision(dispatched)
+        told = replace(choice, decision=replace(decision, reasons=(*decision.reasons, *dispatched.notes)))
+        ending = self._answers.ending(
+            claim, told, dispatched.model, dispatched.completion, dispatched.attempts, verified=dispatched.verified
+        )
+        return observed(claim, choice.features.task, ending, self._settings)
 
     def lost_attempt(self, claim: Claim) -> Attempt:
         """The call of the worker that held the job and died, priced by what it was expected to cost.
@@ -112,16 +143,16 @@ class Router:
         return _call(claim, choice.decision.candidates[0], choice)
 
     def _choose(self, claim: Claim) -> Choice:
-        return self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys)
+        return self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys, claim.grounds)
 
     def _lane(self, claim: Claim, choice: Choice) -> Lane | None:
         """Where the job may wait for a discount. It waits once: what came back from a lane is called directly."""
-        if not claim.lane_untried:
+        if not claim.lane_untried or claim.policy.assigned.direct:
             return None
         return choose_lane(
             choice.decision,
             choice.asked,
-            Estimate(self._answers.prices, choice.features, choice.at),
+            Estimate(self._answers.prices, choice.features, choice.at, self._answers.known.lines()),
             Terms(claim.job_class, claim.seconds_left, claim.deadline_given),
             self._lanes.beside(self._tenant_lanes & claim.keys.keys()),
         ).lane
@@ -133,6 +164,7 @@ class Router:
         attempts: list[Attempt],
         leases: Leases,
         on_delta: OnDelta | None,
+        checking: Checking | None,
     ) -> Dispatched:
         def record(attempt: Attempt) -> None:
             attempts.append(attempt)
@@ -142,7 +174,7 @@ class Router:
         def starting(model: Model) -> None:
             call = _call(claim, model, choice)
             _check_budget(claim, attempts, call)
-            leases.note_call(claim, call)
+            leases.note_call(claim, _with_draft(call, attempts))
 
         return self._dispatcher.dispatch(
             claim.request,
@@ -156,7 +188,15 @@ class Router:
             patience=_PATIENCE[claim.job_class],
             reserved=claim.reserved_model,
             credentials=self._keyring.credentials(claim.keys),
+            caching=self._caching(claim, choice),
+            check=checking,
         )
+
+    def _caching(self, claim: Claim, choice: Choice) -> Caching:
+        """A second try is not a second use: each model is decided about once."""
+        if not self._settings.prompt_cache_hints:
+            return nothing_kept
+        return cache(lambda model: self._kept.hint(claim.tenant, claim.request, model, choice.at))
 
     def _again(self, claim: Claim, attempts: Sequence[Attempt], error: AllCandidatesFailed) -> Ending | PutBack:
         """Put back while it may be an outage that ends; the thread is free for others meanwhile."""
@@ -175,10 +215,32 @@ class Router:
 
 
 def _check_budget(claim: Claim, attempts: Sequence[Attempt], call: Call) -> None:
-    """Raises BudgetExceeded where failed attempts have used up what the caller wanted to spend."""
+    """Raises BudgetExceeded where earlier attempts have used up what the caller wanted to spend."""
     cap, spent = claim.policy.max_cost_cents, claim.spent_cents + known_cost(attempts)
     if cap is not None and spent + (call.cents or 0) > cap:
         raise BudgetExceeded(f"{spent:f} cents were spent without an answer, and another call would exceed {cap:f}")
+
+
+def _later(claim: Claim, attempts: Sequence[Attempt], waits: Held | Unwell) -> PutBack:
+    if isinstance(waits, Unwell):
+        return PutBack(claim, "provider_unwell", waits.detail, pause_seconds=waits.seconds, attempts=tuple(attempts))
+    message = f"waits {waits.seconds:.1f} s for its place in the rate limit of {waits.model_id}"
+    return PutBack(
+        claim,
+        "rate_limited",
+        message,
+        pause_seconds=waits.seconds,
+        reserved_model=waits.place,
+        attempts=tuple(attempts),
+    )
+
+
+def _with_draft(call: Call, attempts: Sequence[Attempt]) -> Call:
+    """A draft that did not pass is booked at the job's end: if its worker dies before, the next call bears its cost."""
+    drafts = [attempt for attempt in attempts if attempt.outcome is AttemptOutcome.OK]
+    if not drafts or call.cents is None:
+        return call
+    return call.model_copy(update={"cents": call.cents + known_cost(drafts)})
 
 
 def _interrupted(claim: Claim, attempts: Sequence[Attempt], *, lost: bool) -> Ending | PutBack:
@@ -195,6 +257,8 @@ def _failed(claim: Claim, attempts: Sequence[Attempt], code: str, message: str) 
         api_key_id=claim.api_key_id,
         error=JobError(code=code, message=message),
         attempts=tuple(attempts),
+        arms=claim.policy.assigned.arms,
+        spent_cents=claim.spent_cents,
     )
 
 

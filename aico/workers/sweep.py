@@ -1,7 +1,7 @@
 """Puts right what a crash left: lost bells, expired leases, overdue jobs, unbooked events.
 
-Rings for webhooks, batches, provider batches, exports and erasures that are due. Runs beside the workers, with the
-feeder in its process.
+Rings for webhooks, batches, provider batches, exports, erasures and learners that are due. Runs beside the workers,
+with the feeder in its process.
 """
 
 import threading
@@ -16,11 +16,28 @@ from aico.billing.factory import load_gateway
 from aico.core.anomaly import find_anomaly
 from aico.core.errors import Unavailable
 from aico.core.jobs import JobClass
-from aico.store import alerts, backlog, batches, cache, data_requests, files, lanes, ledger, quotas, retention, webhooks
+from aico.core.signals import REPEAT_SECONDS, REPEATED
+from aico.store import (
+    alerts,
+    backlog,
+    batches,
+    cache,
+    data_requests,
+    files,
+    lanes,
+    learner,
+    ledger,
+    outcomes,
+    quotas,
+    retention,
+    shadow_pairs,
+    webhooks,
+)
 from aico.store.scope import Scope
 from aico.workers.billing import Biller
+from aico.workers.experiment_watch import watch_experiments
 from aico.workers.feed import Feeder
-from aico.workers.queue import Queue, to_batch, to_data, to_lane, to_notify, to_record, to_work
+from aico.workers.queue import Queue, to_batch, to_compare, to_data, to_lane, to_learn, to_notify, to_record, to_work
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
 
 log = structlog.get_logger()
@@ -34,6 +51,11 @@ FILES = 20  # each may have hundreds of chunks
 HOUSEKEEPING_TICKS = 60
 LANE_LATE_SECONDS = 60.0  # of the time that a direct call has, at least 120
 BOOKING = timedelta(minutes=5)  # after the end of an hour, until its attempts are booked
+ENOUGH_OUTCOMES = 20  # to be learned from at once
+OUTCOMES_WAIT_SECONDS = 30.0  # for others, if there are fewer
+PAIRS = 50  # rung at once
+LOOK_BACK = timedelta(minutes=10)  # for repetitions, at the start
+SETTLED = timedelta(seconds=10)  # until all jobs of a moment can be seen
 EPOCH_KEY = "aico:epoch"  # gone when Redis lost its data, and every bell with it
 
 
@@ -42,6 +64,7 @@ class Sweeper:
         self._runtime = runtime
         self._ticks = 0
         self._judged: datetime | None = None  # the latest hour whose spends were looked at
+        self._looked = datetime.now(UTC) - LOOK_BACK  # until when repetitions have been looked for
 
     def run(self, stop: threading.Event) -> None:
         """Sweep once a second until `stop`; an outage of Postgres or Redis is waited for."""
@@ -58,6 +81,8 @@ class Sweeper:
         if self._ticks % HOUSEKEEPING_TICKS == 0:
             self._keep_house()
             self.judge_spends(datetime.now(UTC))
+            watch_experiments(self._runtime, datetime.now(UTC))
+            self.judge_repeats(datetime.now(UTC))
         self._ticks += 1
         self._end_overdue()
         self._ring_again()
@@ -66,6 +91,8 @@ class Sweeper:
         self._ring_for_lanes()
         self._ring_for_batches()
         self._ring_for_data_requests()
+        self._ring_for_learners()
+        self._ring_for_pairs()
         self._recall_from_lanes()
 
     def _keep_house(self) -> None:
@@ -98,6 +125,14 @@ class Sweeper:
                     Scope.tenant(spend.tenant), alerts.raise_anomaly(spend.tenant, hour, anomaly)
                 )
         self._judged = hour
+
+    def judge_repeats(self, now: datetime) -> None:
+        """Note the answers after which the same key has asked for another one since this was last looked at."""
+        until = now - SETTLED
+        if self._runtime.settings.implicit_outcomes:
+            statement = outcomes.observe_repeats(self._looked, until, patience_seconds=REPEAT_SECONDS, quality=REPEATED)
+            self._runtime.database.run(Scope.system(), statement)
+        self._looked = until
 
     def _end_overdue(self) -> None:
         ended = self._runtime.database.run(Scope.system(), backlog.end_overdue(max_losses=MAX_LOSSES, limit=BATCH))
@@ -159,6 +194,19 @@ class Sweeper:
             return
         due = self._runtime.database.run(Scope.system(), data_requests.due(limit=BATCH))
         self._runtime.tell(bells=[to_data(one.tenant, one.request) for one in due])
+
+    def _ring_for_learners(self) -> None:
+        if self._runtime.redis.llen(Queue.LEARN.value):
+            return
+        due = learner.due(enough=ENOUGH_OUTCOMES, patience_seconds=OUTCOMES_WAIT_SECONDS, limit=BATCH)
+        tenants = self._runtime.database.run(Scope.system(), due)
+        self._runtime.tell(bells=[to_learn(tenant) for tenant in tenants])
+
+    def _ring_for_pairs(self) -> None:
+        if self._runtime.redis.llen(Queue.COMPARE.value):
+            return
+        due = self._runtime.database.run(Scope.system(), shadow_pairs.due(limit=PAIRS))
+        self._runtime.tell(bells=[to_compare(one.tenant, one.job) for one in due])
 
     def _recall_from_lanes(self) -> None:
         recall = lanes.recall(late_seconds=LANE_LATE_SECONDS, limit=BATCH)

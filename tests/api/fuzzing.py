@@ -161,6 +161,7 @@ def populated(address: str, tenant: Tenant, member: UUID) -> World:
         batch = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
         said = [{"role": "user", "content": "a conversation"}]
         confirm = client.get("/v1/tenant").raise_for_status().json()["name"]
+        arms = [{"name": "a"}, {"name": "b"}]
         erasure = {"scope": {"tag": "none"}, "confirm": confirm}
         return World(
             address,
@@ -179,6 +180,7 @@ def populated(address: str, tenant: Tenant, member: UUID) -> World:
                 "key_id": [made("/v1/api-keys", name=f"key {number}") for number in range(2)],
                 "user_id": [str(member)],
                 "invitation_id": [made("/v1/invitations", email="new@example.com") for _ in range(2)],
+                "experiment_id": [made("/v1/experiments", name=f"x {number}", arms=arms) for number in range(2)],
                 "export_id": [made("/v1/exports")],
                 "erasure_id": [made("/v1/erasures", **erasure)],
                 "delivery_id": [made(f"/v1/webhooks/{hook}/test") for _ in range(2)],

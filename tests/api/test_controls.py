@@ -11,6 +11,7 @@ from conftest import Tenant
 
 from aico.core.jobs import CacheMode
 from aico.core.settings import Settings
+from aico.core.strategies import StrategyName
 from aico.store import claims, tenants
 from aico.store.blocking import Database
 from aico.store.claims import Claim
@@ -82,6 +83,7 @@ def test_the_tenants_policy_reaches_the_worker_and_the_caller_overrules_it(
     other = claimed(database, tenant, ask(api, fallback=True, baseline_model="gpt-5.4", max_cost_cents="1.5")["id"])
     assert (other.policy.fallback, other.policy.baseline_model) == (True, "gpt-5.4")
     assert str(other.policy.max_cost_cents) == "1.5"
+    assert claimed(database, tenant, ask(api, strategy="cascade")["id"]).policy.strategy is StrategyName.CASCADE
 
 
 def test_a_job_shows_what_was_said_and_is_found_by_its_tags(api: httpx2.Client) -> None:

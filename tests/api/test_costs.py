@@ -47,11 +47,12 @@ def _attempt(
     model: str = "smollm2-135m",
     days_ago: int = 0,
     tokens: tuple[int, int] = (10, 5),
+    kind: AttemptKind = AttemptKind.CALL,
 ) -> Attempt:
     return Attempt(
         id=new_id(),
         at=datetime.now(UTC) - timedelta(days=days_ago),
-        kind=AttemptKind.CALL,
+        kind=kind,
         outcome=outcome,
         provider="local",
         model=model,
@@ -87,6 +88,24 @@ def test_the_sums_are_what_was_booked(api: httpx2.Client, spend: Spend) -> None:
     assert Decimal(small["saved_cents"]) == Decimal("1.699999")
     assert Decimal(rows["simulated-small"]["saved_cents"]) == -1
     assert sum(Decimal(row["cost_cents"]) for row in body["rows"]) == Decimal(body["cost_cents"])
+
+
+def test_what_routing_costs_to_learn_is_shown_apart_and_lessens_what_is_saved(api: httpx2.Client, spend: Spend) -> None:
+    spend(
+        _attempt("3", kind=AttemptKind.SHADOW, model="rival"),
+        _attempt("2", kind=AttemptKind.JUDGE, model="judge"),
+        _attempt("1"),
+        baseline=Decimal(10),
+    )
+    body = api.get("/costs/summary").json()
+    assert Decimal(body["routing_cost_cents"]) == 5
+    assert [Decimal(body["cost_cents"]), Decimal(body["saved_cents"])] == [Decimal(6), Decimal(4)]
+    rows = {row["kind"]: row for row in body["rows"]}
+    assert {kind: Decimal(row["baseline_cost_cents"]) for kind, row in rows.items()} == {
+        "call": Decimal(10),
+        "shadow": Decimal(0),
+        "judge": Decimal(0),
+    }
 
 
 def test_an_exact_hit_saves_what_the_baseline_would_have_cost(

@@ -85,7 +85,9 @@ def test_queues_and_workers_are_gauges(
 
 def book(admin: psycopg.Connection[Any], database: Database, tenant: Tenant, *attempts: Attempt) -> None:
     job, baseline = new_id(), Baseline(model="gpt-5.4", cost_cents=Decimal(300))
-    events = [ledger.event_row(tenant.id, job, None, attempt, None, baseline) for attempt in attempts]
+    events = [
+        ledger.event_row(tenant.id, job, None, attempt) | ledger.conclusion(attempt, baseline) for attempt in attempts
+    ]
     query = "insert into public.ledger_outbox select * from jsonb_populate_recordset(null::public.ledger_outbox, %s)"
     admin.execute(query, (Jsonb(events),))
     assert database.run(Scope.tenant(tenant.id), ledger.book([tenant.id], [job])) == [len(attempts)]

@@ -1,6 +1,7 @@
 """Models as OpenAI's own client lists them, and what this service adds."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 
 import httpx2
 import openai
@@ -46,6 +47,9 @@ def test_a_model_tells_what_it_can_do_and_costs(client: openai.OpenAI) -> None:
     pricing = known["pricing"]
     assert isinstance(pricing, dict)
     assert float(pricing["output_dollars_per_million"]) > float(pricing["input_dollars_per_million"]) > 1
+    assert 0 < float(pricing["cached_input_dollars_per_million"]) < float(pricing["input_dollars_per_million"])
+    assert str(pricing["price_version"]).startswith("genai-prices ")
+    assert date.fromisoformat(str(pricing["priced_on"])) <= datetime.now(UTC).date()
     assert known["context_window"] > known["max_output_tokens"] > 0  # type: ignore[operator]
     assert "tools" in known["capabilities"]  # type: ignore[operator]
     assert 0 <= known["quality"] <= 1  # type: ignore[operator]
@@ -54,7 +58,10 @@ def test_a_model_tells_what_it_can_do_and_costs(client: openai.OpenAI) -> None:
 def test_an_id_with_a_slash_is_found_and_an_unknown_price_is_null(client: openai.OpenAI) -> None:
     model = client.models.retrieve(SLASHED).to_dict()
     assert (model["id"], model["owned_by"]) == (SLASHED, "openai_compatible")
-    assert model["pricing"] == {"input_dollars_per_million": None, "output_dollars_per_million": None}
+    pricing = model["pricing"]
+    assert isinstance(pricing, dict)
+    assert pricing.keys() >= {"input_dollars_per_million", "output_dollars_per_million", "price_version"}
+    assert set(pricing.values()) == {None}
 
 
 def test_prices_are_the_same_in_both_views(client: openai.OpenAI, address: str) -> None:

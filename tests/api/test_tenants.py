@@ -114,16 +114,26 @@ def test_a_user_makes_so_many_tenants_and_no_more(person: Person) -> None:
 def test_the_policy_is_changed_field_by_field(person: Person, admin: psycopg.Connection[Any]) -> None:
     before = person.client.get("/v1/tenant").json()
     assert (before["fallback"], before["cache_mode"], before["baseline_model"]) == (True, None, None)
-    change = {"name": "Ours", "fallback": False, "similarity_threshold": 0.9}
+    change = {"name": "Ours", "fallback": False, "similarity_threshold": 0.9, "strategy": "cascade"}
     after = person.client.patch("/v1/tenant", json=change).json()
     assert after == {**before, **change}
-    more = {"cache_mode": "exact", "baseline_model": "gpt-5.4"}
+    more = {"cache_mode": "exact", "baseline_model": "gpt-5.4", "quality_target": 0.9}
     assert person.client.patch("/v1/tenant", json=more).json() == {**after, **more}
-    less = {"cache_mode": None, "baseline_model": None, "similarity_threshold": None}
+    compared = {
+        "implicit_outcomes": False,
+        "shadow_rate": 0.01,
+        "judge_model": "gpt-5.4-nano",
+        "judge_daily_cents": "2.500000",
+        "compare_with_own_keys": True,
+    }
+    assert person.client.patch("/v1/tenant", json=compared).json() == {**after, **more, **compared}
+    usual = {name: before[name] for name in compared}
+    assert person.client.patch("/v1/tenant", json=usual).json() == {**after, **more}
+    less = dict.fromkeys(("cache_mode", "baseline_model", "similarity_threshold", "strategy", "quality_target"))
     assert person.client.patch("/v1/tenant", json=less).json() == {**after, **less}
     assert person.client.patch("/v1/tenant", json={}).json() == {**after, **less}
     actions = [action for _, action, _ in audited(admin, before["id"])]
-    assert actions == ["tenant.created", *["tenant.changed"] * 3]
+    assert actions == ["tenant.created", *["tenant.changed"] * 5]
 
 
 @pytest.mark.parametrize(
@@ -134,9 +144,15 @@ def test_the_policy_is_changed_field_by_field(person: Person, admin: psycopg.Con
         ({"fallback": None}, 422),
         ({"cache_mode": "always"}, 422),
         ({"similarity_threshold": 1.1}, 422),
+        ({"quality_target": -0.1}, 422),
+        ({"strategy": "guess"}, 422),
         ({"similarity_threshold": "nan"}, 422),
         ({"plan": "enterprise"}, 422),
         ({"baseline_model": "gpt-17"}, 404),
+        ({"judge_model": "gpt-17"}, 404),
+        ({"shadow_rate": 1.1}, 422),
+        ({"judge_daily_cents": -1}, 422),
+        ({"implicit_outcomes": None}, 422),
     ],
 )
 def test_a_policy_that_makes_no_sense_changes_nothing(person: Person, body: dict[str, Any], status: int) -> None:

@@ -69,7 +69,7 @@ class Books:
     def meter(self, *attempts: Attempt) -> None:
         """As the recorder books what a job was charged for."""
         job = new_id()
-        events = [ledger.event_row(self.tenant.id, job, None, one, None, None) for one in attempts]
+        events = [ledger.event_row(self.tenant.id, job, None, one) for one in attempts]
         self.admin.execute(
             "insert into public.ledger_outbox select * from jsonb_populate_recordset(null::public.ledger_outbox, %s)",
             (Jsonb(events),),

@@ -12,9 +12,10 @@ from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, KeySource
 from aico.core.errors import Unavailable
 from aico.core.ids import new_id
 from aico.core.metering import REMEMBERED, closed_before, moment_of
+from aico.core.repricing import Charge, Correction
 from aico.core.settings import Settings
 from aico.core.usage import Usage
-from aico.store import usage_reports
+from aico.store import repricing, usage_reports
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 from aico.workers.billing import Biller
@@ -60,6 +61,22 @@ def test_what_is_booked_late_and_the_rest_of_a_cent_make_another_report(books: B
         (NINETEENTH, "tokens", 0, 1000, True),
         (NINETEENTH, "tokens", 1, 30, True),
     ]
+
+
+def test_a_closed_day_that_is_priced_again_is_not_reported_again(books: Books, biller: Biller) -> None:
+    books.metered(NINETEENTH)
+    first = called(KeySource.OPERATOR, "3")
+    books.meter(first)
+    biller.report(books.tenant.id)
+    scope, tenant = Scope.tenant(books.tenant.id), books.tenant.id
+    selected = repricing.Selection(first.at - timedelta(hours=1), first.at + timedelta(hours=1))
+    (call,) = books.database.run(scope, repricing.page(tenant, selected, after=None, limit=10))
+    dearer = Correction(call, Charge(Decimal(40), "now", None))
+    assert books.database.run(scope, repricing.correct(tenant, new_id(), "operator", [dearer])) == [1]
+    assert biller.report(tenant) == 0
+    books.meter(called(KeySource.OPERATOR, "2"))  # late, at its own price
+    biller.report(tenant)
+    assert [(part, cents) for _, unit, part, cents, _ in books.reports() if unit == "cents"] == [(0, 3), (1, 2)]
 
 
 def test_what_was_called_with_the_tenants_own_keys_is_not_charged_for(

@@ -1,5 +1,7 @@
 """`aico tenants policy`: what holds for a tenant's jobs, set in the real database."""
 
+from dataclasses import replace
+
 import pytest
 from cli.conftest import Aico
 from conftest import Postgres, Tenant
@@ -9,7 +11,9 @@ from aico.store import tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
-GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"}
+GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"} | dict.fromkeys(
+    ("strategy", "quality target", "holdout"), "service"
+)
 
 
 @pytest.fixture
@@ -32,11 +36,14 @@ def test_a_tenant_without_a_policy_has_the_services(aico: Aico, name: str) -> No
 def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: Tenant, database: Database) -> None:
     assert shown(aico, name, "--no-fallback") == {**GENERAL, "fallback": "no"}
     assert shown(aico, name, "--cache", "exact") == {**GENERAL, "fallback": "no", "cache": "exact"}
-    everything = shown(aico, name, "--baseline", "gpt-5.4", "--fallback")
-    assert everything == shown(aico, name) == {**GENERAL, "cache": "exact", "baseline": "gpt-5.4"}
+    everything = shown(aico, name, "--baseline", "gpt-5.4", "--fallback", "--holdout", "0.05")
+    assert everything == shown(aico, name) == {**GENERAL, "cache": "exact", "baseline": "gpt-5.4", "holdout": "0.05"}
     stored = database.run(Scope.tenant(tenant.id), tenants.policy(tenant.id))
-    assert stored == [tenants.Policy(fallback=True, cache_mode=CacheMode.EXACT, baseline_model="gpt-5.4")]
-    assert shown(aico, name, "--cache", "service", "--baseline", "service") == GENERAL
+    assert [replace(one, holdout_share=None) for one in stored] == [
+        tenants.Policy(fallback=True, cache_mode=CacheMode.EXACT, baseline_model="gpt-5.4")
+    ]
+    assert stored[0].holdout_share == pytest.approx(0.05)
+    assert shown(aico, name, "--cache", "service", "--baseline", "service", "--holdout", "service") == GENERAL
 
 
 @pytest.mark.parametrize(
@@ -46,7 +53,12 @@ def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: 
         (("--cache", ""), "--cache is one of"),
         (("--baseline", "gpt-17"), "--baseline is a model's id"),
         (("--baseline", ""), "--baseline is a model's id"),
+        (("--strategy", "guess"), "--strategy is one of"),
+        (("--quality-target", "1.1"), "--quality-target is a number from 0 to 1"),
+        (("--quality-target", "nan"), "--quality-target is a number from 0 to 1"),
         (("--fallback=maybe",), "--fallback"),
+        (("--holdout", "0.6"), "--holdout is a share"),
+        (("--holdout", "all"), "--holdout is a share"),
         (("--no-fallback", "--cache", "always"), "--cache is one of"),
     ],
 )
@@ -63,3 +75,10 @@ def test_a_tenant_that_does_not_exist(aico: Aico, name: str) -> None:
     outcome = aico("tenants", "policy", "nobody at all", "--no-fallback")
     assert (outcome.code, outcome.out) == (1, "")
     assert "there is no tenant named 'nobody at all'" in outcome.err
+
+
+def test_strategy_and_quality_target_are_set_and_given_back(aico: Aico, name: str) -> None:
+    chosen = {**GENERAL, "strategy": "cascade", "quality target": "0.9"}
+    assert shown(aico, name, "--strategy", "cascade", "--quality-target", "0.9") == chosen
+    assert shown(aico, name, "--quality-target", "service") == {**chosen, "quality target": "service"}
+    assert shown(aico, name, "--strategy", "service") == GENERAL

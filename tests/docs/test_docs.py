@@ -179,7 +179,7 @@ def test_the_runbook_explains_why_jobs_go_back_and_why_workers_leave() -> None:
     reasons = re.findall(r'PutBack\(\s*claim,\s*"(\w+)"', router) + re.findall(
         r"with_history\(j.history, '(\w+)'", claims
     )
-    assert len(set(reasons)) == 4
+    assert len(set(reasons)) == 5
     assert {*reasons, HEDGED, FAILED, str(EXIT_DEAF), str(EXIT_UNFINISHED)} <= explained
 
 

@@ -51,10 +51,26 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
         f"insert into ledger_outbox {attempt}",
         f"insert into ledger_attempts {attempt}",
         "insert into rollups values (%(t)s, 'day', now(), 'call', 'provider', 'model')",
+        "insert into arm_rollups (tenant_id, arm, day) values (%(t)s, 'a', current_date)",
         "insert into experiments (id, tenant_id, name) values (%(x)s, %(t)s, 'x')",
         "insert into assignments (tenant_id, experiment_id, unit, arm, propensity) values (%(t)s, %(x)s, 'u', 'a', 1)",
         "insert into feedback (tenant_id, job_id, score, source) values (%(t)s, %(j)s, 1, 'user')",
         "insert into outcomes (tenant_id, job_id, model, quality) values (%(t)s, %(j)s, 'm', 1)",
+        (
+            "insert into decisions (tenant_id, job_id, task, strategy, policy_version, asked, first_choice, score,"
+            " confidence, propensity, chances, expected, cents, design, features)"
+            " values (%(t)s, %(j)s, 'chat', 's', 'v', 'auto', 'm', 0, 'low', 1, '{}', '{}', '{}', 'd', '')"
+        ),
+        "insert into learners (tenant_id) values (%(t)s)",
+        (
+            "insert into learner_statistics (tenant_id, model, design, statistics, labels, clock, tasks)"
+            " values (%(t)s, 'm', 'd', 's', 1, 0, '{}')"
+        ),
+        "insert into learner_solutions (tenant_id, version, design, solution, labels) values (%(t)s, 1, 'd', 's', 1)",
+        "insert into outcome_rollups values (%(t)s, current_date, 'm', '', 'user')",
+        "insert into pair_rollups values (%(t)s, current_date, 'a', 'b', '')",
+        "insert into shadow_pairs (tenant_id, job_id, served) values (%(t)s, %(j)s, 'm')",
+        "insert into judge_days values (%(t)s, current_date)",
         "insert into webhook_endpoints (id, tenant_id, url, secret) values (%(e)s, %(t)s, 'https://a.test', 'x')",
         "insert into webhook_deliveries (tenant_id, endpoint_id, event, payload) values (%(t)s, %(e)s, 'x', '{}')",
         "insert into tenant_shares (tenant_id, class) values (%(t)s, 'batch')",
@@ -88,6 +104,7 @@ def _fill_the_rest(admin: Connection, tenant: UUID, job: UUID) -> None:
             " values (%(t)s, 'tenant', 'day', 'tokens', now())"
         ),
         "insert into alerts (tenant_id, kind, occasion, detail) values (%(t)s, 'spend.anomaly', 'x', '{}')",
+        "insert into ledger_corrections (tenant_id, at, attempt_id, run) values (%(t)s, now(), %(f)s, %(f)s)",
         "insert into audit_log (tenant_id, actor, action, subject) values (%(t)s, 'a', 'b', 'c')",
     ):
         values = {"t": tenant, "j": job, "u": user, "x": experiment, "e": endpoint, "f": file, "b": batch}

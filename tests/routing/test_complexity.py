@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from aico.core.chat import ChatRequest, ImagePart, JsonSchema, Message, Role, Tool, ToolCall
 from aico.core.errors import InvalidInput, NoProvider
 from aico.routing.catalogue import Catalogue
+from aico.routing.difficulty import assess
 from aico.routing.features import Features, TaskType, extract_features
 from aico.routing.models import Capability, Model
 from aico.routing.prices import PriceBook
-from aico.routing.strategies.complexity import ComplexityStrategy, assess, needed_quality
+from aico.routing.strategies.complexity import ComplexityStrategy, needed_quality
 from aico.routing.strategies.protocol import Ask, PricedModel, RoutingPolicy, fits, price_models
 
 AUTO = RoutingPolicy()

@@ -6,10 +6,10 @@ from routing.dispatching import BUSY, LARGE, REFUSED, SMALL, USAGE, World, answe
 from aico.core.attempts import AttemptOutcome
 from aico.core.settings import Settings
 from aico.core.usage import Usage
-from aico.routing.dispatcher import RetryPolicy
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled
 from aico.routing.providers.failures import FailureKind, ProviderError
 from aico.routing.providers.transport import CallStopped
+from aico.routing.retrying import RetryPolicy
 
 
 def test_first_candidate_answers_and_is_metered() -> None:

@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import genai_prices
 import pytest
@@ -20,7 +21,11 @@ BOOK = PriceBook(CATALOGUE)
 LISTED = [model for model in CATALOGUE.all_models if model.provider not in {"local", "simulated"}]
 
 tokens = st.one_of(st.integers(0, 5_000), st.integers(90_000, 300_000))
-usages = st.builds(Usage, input_uncached=tokens, cache_read=tokens, cache_write=tokens, output=tokens)
+usages = st.builds(
+    lambda written, hour, **more: Usage(cache_write=written, cache_write_1h=min(hour, written), **more),
+    *(tokens, tokens),
+    **dict.fromkeys(("input_uncached", "cache_read", "output"), tokens),
+)
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - st adds UTC
 
 
@@ -30,6 +35,7 @@ def their_cents(provider: str, model: str, usage: Usage, at: datetime, tier: str
             input_tokens=usage.input_total,
             cache_read_tokens=usage.cache_read,
             cache_write_tokens=usage.cache_write,
+            cache_write_1h_tokens=usage.cache_write_1h,
             output_tokens=usage.output,
             output_reasoning_tokens=usage.reasoning,
         ),
@@ -87,7 +93,7 @@ def test_batch_lane_halves_the_price() -> None:
     assert half.cents * 2 == full.cents
 
 
-def entry(start: date, until: date | None, dollars: str, **more: Decimal) -> PriceEntry:
+def entry(start: date, until: date | None, dollars: str, **more: Any) -> PriceEntry:
     values = {"provider": "openai", "model": "gpt-5.4", "from": start, "until": until}
     return PriceEntry.model_validate({**values, "input": dollars, "output": dollars, **more})
 
@@ -116,6 +122,66 @@ def test_overrides_hold_between_their_dates_and_the_last_one_wins() -> None:
     cents, version = priced(datetime(2025, 12, 31, tzinfo=UTC))
     assert cents != 200
     assert version.startswith(f"genai-prices {genai_prices.__version__} openai/gpt-5.4 from")
+
+
+def cents_of(own: PriceBook, usage: Usage, at: datetime = NOW) -> Decimal:
+    price = own.cost_cents("openai", "gpt-5.4", usage, at)
+    assert price is not None
+    return price.cents
+
+
+def test_an_hour_in_the_cache_costs_twice_the_input_and_minutes_a_quarter_more() -> None:
+    def cents(hour: int) -> Decimal:
+        usage = Usage(cache_write=1_000_000, cache_write_1h=hour)
+        price = BOOK.cost_cents("anthropic", "claude-sonnet-5-5", usage, NOW)
+        assert price is not None
+        return price.cents
+
+    assert [cents(hour) for hour in (0, 400_000, 1_000_000)] == [250, 310, 400]
+
+
+def test_writes_to_the_cache_of_an_own_price_cost_what_the_sort_before_them_costs_unless_it_is_said() -> None:
+    usage = Usage(cache_write=1_000_000, cache_write_1h=1_000_000)
+    start = date(2026, 1, 1)
+    assert cents_of(book(entry(start, None, "2")), usage) == 200
+    assert cents_of(book(entry(start, None, "2", cache_write=Decimal(3))), usage) == 300
+    hourly = entry(start, None, "2", cache_write=Decimal(3), cache_write_1h=Decimal(4))
+    assert cents_of(book(hourly), usage) == 400
+
+
+def test_a_price_of_a_tier_goes_before_one_of_any_tier() -> None:
+    own = book(entry(date(2026, 1, 1), None, "1", tier="flex"), entry(date(2026, 1, 1), None, "3"))
+
+    def million(tier: str) -> Usage:
+        return Usage(input_uncached=1_000_000, tier=tier)
+
+    assert [cents_of(own, million(tier)) for tier in ("flex", "priority", "standard")] == [100, 300, 300]
+    price = own.cost_cents("openai", "gpt-5.4", million("flex"), NOW)
+    assert price is not None
+    assert price.version == "override openai/gpt-5.4 from 2026-01-01 for flex"
+
+
+def test_steps_of_an_own_price_hold_for_the_whole_of_a_longer_call() -> None:
+    steps = ({"above": 1_000, "input": "2", "output": "5"}, {"above": 2_000, "input": "4", "output": "6"})
+    own = book(entry(date(2026, 1, 1), None, "1", steps=steps))
+    costs = [cents_of(own, Usage(input_uncached=tokens)) for tokens in (1_000, 1_001, 2_000, 2_001)]
+    assert costs == [Decimal("0.1"), Decimal("0.2002"), Decimal("0.4"), Decimal("0.8004")]
+    assert cents_of(own, Usage(input_uncached=1_500, output=1_000)) == Decimal("0.8")
+
+
+@pytest.mark.parametrize("starts", [(2, 1), (1, 1)])
+def test_steps_that_do_not_ascend_are_refused(starts: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="steps must ascend"):
+        entry(date(2026, 1, 1), None, "1", steps=[{"above": above, "input": "1", "output": "1"} for above in starts])
+
+
+def test_a_tier_without_a_price_is_charged_as_standard_and_says_so() -> None:
+    usage = Usage(input_uncached=1_000, output=10)
+    tiered = BOOK.cost_cents("anthropic", "claude-sonnet-5-5", usage.model_copy(update={"tier": "priority"}), NOW)
+    plain = BOOK.cost_cents("anthropic", "claude-sonnet-5-5", usage, NOW)
+    assert tiered is not None
+    assert plain is not None
+    assert (tiered.cents, tiered.version) == (plain.cents, f"{plain.version}, standard for priority")
 
 
 def test_version_names_the_date_of_the_price() -> None:

@@ -15,8 +15,8 @@ from statistics import fmean
 import pytest
 
 from aico.core.chat import ChatRequest, Message, Role
+from aico.routing.difficulty import assess
 from aico.routing.features import extract_features
-from aico.routing.strategies.complexity import assess
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "routing"
 PAIRS = {  # table: weak model, strong model

@@ -134,7 +134,8 @@ def leave(admin: Connection, tenant: Tenant, attempts: Sequence[tuple[Attempt, s
     """A job's attempts in the outbox, each with its baseline in cents."""
     job = new_id()
     events = [
-        ledger.event_row(tenant.id, job, None, one, None, Baseline(model="b", cost_cents=Decimal(cents)))
+        ledger.event_row(tenant.id, job, None, one)
+        | ledger.conclusion(one, Baseline(model="b", cost_cents=Decimal(cents)))
         for one, cents in attempts
     ]
     query = "insert into public.ledger_outbox select * from jsonb_populate_recordset(null::public.ledger_outbox, %s)"

@@ -15,6 +15,7 @@ from conftest import Postgres, Tenant
 from psycopg import sql
 from psycopg.rows import dict_row
 from workers.batching import scene
+from workers.learning import decided
 from workers.test_route import provider, routed
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
@@ -79,7 +80,11 @@ class Desk:
         found = self.run(claims.to_embed(self.tenant.id, [job.id], 0.95))
         self.run(claims.advance(self.tenant.id, found, np.stack([unit_vector(1)]), "variant"))
         (held,) = self.run(claims.claim(self.tenant.id, job.id, 30))
-        ending = replace(completed(job.id, held.fence, text=f"it is {MARK}"), attempts=(attempt(), attempt()))
+        ending = replace(
+            completed(job.id, held.fence, text=f"it is {MARK}"),
+            attempts=(attempt(), attempt()),
+            decided=decided(held, asked=MARK),
+        )
         self.run(claims.finish(self.tenant.id, [ending], 3600))
         self.run(ledger.book([self.tenant.id], [job.id]))
         self.run(feedback.give(self.tenant.id, job.id, score=0.5, comment=f"about {MARK}"))
@@ -156,10 +161,20 @@ def fill(desk: Desk) -> list[NewJob]:
             " values (%(t)s, %(x)s, %(mark)s, 'a', 1)"
         ),
         "insert into outcomes (tenant_id, job_id, model, quality) values (%(t)s, %(j)s, %(mark)s, 1)",
+        "insert into shadow_pairs (tenant_id, job_id, served, answer) values (%(t)s, %(j)s, 'm', %(mark)s)",
         (
             "insert into provider_batches (tenant_id, id, provider, model, status, lines, deadline, error)"
             " values (%(t)s, gen_random_uuid(), 'p', 'm', 'running', 1, now(), %(mark)s)"
         ),
+        (
+            "insert into learner_statistics (tenant_id, model, design, statistics, labels, clock, tasks)"
+            " values (%(t)s, %(mark)s, 'd', 's', 1, 0, '{}')"
+        ),
+        (
+            "insert into learner_solutions (tenant_id, version, design, solution, labels)"
+            " values (%(t)s, 1, %(mark)s, 's', 1)"
+        ),
+        "insert into learners (tenant_id, version, pinned) values (%(t)s, 7, 1)",
         "update webhook_deliveries set last_error = %(mark)s, log = %(doc)s::jsonb where tenant_id = %(t)s",
         (
             "insert into realtime.messages (topic, extension, payload)"

@@ -143,6 +143,10 @@ class Scene:
         (row,) = self.sql("select * from jobs where tenant_id = %(t)s and id = %(j)s", j=job)
         return row
 
+    def decision(self, job: UUID) -> Row:
+        (row,) = self.sql("select * from decisions where tenant_id = %(t)s and job_id = %(j)s", j=job)
+        return row
+
     def batch(self) -> Row:
         (row,) = self.sql("select * from provider_batches where tenant_id = %(t)s")
         return row

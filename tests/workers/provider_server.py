@@ -48,8 +48,8 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    state = Server()
+def serving(server: Server | None = None) -> Iterator[Server]:
+    state = server or Server()
     state.gate.set()
 
     class Handler(BaseHTTPRequestHandler):
@@ -99,10 +99,10 @@ def serving() -> Iterator[Server]:
         def handle_error(self, *_: object) -> None:
             """A caller that hangs up is part of the tests."""
 
-    server = Quiet(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    listener = Quiet(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{listener.server_port}/v1"
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
     yield state
     state.gate.set()
-    server.shutdown()
-    server.server_close()
+    listener.shutdown()
+    listener.server_close()

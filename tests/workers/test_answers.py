@@ -60,7 +60,7 @@ def test_everything_that_a_model_said_is_in_the_answer() -> None:
         logprobs={"content": [], "refusal": None},
         more=(Choice(text="One.", finish_reason=FinishReason.LENGTH),),
     )
-    ending = answers.ending(Asked(new_id()), choice.decision, model, said, [attempt])
+    ending = answers.ending(Asked(new_id()), choice, model, said, [attempt])
     assert ending.answer == Answer(
         text="Noon.",
         finish_reason=FinishReason.STOP,

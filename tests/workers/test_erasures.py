@@ -8,10 +8,10 @@ from workers.erasing import Desk, desk, fill
 from workers.test_route import provider, routed
 
 from aico.core.data_rights import receipt_digest
-from aico.store import jobs, ledger
+from aico.store import jobs, learner, ledger
 from aico.store.data_requests import RequestStatus
+from aico.store.learner import Lesson, Solution
 
-__all__ = ["provider", "routed", "scene"]
 __all__ = ["desk", "provider", "routed", "scene"]
 
 
@@ -21,6 +21,7 @@ def test_after_everything_was_erased_no_table_holds_a_trace(desk: Desk) -> None:
     for column in (
         *("jobs.request", "jobs.answer", "jobs.metadata", "cache_entries.answer", "ledger_attempts.usage_raw"),
         *("ledger_attempts.error", "feedback.comment", "file_chunks.data", "files.filename", "outcomes.model"),
+        *("decisions.asked", "learner_statistics.model", "learner_solutions.design", "shadow_pairs.answer"),
         *("assignments.unit", "provider_batches.error", "webhook_deliveries.last_error", "messages.payload"),
     ):
         assert column in before, column
@@ -35,11 +36,15 @@ def test_the_receipt_counts_what_went_and_can_be_checked(desk: Desk) -> None:
     fill(desk)
     receipt = desk.erase()
     assert receipt.counts == {
+        "shadow_pairs": 1,
         "jobs": 6,
         "cache_entries": 5,
         "idempotency_keys": 5,
         "feedback": 5,
-        "outcomes": 1,
+        "outcomes": 6,  # five of them of the feedback
+        "decisions": 5,
+        "learner_statistics": 1,
+        "learner_solutions": 1,
         "assignments": 1,
         "webhook_deliveries": 6,
         "batch_faults": 0,
@@ -112,3 +117,14 @@ def test_another_tenants_job_cannot_be_named(desk: Desk, make_tenant: Callable[[
     assert receipt.counts["jobs"] == 1
     assert other.run(jobs.get(other.tenant.id, theirs.id))[0].answer is not None
     assert other.traces()["ledger_attempts.error"] == 2
+
+
+def test_an_erasure_shuts_out_whoever_learns_and_what_was_learned_counts_no_more(desk: Desk) -> None:
+    fill(desk)
+    (held,) = desk.run(learner.claim(desk.tenant.id, 60))
+    desk.erase()
+    lesson = Lesson("d", 1.0, [], [], Solution(b"s", 1.0, None, None))
+    assert desk.run(learner.keep(held, lesson, 0)) == []
+    assert desk.run(learner.history(desk.tenant.id)) == []
+    (standing,) = desk.run(learner.standing(desk.tenant.id))
+    assert (standing.version, standing.pinned) == (8, None)  # no version is given out twice

@@ -150,8 +150,10 @@ def test_a_tag_erases_its_jobs_with_what_was_copied_from_them(desk: Desk) -> Non
             ("feedback", "comment"),
             ("ledger_attempts", "usage_raw"),
             ("ledger_attempts", "error"),
+            ("decisions", "asked"),
         )
     }
+    assert marks["decisions.asked"] == 1
     assert desk.erase(job_ids=[str(kept.id)]).counts["jobs"] == 1
     assert desk.traces() == {}
 

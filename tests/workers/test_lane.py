@@ -52,6 +52,22 @@ def test_from_the_claim_to_the_answer_at_half_the_price(scene: Scene) -> None:
     assert scene.runtime.redis.llen("record") > 0
 
 
+def test_what_was_decided_when_a_job_was_parked_is_what_is_logged(scene: Scene) -> None:
+    job = scene.park("What is the capital of France?")
+    parked = scene.decision(job)
+    assert (parked["first_choice"], parked["model"], parked["cost_cents"]) == (scene.row(job)["lane_model"], None, None)
+    scene.form()
+    scene.step()
+    scene.sql("update decisions set propensity = 0.25 where tenant_id = %(t)s")  # as if by chance
+    scene.step()
+    ended, report = scene.decision(job), scene.job(job).routing
+    assert report is not None
+    assert (ended["at"], ended["model"]) == (parked["at"], report.model)
+    assert ended["cost_cents"] == Decimal(str(report.cost_cents))
+    (event,) = scene.events()
+    assert (event["strategy"], event["propensity"]) == (parked["strategy"], 0.25)
+
+
 def test_the_cost_that_is_booked_is_half(scene: Scene) -> None:
     job = scene.park("What is the capital of France?")
     scene.form()

@@ -1,15 +1,19 @@
 """What the sweeper puts right, with the real database and Redis."""
 
 import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import psycopg
 import pytest
 from builders import new_job
-from conftest import Tenant
+from conftest import Postgres, Tenant
 
 from aico.core.jobs import CacheMode, JobClass, JobStatus
-from aico.store import jobs
+from aico.store import jobs, outcomes
 from aico.store.jobs import NewJob
 from aico.store.scope import Scope
+from aico.store.statement import Statement
 from aico.workers import sweep
 from aico.workers.queue import pushes, to_route
 from aico.workers.runtime import Runtime
@@ -22,7 +26,7 @@ def sweeper(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Sweeper:
     monkeypatch.setattr(sweep, "QUIET_SECONDS", 0.05)
     swept = Sweeper(runtime)
     swept.sweep()
-    runtime.redis.delete("embed", "interactive", "standard", "batch", "record")
+    runtime.redis.delete("embed", "interactive", "standard", "batch", "record", "compare")
     return swept
 
 
@@ -74,3 +78,36 @@ def test_overdue_jobs_end(runtime: Runtime, sweeper: Sweeper, tenant: Tenant) ->
     time.sleep(0.05)
     sweeper.sweep()
     assert status(runtime, tenant, job) is JobStatus.EXPIRED
+
+
+def test_pairs_that_are_due_are_rung_for_once(
+    runtime: Runtime, sweeper: Sweeper, tenant: Tenant, postgres: Postgres
+) -> None:
+    waiting, held = (store(runtime, tenant, new_job("compared", mode=CacheMode.OFF)) for _ in range(2))
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute("delete from shadow_pairs")  # other tests' would be rung for too
+        query = "insert into shadow_pairs (tenant_id, job_id, served, lease_until) values (%s, %s, 'm', %s)"
+        admin.execute(query, (tenant.id, waiting.id, None))
+        admin.execute(query, (tenant.id, held.id, datetime.now(UTC) + timedelta(hours=1)))
+        for _ in range(2):  # a message that waits is not sent again
+            sweeper.sweep()
+            assert (rung(runtime, "compare", waiting), rung(runtime, "compare", held)) == (1, 0)
+        admin.execute("delete from shadow_pairs")
+
+
+def test_repetitions_are_looked_for_from_where_it_stopped(
+    runtime: Runtime, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[tuple[datetime, datetime]] = []
+
+    made = outcomes.observe_repeats
+
+    def look(since: datetime, until: datetime, **more: Any) -> Statement[int]:
+        looks.append((since, until))
+        return made(since, until, **more)
+
+    monkeypatch.setattr(outcomes, "observe_repeats", look)
+    now = datetime.now(UTC)
+    sweeper.judge_repeats(now)
+    sweeper.judge_repeats(now + timedelta(minutes=1))
+    assert looks[1] == (looks[0][1], now + timedelta(minutes=1) - sweep.SETTLED)

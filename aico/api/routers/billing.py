@@ -24,9 +24,10 @@ from aico.api.services import BillingWriter, Held, Services
 from aico.core.attempts import AttemptKind
 from aico.core.errors import Conflict, InvalidInput
 from aico.core.return_urls import check_return_url
-from aico.core.share import is_final, month_of, this_month
-from aico.store import billing, ledger
-from aico.store.billing import KindSpending
+from aico.core.savings import measure
+from aico.core.share import MONTH_PATTERN, is_final, month_of, this_month
+from aico.store import billing, ledger, savings
+from aico.store.savings import KindSpending
 from aico.store.scope import Scope
 
 EVENTS_PATH = "/webhooks/stripe"
@@ -35,7 +36,7 @@ MAX_EVENT_BYTES = 512 * 1024
 router = APIRouter(tags=["billing"])
 
 _BODY: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": {}}}, "required": True}}
-Month = Annotated[str | None, Query(pattern=r"^2[0-9]{3}-(0[1-9]|1[0-2])$", description="2026-11; else this month.")]
+Month = Annotated[str | None, Query(pattern=MONTH_PATTERN, description="2026-11; else this month.")]
 
 
 @router.get("/v1/billing", responses=documented(401, 403, 503))
@@ -53,7 +54,7 @@ async def get_billing(held: Held, principal: BillingWriter) -> BillingView:
             since=month_of(month)[0],
             tokens=sum(kind.tokens for kind in calls),
             monthly_tokens=monthly_tokens(account.tenant_plan),
-            cost_cents=billing.total(calls).cost_cents,
+            cost_cents=savings.total(calls).cost_cents,
         ),
         share=share,
     )
@@ -109,6 +110,8 @@ async def _month(held: Services, tenant: UUID, month: str) -> tuple[list[KindSpe
     scope = Scope.tenant(tenant)
     # In this order: what is no longer pending when the first is read, the second has booked.
     (pending,) = await held.database.run(scope, ledger.pending(tenant))
-    kinds = await held.database.run(scope, billing.spending(tenant, since, until))
-    final = is_final(until, datetime.now(UTC), pending_events=pending)
-    return kinds, ShareView.of(month, billing.total(kinds), held.settings.revenue_share, final=final)
+    kinds = await held.database.run(scope, savings.spending(tenant, since, until))
+    arms = dict(await held.database.run(scope, savings.holdout(tenant, since, until)))
+    final, spending = is_final(until, datetime.now(UTC), pending_events=pending), savings.total(kinds)
+    measured = measure(arms, spending.own_cents)
+    return kinds, ShareView.of(month, spending, measured, held.settings.revenue_share, final=final)

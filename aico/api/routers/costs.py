@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from aico.api.cost_schemas import CostRow, CostSummary
 from aico.api.problems import documented
 from aico.api.services import Held, UsageReader
+from aico.core.attempts import OF_ROUTING
 from aico.store import ledger
 from aico.store.ledger import SummaryRow
 from aico.store.scope import Scope
@@ -37,6 +38,7 @@ async def cost_summary(
         cost_cents=cost,
         baseline_cost_cents=baseline,
         saved_cents=baseline - cost,
+        routing_cost_cents=sum((row.cost_cents for row in found if row.kind in OF_ROUTING), Decimal(0)),
         unpriced_attempts=sum(row.unpriced for row in found),
         pending_events=pending[0],
         rows=[_row(row) for row in found],

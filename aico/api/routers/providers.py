@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from aico.api.cost_schemas import ModelView, ProvidersView, ProviderView
+from aico.api.cost_schemas import ModelView, ProvidersView
 from aico.api.list_price import ListPrice
 from aico.api.problems import documented
+from aico.api.provider_view import provider_views
 from aico.api.services import Held, Reader
 from aico.routing.models import Model
 from aico.routing.prices import PriceBook
@@ -14,21 +15,15 @@ router = APIRouter(tags=["costs and models"])
 
 @router.get("/providers", responses=documented(401, 403, 422, 503))
 async def list_providers(held: Held, principal: Reader) -> ProvidersView:
-    """Which providers are switched on, by which variable, and what their models can do and cost. O(models)."""
-    own = await held.own_keys.providers(principal.tenant)
+    """Which providers are switched on, by which variable, how they are, and what their models can do and cost.
+
+    O(models).
+    """
+    own = await held.own_keys.ids(principal.tenant)
     catalogue = held.catalogue.with_keys(own)
+    providers, known = await provider_views(held, catalogue, own)
     return ProvidersView(
-        providers=[
-            ProviderView(
-                name=provider.name,
-                configured=provider.configured,
-                switched_on_by=provider.switched_on_by,
-                own_key=provider.name in own,
-                models=list(provider.models),
-            )
-            for provider in catalogue.providers
-        ],
-        models=[_view(model, held.prices) for model in catalogue.models],
+        health_known=known, providers=providers, models=[_view(model, held.prices) for model in catalogue.models]
     )
 
 

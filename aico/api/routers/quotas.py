@@ -51,7 +51,7 @@ async def remove_quota(period: Period, unit: Unit, held: Held, principal: Settin
 
 @router.get("/v1/alerts", responses=documented(401, 403, 422, 503))
 async def list_alerts(held: Held, principal: UsageReader, limit: Limit = 20, after: After = None) -> AlertPage:
-    """List what was told to webhook endpoints about quotas and spend, newest first."""
+    """List what was told to webhook endpoints about quotas, spend and experiments, newest first."""
     statement = alerts.page(principal.tenant, after=after, limit=limit + 1)
     return AlertPage.of(await held.database.run(Scope.tenant(principal.tenant), statement), limit)
 

@@ -47,8 +47,9 @@ async def get_tenant(held: Held, principal: Reader) -> TenantView:
 async def change_tenant(request: TenantChange, held: Held, principal: SettingsWriter) -> TenantView:
     """Change the tenant's name, and what holds for its jobs where their callers do not say otherwise."""
     wanted = request.model_dump(mode="json", exclude_unset=True)
-    if request.baseline_model is not None and request.baseline_model not in held.catalogue.known:
-        raise UnknownModel(f"the model {request.baseline_model!r} does not exist", param="baseline_model")
+    for param, model in (("baseline_model", request.baseline_model), ("judge_model", request.judge_model)):
+        if model is not None and model not in held.catalogue.known:
+            raise UnknownModel(f"the model {model!r} does not exist", param=param)
     if "name" in wanted:
         wanted["display_name"] = wanted.pop("name")
     if wanted:

@@ -9,10 +9,12 @@ from aico.core.chat import ChatRequest, Completion, FinishReason, Role
 from aico.core.usage import Tokens, Usage
 from aico.routing.models import Capability, Model
 from aico.routing.providers.anthropic_content import messages_json, output_config, tool_fields
+from aico.routing.providers.anthropic_marks import mark
 from aico.routing.providers.assembly import assembled
 from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 from aico.routing.providers.wire import (
+    CacheHint,
     CallPart,
     ChoicePart,
     HttpRequest,
@@ -87,10 +89,16 @@ class _OutputDetails(Payload):
     thinking_tokens: Tokens | None = None
 
 
+class _CacheCreation(Payload):
+    ephemeral_5m_input_tokens: Tokens | None = None
+    ephemeral_1h_input_tokens: Tokens | None = None
+
+
 class _Usage(Payload):
     input_tokens: Tokens | None = None
     cache_read_input_tokens: Tokens | None = None
     cache_creation_input_tokens: Tokens | None = None
+    cache_creation: _CacheCreation | None = None
     output_tokens: Tokens | None = None
     output_tokens_details: _OutputDetails | None = None
     service_tier: str | None = None
@@ -98,10 +106,17 @@ class _Usage(Payload):
 
 class AnthropicMessages:
     def build_request(
-        self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
+        self,
+        profile: Profile,
+        api_key: SecretStr | None,
+        model: Model,
+        request: ChatRequest,
+        *,
+        stream: bool,
+        caching: CacheHint | None = None,
     ) -> HttpRequest:
         system = [message.text for message in request.messages if message.role is Role.SYSTEM]
-        body = {
+        body: dict[str, Any] = {
             "model": model.provider_model,
             "system": "\n\n".join(system) or None,
             "messages": messages_json(request.messages),
@@ -112,6 +127,8 @@ class AnthropicMessages:
             "output_config": output_config(request, model),
             **_sampling(model, request),
         }
+        if caching is not None:
+            mark(body, caching)
         url = f"{profile.base_url}/messages"
         return HttpRequest("POST", url, auth_headers(profile, api_key), encode_body(body))
 
@@ -155,10 +172,12 @@ class AnthropicMessages:
         output = usage.output_tokens or 0
         details = usage.output_tokens_details
         reasoning = (details.thinking_tokens or 0) if details is not None else 0
+        write, write_1h = _written(usage)
         return Usage(
             input_uncached=usage.input_tokens or 0,
             cache_read=usage.cache_read_input_tokens or 0,
-            cache_write=usage.cache_creation_input_tokens or 0,
+            cache_write=write,
+            cache_write_1h=write_1h,
             output=output,
             reasoning=min(reasoning, output),
             tier="standard" if batch else usage.service_tier or "standard",
@@ -180,6 +199,15 @@ def _block_part(event: _Event) -> ChoicePart | None:
             return ChoicePart(calls=(CallPart(event.index, block.id, block.name, whole),))
         case _:
             return None
+
+
+def _written(usage: _Usage) -> tuple[int, int]:
+    """Tokens written to the cache, and those of them that are kept for an hour."""
+    by_age = usage.cache_creation or _CacheCreation()
+    hour, minutes = by_age.ephemeral_1h_input_tokens or 0, by_age.ephemeral_5m_input_tokens or 0
+    written = usage.cache_creation_input_tokens
+    written = hour + minutes if written is None else written
+    return written, min(hour, written)
 
 
 def _sampling(model: Model, request: ChatRequest) -> dict[str, float | None]:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from aico.core.chat import Choice, Completion, FinishReason, ToolCall
 from aico.core.usage import Usage
+from aico.routing.providers.failures import TRUNCATED
 from aico.routing.providers.logprobs import Logprobs
 from aico.routing.providers.wire import CallPart, ChoicePart, StreamPart, WireError, new_call_id
 
@@ -17,11 +18,7 @@ class Assembly:
         self._choices: dict[int, _Answer] = {}
         self._usage: dict[str, Any] = {}
         self._model = ""
-
-    @property
-    def started(self) -> bool:
-        """Whether the first answer has text, which a stream has passed on by then."""
-        return 0 in self._choices and bool(self._choices[0].text)
+        self.told = False  # whether a piece of it was passed on, after which nobody else can answer
 
     def add(self, part: StreamPart) -> str:
         """Take a part in and return the text that it adds to the first answer."""
@@ -32,9 +29,9 @@ class Assembly:
         return part.delta
 
     def completion(self, meter: Meter) -> Completion:
-        """Raises WireError where an answer has no end."""
+        """Raises WireError where an answer has no end. One whose usage is missing or unreadable is an answer still."""
         first, *more = [answer.choice() for _, answer in sorted(self._choices.items())] or [_Answer().choice()]
-        usage = meter(self._usage)
+        usage = self.reported_usage(meter) or Usage(raw=self._usage or None)
         return Completion(**first.model_dump(), model=self._model, usage=usage, more=tuple(more))
 
     def reported_usage(self, meter: Meter) -> Usage | None:
@@ -89,7 +86,7 @@ class _Answer:
 
     def choice(self) -> Choice:
         if self._finish is None:
-            raise WireError("the stream ended before the answer did", code="truncated")
+            raise WireError("the stream ended before the answer did", code=TRUNCATED)
         return Choice(
             text="".join(self.text),
             finish_reason=self._end(self._finish),

@@ -10,13 +10,20 @@ from aico.core.usage import Usage
 
 _RETRYABLE_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 OVERSIZED = "oversized"
+UNREADABLE = "unreadable"
+TRUNCATED = "truncated"
+CONTENT_FLAGGED = "content_flagged"
+KEY_REFUSED = "authentication_error"
+EMPTY_ACCOUNT = "insufficient_quota"
+# A 403 for what was asked, and not for who asked: another request with the same key may pass.
+_ABOUT_THE_REQUEST = frozenset({CONTENT_FLAGGED, "model_not_found"})
 # Errors that another try cannot cure, whatever status carries them: an empty account answers 429, and an error event in
 # the middle of a stream has no status at all.
 _FATAL_CODES = frozenset(
     {
-        "insufficient_quota",
+        EMPTY_ACCOUNT,
         "invalid_request_error",
-        "authentication_error",
+        KEY_REFUSED,
         "permission_error",
         "not_found_error",
         OVERSIZED,
@@ -29,11 +36,20 @@ class FailureKind(StrEnum):
     FATAL = "fatal"
 
 
+class Cause(StrEnum):
+    """Why there was no answer, where it is not the status that says so."""
+
+    UNREACHABLE = "unreachable"  # no connection came about
+    TIMEOUT = "timeout"
+    BROKEN = "broken"  # the connection was lost
+    UNREADABLE = "unreadable"  # what was sent is no answer
+
+
 class ProviderError(Exception):
     """One failed call. The message is short and free of secrets; `retry_after` is in seconds.
 
     `content_started` says that the caller has already been given a piece of the answer; `usage` is what the provider
-    had reported by then.
+    had reported by then. `code` is the provider's own name of the error.
     """
 
     def __init__(
@@ -45,6 +61,8 @@ class ProviderError(Exception):
         retry_after: float | None = None,
         content_started: bool = False,
         usage: Usage | None = None,
+        code: str | None = None,
+        cause: Cause | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -53,6 +71,15 @@ class ProviderError(Exception):
         self.retry_after = retry_after
         self.content_started = content_started
         self.usage = usage
+        self.code = code
+        self.cause = cause
+
+    @property
+    def key_refused(self) -> bool:
+        """Whether it was the key that was not accepted, whatever is asked with it."""
+        if self.code in {KEY_REFUSED, EMPTY_ACCOUNT} or self.http_status == HTTPStatus.UNAUTHORIZED:
+            return True
+        return self.http_status == HTTPStatus.FORBIDDEN and self.code not in _ABOUT_THE_REQUEST
 
 
 def failure_kind(status: int | None, code: str | None) -> FailureKind:

@@ -10,11 +10,13 @@ from aico.core.chat import ChatRequest, Completion, FinishReason, Role
 from aico.core.usage import Tokens, Usage
 from aico.routing.models import Model
 from aico.routing.providers.assembly import assembled
+from aico.routing.providers.failures import KEY_REFUSED, UNREADABLE
 from aico.routing.providers.gemini_content import contents_json, generation_config, tool_fields
 from aico.routing.providers.logprobs import Candidate, Logprobs, Token
 from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 from aico.routing.providers.wire import (
+    CacheHint,
     CallPart,
     ChoicePart,
     HttpRequest,
@@ -37,10 +39,27 @@ _FINISH = {
 }
 
 
+# What a call was served as, where it says so; a word that is not known here names a tier of its own.
+_TIERS = {
+    "TRAFFIC_TYPE_UNSPECIFIED": "standard",
+    "ON_DEMAND": "standard",
+    "ON_DEMAND_FLEX": "flex",
+    "ON_DEMAND_PRIORITY": "priority",
+}
+
+
 class _Error(Payload):
     code: int | None = None
     status: str | None = None
     message: str | None = None
+    details: Any = None
+
+    @property
+    def name(self) -> str | None:
+        """Google answers 400 to a key that it does not know, and only the details say so."""
+        details = self.details if isinstance(self.details, list) else []
+        reasons = {detail.get("reason") for detail in details if isinstance(detail, dict)}
+        return KEY_REFUSED if "API_KEY_INVALID" in reasons else self.status
 
 
 class _ErrorBody(Payload):
@@ -139,12 +158,21 @@ class _Usage(Payload):
     cached: Tokens = Field(default=0, alias="cachedContentTokenCount")
     candidates: Tokens = Field(default=0, alias="candidatesTokenCount")
     thoughts: Tokens = Field(default=0, alias="thoughtsTokenCount")
+    traffic: str | None = Field(default=None, alias="trafficType")
 
 
 class GeminiGenerate:
     def build_request(
-        self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
+        self,
+        profile: Profile,
+        api_key: SecretStr | None,
+        model: Model,
+        request: ChatRequest,
+        *,
+        stream: bool,
+        caching: CacheHint | None = None,
     ) -> HttpRequest:
+        del caching  # what begins alike is found without being told
         system = [{"text": message.text} for message in request.messages if message.role is Role.SYSTEM]
         body = {
             "contents": contents_json(request.messages),
@@ -160,7 +188,7 @@ class GeminiGenerate:
         answer = _readable(body)
         choices = answer.choices
         if not choices or any(choice.finish is None for choice in choices):
-            raise WireError("unreadable answer: candidates: missing", code="unreadable")
+            raise WireError("unreadable answer: candidates: missing", code=UNREADABLE)
         return assembled(StreamPart(choices, answer.usage, answer.model), self.normalise_usage)
 
     def parse_event(self, data: str) -> StreamPart:
@@ -183,6 +211,7 @@ class GeminiGenerate:
             cache_read=cached,
             output=usage.candidates + usage.thoughts,
             reasoning=usage.thoughts,
+            tier="standard" if usage.traffic is None else _TIERS.get(usage.traffic, usage.traffic.lower()),
             raw=dict(raw) or None,
         )
 
@@ -195,4 +224,4 @@ def _readable(body: bytes | str) -> _Answer:
 
 
 def _wire_error(error: _Error, status: int | None) -> WireError:
-    return WireError(safe_message(status, error.status, error.message), code=error.status, status=status)
+    return WireError(safe_message(status, error.status, error.message), code=error.name, status=status)

@@ -9,11 +9,13 @@ from aico.core.chat import ChatRequest, Completion, FinishReason
 from aico.core.usage import Tokens, Usage
 from aico.routing.models import Capability, Model
 from aico.routing.providers.assembly import assembled
+from aico.routing.providers.failures import CONTENT_FLAGGED, UNREADABLE
 from aico.routing.providers.logprobs import Logprobs
 from aico.routing.providers.openai_content import message_json, response_format, tool_fields
 from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 from aico.routing.providers.wire import (
+    CacheHint,
     CallPart,
     ChoicePart,
     HttpRequest,
@@ -41,6 +43,12 @@ class _Error(Payload):
     message: str | None = None
     type: str | None = None
     code: str | int | None = None  # a number where a gateway passes an upstream status on
+    metadata: Any = None  # OpenRouter's
+
+    @property
+    def name(self) -> str | None:
+        flagged = isinstance(self.metadata, dict) and "flagged_input" in self.metadata
+        return CONTENT_FLAGGED if flagged else self.code if isinstance(self.code, str) else self.type
 
 
 class _Function(Payload):
@@ -92,18 +100,28 @@ class _OutputDetails(Payload):
 
 
 class _Usage(Payload):
-    prompt_tokens: Tokens = 0
-    completion_tokens: Tokens = 0
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
+    total_tokens: Tokens | None = None
     prompt_tokens_details: _InputDetails | None = Field(default=None)
     completion_tokens_details: _OutputDetails | None = Field(default=None)
+    prompt_cache_hit_tokens: Tokens | None = None  # where DeepSeek and servers after it say what was cached
     service_tier: str | None = None
 
 
 class OpenAIChat:
     def build_request(
-        self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
+        self,
+        profile: Profile,
+        api_key: SecretStr | None,
+        model: Model,
+        request: ChatRequest,
+        *,
+        stream: bool,
+        caching: CacheHint | None = None,
     ) -> HttpRequest:
         body = {
+            **_cache_key(caching),
             **(request.hints if profile.takes_hints else {}),
             "model": model.provider_model,
             "messages": [message_json(message) for message in request.messages],
@@ -127,7 +145,7 @@ class OpenAIChat:
     def parse_response(self, body: bytes) -> Completion:
         answer = _readable(body)
         if not answer.choices:
-            raise WireError("unreadable answer: choices: missing", code="unreadable")
+            raise WireError("unreadable answer: choices: missing", code=UNREADABLE)
         choices = tuple(
             _part(index, choice.message, choice, _finish(choice.finish_reason) or FinishReason.STOP)
             for index, choice in enumerate(answer.choices)
@@ -153,18 +171,16 @@ class OpenAIChat:
         return _wire_error(error, status)
 
     def normalise_usage(self, raw: Mapping[str, Any]) -> Usage:
-        """`prompt_tokens` includes cached tokens and `completion_tokens` includes reasoning."""
+        """`prompt_tokens` includes cached tokens, `completion_tokens` reasoning unless the total says otherwise."""
         usage = read_usage(_Usage, raw)
-        read, write = _cached(usage)
-        details = usage.completion_tokens_details
-        reasoning = (details.reasoning_tokens or 0) if details is not None else 0
+        prompt, (read, write), (output, reasoning) = usage.prompt_tokens or 0, _cached(usage), _written(usage)
         tier = usage.service_tier or "standard"
         return Usage(
-            input_uncached=usage.prompt_tokens - read - write,
+            input_uncached=prompt - read - write,
             cache_read=read,
             cache_write=write,
-            output=usage.completion_tokens,
-            reasoning=min(reasoning, usage.completion_tokens),
+            output=output,
+            reasoning=reasoning,
             tier="standard" if tier == "default" else tier,
             raw=dict(raw) or None,
         )
@@ -181,8 +197,13 @@ def _readable(body: bytes | str) -> _Answer:
 
 def _wire_error(error: _Error, status: int | None) -> WireError:
     claimed = error.code if isinstance(error.code, int) else None
-    code = error.code if isinstance(error.code, str) else error.type
+    code = error.name
     return WireError(safe_message(status or claimed, code, error.message), code=code, status=status or claimed)
+
+
+def _cache_key(caching: CacheHint | None) -> dict[str, str]:
+    """Stands before the caller's own hints, which win."""
+    return {} if caching is None or caching.key is None else {"prompt_cache_key": caching.key}
 
 
 def _sampling(model: Model, request: ChatRequest) -> dict[str, Any]:
@@ -232,6 +253,15 @@ def _metered(answer: _Answer) -> dict[str, Any] | None:
 
 def _cached(usage: _Usage) -> tuple[int, int]:
     """Tokens read from and written to the provider's cache, held to what the prompt has."""
-    details = usage.prompt_tokens_details or _InputDetails()
-    read = min(details.cached_tokens or 0, usage.prompt_tokens)
-    return read, min(details.cache_write_tokens or 0, usage.prompt_tokens - read)
+    details, prompt = usage.prompt_tokens_details or _InputDetails(), usage.prompt_tokens or 0
+    read = min(details.cached_tokens or usage.prompt_cache_hit_tokens or 0, prompt)
+    return read, min(details.cache_write_tokens or 0, prompt - read)
+
+
+def _written(usage: _Usage) -> tuple[int, int]:
+    """Tokens of the answer, and those of them that are reasoning. Some servers count reasoning beside the answer."""
+    details, completion = usage.completion_tokens_details or _OutputDetails(), usage.completion_tokens or 0
+    reasoning = details.reasoning_tokens or 0
+    if reasoning and usage.total_tokens == (usage.prompt_tokens or 0) + completion + reasoning:
+        completion += reasoning
+    return completion, min(reasoning, completion)

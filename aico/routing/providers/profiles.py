@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from aico.core.provider_secrets import WeightedKey, weighted_keys
 from aico.core.settings import Settings
 
 WireName = Literal["openai_chat", "anthropic_messages", "gemini_generate"]
@@ -17,7 +18,7 @@ class Profile:
     name: str
     wire: WireName
     base_url: str = ""  # up to and including the API version, without a final slash
-    key_field: str | None = None  # the setting that holds the API key
+    key_field: str | None = None  # the setting that holds the API key; the same with an s holds more of them
     url_field: str | None = None  # the setting that holds the address, for servers whose address is not fixed
     gateway_field: str | None = None  # the setting that moves a provider to another address, such as a gateway's
     auth_header: str = "Authorization"
@@ -28,6 +29,9 @@ class Profile:
     # Knows or ignores OpenAI's fields that change how an answer is made and not what is asked: `verbosity` and the
     # hints. Others refuse a call for a field that they do not know.
     takes_hints: bool = False
+    # How it is told what to keep of a prompt: a key that is alike for prompts that begin alike, or marks in the prompt.
+    cache_hints: Literal["key", "marks"] | None = None
+    least_cached: int = 1024  # tokens; what is shorter is not kept
     batches: bool = False  # the provider has a batch API in its own format
     batches_field: str | None = None  # the setting that says so, for servers that differ
 
@@ -37,8 +41,9 @@ class Profile:
         return (self.url_field or self.key_field or "").upper()
 
     def configured(self, settings: Settings) -> bool:
-        switch = self.url_field or self.key_field
-        return switch is not None and bool(getattr(settings, switch))
+        if self.url_field is not None:
+            return bool(getattr(settings, self.url_field))
+        return bool(self.api_keys(settings))
 
     def takes_keys(self, settings: Settings) -> bool:
         """Whether tenants may bring keys of their own: it knows keys, and it is known where it is."""
@@ -54,8 +59,20 @@ class Profile:
         return replace(self, base_url=address.rstrip("/")) if address else self
 
     def api_key(self, settings: Settings) -> SecretStr | None:
-        key: SecretStr | None = getattr(settings, self.key_field) if self.key_field else None
-        return key
+        """The first of the operator's keys, for what knows but one."""
+        return next((key.api_key for key in self.api_keys(settings)), None)
+
+    def api_keys(self, settings: Settings) -> tuple[WeightedKey, ...]:
+        """The operator's keys, each once."""
+        if self.key_field is None:
+            return ()
+        first: SecretStr | None = getattr(settings, self.key_field)
+        more: SecretStr | None = getattr(settings, f"{self.key_field}s")
+        listed = (
+            *((WeightedKey(first),) if first else ()),
+            *(weighted_keys(more.get_secret_value()) if more else ()),
+        )
+        return tuple({key.api_key: key for key in listed}.values())  # the list may give the first key its weight
 
 
 PROFILES: tuple[Profile, ...] = (
@@ -68,6 +85,7 @@ PROFILES: tuple[Profile, ...] = (
         prices_id="openai",
         max_tokens_field="max_completion_tokens",
         takes_hints=True,
+        cache_hints="key",
         batches=True,
     ),
     Profile(
@@ -80,6 +98,8 @@ PROFILES: tuple[Profile, ...] = (
         auth_prefix="",
         headers=MappingProxyType({"anthropic-version": "2023-06-01"}),
         prices_id="anthropic",
+        cache_hints="marks",
+        least_cached=4096,  # of the models that ask for most: a mark that is too early is passed over
         batches=True,
     ),
     Profile(

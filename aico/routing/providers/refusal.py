@@ -31,6 +31,7 @@ def refusal(
         redact(error.message, *secrets),
         http_status=response.status_code,
         retry_after=retry_after_seconds(response.headers, datetime.now(UTC)),
+        code=error.code,
     )
 
 

@@ -13,6 +13,7 @@ from aico.core.ids import new_id
 from aico.core.redact import redact
 from aico.core.usage import Usage
 from aico.routing.models import Model
+from aico.routing.providers.failures import UNREADABLE
 from aico.routing.providers.logprobs import Logprobs
 from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
@@ -26,6 +27,19 @@ class HttpRequest:
     url: str
     headers: Mapping[str, str] = field(repr=False)  # hold the API key
     body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheHint:
+    """What a provider is to keep of a prompt for the next call that begins alike. It changes nothing that is asked.
+
+    `key` brings calls that begin alike to the same cache. `head`: tools and the system's messages are worth keeping;
+    `conversation`: all that was said too.
+    """
+
+    key: str | None = None
+    head: bool = False
+    conversation: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,14 @@ class WireError(Exception):
 
 class Wire(Protocol):
     def build_request(
-        self, profile: Profile, api_key: SecretStr | None, model: Model, request: ChatRequest, *, stream: bool
+        self,
+        profile: Profile,
+        api_key: SecretStr | None,
+        model: Model,
+        request: ChatRequest,
+        *,
+        stream: bool,
+        caching: CacheHint | None = None,
     ) -> HttpRequest:
         """The HTTP request that asks `model` to continue the conversation, as one answer or as an event stream."""
 
@@ -119,7 +140,7 @@ def read_usage(shape: type[P], raw: Mapping[str, Any]) -> P:
 def _unreadable(error: ValidationError) -> WireError:
     first = error.errors(include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "body"
-    return WireError(f"unreadable answer: {where}: {first['type']}", code="unreadable")
+    return WireError(f"unreadable answer: {where}: {first['type']}", code=UNREADABLE)
 
 
 def auth_headers(profile: Profile, api_key: SecretStr | None) -> dict[str, str]:
@@ -155,7 +176,7 @@ def arguments_text(arguments: Mapping[str, Any]) -> str:
     try:
         return canonical_json(arguments).decode()
     except ValueError as error:
-        raise WireError("unreadable answer: a call's arguments: not JSON", code="unreadable") from error
+        raise WireError("unreadable answer: a call's arguments: not JSON", code=UNREADABLE) from error
 
 
 def new_call_id() -> str:

@@ -1,16 +1,11 @@
-"""The cheapest model whose quality matches how demanding a prompt looks. Needs no history of outcomes.
+"""The cheapest model whose quality matches how demanding a prompt looks. Needs no history of outcomes."""
 
-The score is a sum of parts that each say why they are there. Length leads because on published outcome tables it ranks
-prompts by what a stronger model gains better than any list of words does; words then tell apart prompts of one length.
-"""
-
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from aico.core.chat import AUTO_CHEAP, AUTO_MODELS, AUTO_QUALITY
 from aico.core.errors import InvalidInput
+from aico.routing.difficulty import assess
 from aico.routing.features import Features
 from aico.routing.models import Model
 from aico.routing.strategies.protocol import Ask, Confidence, Decision, PricedModel, RoutingPolicy, able, permitted
@@ -18,20 +13,20 @@ from aico.routing.strategies.protocol import Ask, Confidence, Decision, PricedMo
 STRATEGY = "complexity"
 POLICY_VERSION = "complexity-1"
 
-_SHORT_CHARS, _LONG_CHARS = 32, 2048  # where the part for length starts and ends; between them it is logarithmic
 _EASIEST_QUALITY, _HARDEST_QUALITY = 0.3, 0.9  # needed at scores 0 and 1
 _HIGH_MARGIN, _MEDIUM_MARGIN = 0.15, 0.05  # of the score, within which the first choice must not change
 _LEANINGS = {AUTO_CHEAP: 0.0, AUTO_QUALITY: 1.0}  # the quality that is needed, whatever the prompt looks like
 _UNKNOWN_PRICE = Decimal("Infinity")  # sorts behind every known one
 
 
-@dataclass(frozen=True)
-class Part:
-    points: float
-    reason: str
-
-
 class ComplexityStrategy:
+    def score(self, features: Features) -> float:
+        """In 0..1, how demanding the request looks."""
+        return assess(features)[0]
+
+    def update(self, features: Features, model: str, reward: float) -> None:
+        """Complexity learns nothing; it is told as the others are, so that all can be evaluated alike."""
+
     def decide(self, ask: Ask) -> Decision:
         """See Strategy.decide. A named model comes first; without fallback it is the only candidate."""
         features, models, policy = ask.features, ask.models, ask.policy
@@ -42,37 +37,20 @@ class ComplexityStrategy:
         leaning = _LEANINGS.get(policy.model)
         if leaning is not None:
             asked = (f"asked for {policy.model}",)
-            return Decision(_ordered(usable, leaning), STRATEGY, score, "high", asked, POLICY_VERSION)
+            return Decision(ordered(usable, leaning), STRATEGY, score, "high", asked, POLICY_VERSION)
         reasons = (
             *(part.reason for part in parts),
             f"score {score:.2f} asks for quality {needed_quality(score):.2f}",
         )
-        candidates = _ordered(usable, needed_quality(score))
+        candidates = ordered(usable, needed_quality(score))
         return Decision(candidates, STRATEGY, score, _confidence(usable, score), reasons, POLICY_VERSION)
-
-
-def assess(features: Features) -> tuple[float, tuple[Part, ...]]:
-    """The score in 0..1 and the parts that it is the sum of, largest first. No part falls as its feature grows."""
-    span = math.log2(_LONG_CHARS) - math.log2(_SHORT_CHARS)
-    length = _unit((math.log2(max(1, features.question_chars)) - math.log2(_SHORT_CHARS)) / span)
-    parts = (
-        Part(0.76 * length, f"length: {features.question_chars} characters"),
-        Part(0.10 * _unit(features.code_marks / 2), f"code: {features.code_marks} signs"),
-        Part(0.02 * _unit(features.math_marks), f"mathematics: {features.math_marks} signs"),
-        Part(0.05 * _unit(features.reasoning_words / 6), f"reasoning: {features.reasoning_words} words"),
-        Part(0.05 * _unit(features.constraints / 6), f"constraints: {features.constraints}"),
-        Part(0.01 * _unit((features.questions - 1) / 3), f"questions: {features.questions}"),
-        Part(0.01 * _unit((features.turns - 1) / 8), f"conversation: {features.turns} turns"),
-    )
-    present = sorted((part for part in parts if part.points > 0), key=lambda part: -part.points)
-    return min(1.0, math.fsum(part.points for part in present)), tuple(present)
 
 
 def needed_quality(score: float) -> float:
     return _EASIEST_QUALITY + score * (_HARDEST_QUALITY - _EASIEST_QUALITY)
 
 
-def _ordered(models: Sequence[PricedModel], needed: float) -> tuple[Model, ...]:
+def ordered(models: Sequence[PricedModel], needed: float) -> tuple[Model, ...]:
     """Good enough ones by price, then the others from the best down: they answer only where all else failed."""
     enough = sorted(
         (priced for priced in models if priced.model.quality >= needed),
@@ -95,7 +73,7 @@ def _named(features: Features, models: Sequence[PricedModel], policy: RoutingPol
         for priced in (able(features, models) if policy.allow_fallback else ())
         if priced is not named and priced.model.quality >= named.model.quality and policy.allows(priced)
     ]
-    candidates = (named.model, *_ordered(others, named.model.quality))
+    candidates = (named.model, *ordered(others, named.model.quality))
     return Decision(candidates, "named", score, "high", (f"asked for {policy.model}",), POLICY_VERSION)
 
 
@@ -110,12 +88,8 @@ def _first_choices(models: Sequence[PricedModel], score: float, margin: float) -
     """Distinct first choices over score - margin .. score + margin; they change only where a quality is passed."""
     low, high = needed_quality(max(0.0, score - margin)), needed_quality(min(1.0, score + margin))
     turning_points = {priced.model.quality for priced in models if low < priced.model.quality < high}
-    return len({_ordered(models, needed)[0].id for needed in (low, *turning_points, high)})
+    return len({ordered(models, needed)[0].id for needed in (low, *turning_points, high)})
 
 
 def _cents(priced: PricedModel) -> Decimal:
     return _UNKNOWN_PRICE if priced.cents is None else priced.cents
-
-
-def _unit(value: float) -> float:
-    return min(1.0, max(0.0, value))

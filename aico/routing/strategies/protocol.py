@@ -11,11 +11,13 @@ from aico.core.chat import AUTO_MODEL, AUTO_MODELS
 from aico.core.errors import BudgetExceeded, InvalidInput, ModelNotAllowed, NoProvider
 from aico.core.strategies import StrategyName
 from aico.core.usage import Usage
+from aico.routing.calibration import NO_LINES, Lines
 from aico.routing.features import Features
 from aico.routing.learner.learned import Learned
 from aico.routing.models import Capability, Model
 from aico.routing.prices import PriceBook
 from aico.routing.providers.profiles import PROFILES
+from aico.routing.verifier.drafts import Check
 
 Confidence = Literal["high", "medium", "low"]
 
@@ -64,6 +66,7 @@ class Ask:
     models: Sequence[PricedModel]  # that can be called, with what each is expected to cost
     policy: RoutingPolicy = field(default_factory=RoutingPolicy)
     learned: Learned | None = None  # from the tenant's outcomes; None: nothing yet
+    verifier: Learned | None = None  # of drafts, from the tenant's outcomes; None: nothing yet
     chance: float = 0.5  # uniform in 0..1, of the job: what is tried by chance is decided by it
 
 
@@ -78,6 +81,7 @@ class Decision:
     # By model: the probability, given all but `chance`, that it came first. What is not named could not have.
     chances: Mapping[str, float] = field(default_factory=dict)
     expected: Mapping[str, float] = field(default_factory=dict)  # by model: the quality in 0..1 that is expected
+    check: Check | None = None  # of the first candidate's answer; where it does not pass, the next one is asked
 
     @property
     def propensity(self) -> float:
@@ -111,11 +115,15 @@ def among(models: Sequence[Model], allowed: frozenset[str] | None, asked: str) -
 
 
 def price_models(
-    models: Sequence[Model], features: Features, prices: PriceBook, at: datetime
+    models: Sequence[Model], features: Features, prices: PriceBook, at: datetime, lines: Lines = NO_LINES
 ) -> tuple[PricedModel, ...]:
-    """Each model with the estimated US cents of this prompt and its expected answer."""
-    usage = Usage(input_uncached=features.input_tokens, output=features.all_output_tokens)
-    return tuple(PricedModel(model, _cents(prices, model, usage, at)) for model in models)
+    """Each model with the estimated US cents of this prompt and its expected answer, counted as the model counts."""
+
+    def usage(model: Model) -> Usage:
+        line = lines.get((model.provider, model.id))
+        return Usage(input_uncached=features.input_tokens_by(line), output=features.all_output_tokens)
+
+    return tuple(PricedModel(model, _cents(prices, model, usage(model), at)) for model in models)
 
 
 def permitted(models: Sequence[PricedModel], policy: RoutingPolicy) -> tuple[PricedModel, ...]:

@@ -4,11 +4,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from aico.core.strategies import StrategyName
+from aico.routing.strategies.cascade import CascadeStrategy
 from aico.routing.strategies.complexity import ComplexityStrategy
+from aico.routing.strategies.hybrid import HybridStrategy
+from aico.routing.strategies.learning import LearningStrategy
 from aico.routing.strategies.protocol import Ask, Decision, Strategy
 
-STRATEGIES: Mapping[StrategyName, Strategy] = MappingProxyType({StrategyName.COMPLEXITY: ComplexityStrategy()})
-DEFAULT = StrategyName.COMPLEXITY
+STRATEGIES: Mapping[StrategyName, Strategy] = MappingProxyType(
+    {
+        StrategyName.COMPLEXITY: ComplexityStrategy(),
+        StrategyName.LEARNING: LearningStrategy(),
+        StrategyName.HYBRID: HybridStrategy(),
+        StrategyName.CASCADE: CascadeStrategy(),
+    }
+)
+DEFAULT = StrategyName.HYBRID
 
 
 class Strategies:

@@ -40,7 +40,8 @@ def book(shop: Shop, database: Database) -> Book:
             usage=Usage(input_uncached=70, output=30),
             cost_cents=None if cost is None else Decimal(cost),
         )
-        row = ledger.event_row(tenant, job.id, None, attempt, None, Baseline(model="b", cost_cents=Decimal(baseline)))
+        counted = ledger.conclusion(attempt, Baseline(model="b", cost_cents=Decimal(baseline)))
+        row = ledger.event_row(tenant, job.id, None, attempt) | counted
         insert = sql.SQL("insert into public.ledger_outbox ({}) values ({})").format(
             sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(map(sql.Placeholder, row))
         )
@@ -73,6 +74,14 @@ def test_a_month_that_cost_more_than_it_saved_has_no_share(shop: Shop, book: Boo
     book(AttemptKind.CALL, "12", "10")
     shown = shop.client.get("/v1/billing/share", params={"month": "2026-11"}).json()
     assert {Decimal(shown["savings_cents"]), Decimal(shown["amount_cents"])} == {Decimal(0)}
+
+
+def test_what_routing_costs_to_learn_lessens_the_share_and_is_nobodys_answer(shop: Shop, book: Book) -> None:
+    book(AttemptKind.CALL, "2", "20")
+    book(AttemptKind.SHADOW, "3", "0")
+    book(AttemptKind.JUDGE, "5", "0")
+    shown = shop.client.get("/v1/billing/share", params={"month": "2026-11"}).json()
+    assert (shown["answers"], Decimal(shown["savings_cents"])) == (1, Decimal(10))
 
 
 def test_use_is_of_calls_and_of_this_month(shop: Shop, book: Book) -> None:

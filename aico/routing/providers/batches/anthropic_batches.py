@@ -23,7 +23,7 @@ from aico.routing.providers.batches.wire import (
     RemoteName,
     Steps,
 )
-from aico.routing.providers.failures import FailureKind, failure_kind
+from aico.routing.providers.failures import UNREADABLE, FailureKind, failure_kind
 from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 from aico.routing.providers.wire import (
@@ -149,5 +149,5 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL as error:
-        raise WireError("unreadable answer: results_url: not an address", code="unreadable") from error
+        raise WireError("unreadable answer: results_url: not an address", code=UNREADABLE) from error
     return parsed.scheme, parsed.host, parsed.port

@@ -1,0 +1,50 @@
+"""Whether answers are compared, by whom and for how much: what the service allows, and what a tenant makes of it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aico.core.assignment import fraction
+from aico.core.settings import Settings
+
+USUAL_RATE = 0.02  # of jobs, where a judge is configured and nobody says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """A tenant's own. None: the service's."""
+
+    implicit_outcomes: bool = True  # whether what callers do next, and how answers end, counts as a judgement
+    shadow_rate: float | None = None
+    judge_model: str | None = None
+    judge_daily_cents: Decimal | None = None
+    own_keys: bool = False  # whether its own provider keys may be used for it
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """What holds for a tenant."""
+
+    rate: float  # of jobs that another model answers too
+    judge: str | None
+    daily_cents: Decimal
+    own_keys: bool
+
+    @classmethod
+    def of(cls, settings: Settings, wishes: Wishes) -> "Comparing":
+        """A tenant may have less compared than the service allows, never more, and choose another judge.
+
+        Without a judge of the service nothing is compared: answers that nobody compares are worth nothing.
+        """
+        judge = settings.judge_model and (wishes.judge_model or settings.judge_model)
+        most = USUAL_RATE if settings.shadow_rate is None else settings.shadow_rate
+        cents = settings.judge_daily_budget_cents
+        return cls(
+            rate=0.0 if judge is None else most if wishes.shadow_rate is None else min(wishes.shadow_rate, most),
+            judge=judge,
+            daily_cents=cents if wishes.judge_daily_cents is None else min(wishes.judge_daily_cents, cents),
+            own_keys=wishes.own_keys,
+        )
+
+    def draws(self, salt: str, job: str) -> bool:
+        """Whether a job is drawn, the same each time. `salt` is the tenant's; what else is drawn by it is unrelated."""
+        return self.rate > 0 and fraction(f"{salt}/shadow", job) < self.rate

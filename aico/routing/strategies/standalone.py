@@ -1,0 +1,33 @@
+"""A strategy outside the service: it scores prompts and learns from outcomes in memory, with the service's own code."""
+
+from collections.abc import Mapping, Sequence
+
+from aico.routing.features import Features
+from aico.routing.learner.learner import Learner
+
+MEMORY = 20_000  # outcomes, after which an old one counts for 1/e of a new one
+
+
+class Standalone:
+    def __init__(self, models: Sequence[str] = (), memory: int = MEMORY) -> None:
+        """`models` go from the cheapest to the dearest. The service names none: it hands over what was learned."""
+        self._learner = Learner(models, memory)
+
+    def update(self, features: Features, model: str, reward: float) -> None:
+        """`reward` in 0..1 is how good the answer of `model` was. Raises KeyError for a model that was not named."""
+        self._learner.update(features, model, reward)
+
+    def solve(self) -> None:
+        """Takes in all outcomes so far; without it that happens whenever a tenth of them are new."""
+        self._learner.solve()
+
+    def expected(self, features: Features) -> Mapping[str, float]:
+        """By model the quality that is expected, about 0..1."""
+        return self._learner.expected(features)
+
+    def score(self, features: Features) -> float:
+        """What the dearest model is expected to gain over the cheapest. Raises ValueError for less than two models."""
+        expected = tuple(self.expected(features).values())
+        if len(expected) < 2:  # noqa: PLR2004 - a comparison
+            raise ValueError("a score compares models: name them from the cheapest to the dearest")
+        return expected[-1] - expected[0]

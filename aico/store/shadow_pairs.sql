@@ -1,0 +1,89 @@
+-- name: due
+select tenant_id, job_id from private.due_pairs(%(limit)s)
+
+-- name: claim
+update public.shadow_pairs p
+set fence = p.fence + 1, lease_until = now() + make_interval(secs => %(lease)s)
+from public.jobs j, public.tenants t
+where p.tenant_id = %(tenant)s and p.job_id = %(job)s and p.finished_at is null and p.step_at <= now()
+  and (p.lease_until is null or p.lease_until < now())
+  and j.tenant_id = p.tenant_id and j.id = p.job_id and j.answer is not null and t.id = p.tenant_id
+returning p.fence, p.served, p.rival, p.judge, p.answer, p.first_verdict, p.second_verdict, p.calling, p.tries, j.request,
+  j.answer ->> 'text' as served_answer, (j.answer ->> 'output_tokens')::integer as served_tokens,
+  t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys,
+  (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
+  (
+    select jsonb_agg(private.sealed(k)) from public.provider_keys k
+    where k.tenant_id = j.tenant_id and k.retired_at is null
+  ) as provider_keys
+
+-- name: renew
+update public.shadow_pairs set lease_until = now() + make_interval(secs => %(lease)s)
+where tenant_id = %(tenant)s and job_id = %(job)s and fence = %(fence)s and finished_at is null
+
+-- name: hold
+select private.hold_for_judging(%(tenant)s, %(job)s, %(fence)s, %(cents)s::numeric, %(tenant_budget)s::numeric,
+  %(service_budget)s::numeric) as held
+
+-- name: plan
+update public.shadow_pairs set rival = %(rival)s, judge = %(judge)s
+where tenant_id = %(tenant)s and job_id = %(job)s and fence = %(fence)s and finished_at is null
+
+-- name: note
+update public.shadow_pairs set calling = %(calling)s
+where tenant_id = %(tenant)s and job_id = %(job)s and fence = %(fence)s and finished_at is null
+returning job_id
+
+-- name: book
+with held as (
+  update public.shadow_pairs p
+  set calling = null, answer = coalesce(%(answer)s, p.answer), first_verdict = coalesce(%(first)s, p.first_verdict),
+    second_verdict = coalesce(%(second)s, p.second_verdict),
+    held_cents = greatest(p.held_cents - %(cents)s::numeric, 0), tries = p.tries + %(failed)s::boolean::integer
+  where p.tenant_id = %(tenant)s and p.job_id = %(job)s and p.fence = %(fence)s and p.finished_at is null
+  returning p.job_id
+),
+event as (  -- once, whoever books it: whoever took the pair over has the call's id too
+  insert into public.ledger_outbox
+  select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
+  on conflict do nothing
+  returning id
+),
+spent as (
+  select private.spend_on_judging(%(tenant)s, %(cents)s::numeric) from event
+)
+select exists (select from held) as held, (select count(*) from spent) as booked
+
+-- name: postpone
+update public.shadow_pairs
+set lease_until = null, calling = null, held_cents = 0, step_at = now() + make_interval(secs => %(pause)s)
+where tenant_id = %(tenant)s and job_id = %(job)s and fence = %(fence)s and finished_at is null
+
+-- name: finish
+with ended as (
+  update public.shadow_pairs p
+  set status = case when %(result)s::text is null then 'dropped' else 'judged' end, reason = %(reason)s,
+    result = %(result)s, answer = null, calling = null, held_cents = 0, lease_until = null, finished_at = now()
+  where p.tenant_id = %(tenant)s and p.job_id = %(job)s and p.fence = %(fence)s and p.finished_at is null
+  returning p.job_id, p.served, p.rival, p.result
+),
+scored as (
+  insert into public.pair_rollups as r (tenant_id, day, model, rival, task, wins, ties, losses)
+  select %(tenant)s, private.today(), least(e.served, e.rival), greatest(e.served, e.rival),
+    coalesce(j.routing ->> 'task', ''),
+    ((e.result = 'served') = (e.served < e.rival) and e.result <> 'tie')::integer, (e.result = 'tie')::integer,
+    ((e.result = 'rival') = (e.served < e.rival) and e.result <> 'tie')::integer
+  from ended e join public.jobs j on j.tenant_id = %(tenant)s and j.id = e.job_id
+  where e.result is not null
+  on conflict (tenant_id, day, model, rival, task) do update set
+    wins = r.wins + excluded.wins, ties = r.ties + excluded.ties, losses = r.losses + excluded.losses
+),
+observed as (
+  select private.observe(%(tenant)s, e.job_id, o.model, o.quality, 'judge')
+  from ended e
+  cross join lateral (
+    values (e.served, %(quality)s::real), (e.rival, (1 - %(quality)s::real)::real)
+  ) o (model, quality)
+  where e.result is not null
+)
+select (select count(*) from observed) as observed from ended

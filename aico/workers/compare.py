@@ -1,0 +1,234 @@
+"""Has another model answer too, and a judge compare both answers. Nobody waits for it, and no caller sees any of it.
+
+Runs in the route worker, after all jobs. Each call is noted before it is made and booked with what it gave, so that a
+pair goes on where its last worker left it.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+import structlog
+
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
+from aico.core.chat import ChatRequest, Completion, FinishReason
+from aico.routing.catalogue import Catalogue
+from aico.routing.judging import Verdict, agreed, judge_request, parse_verdict, seen
+from aico.routing.models import Model
+from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
+from aico.store import shadow_pairs
+from aico.store.scope import Scope
+from aico.store.shadow_pairs import Gain, HeldPair, PairCall, Room
+from aico.store.statement import Statement
+from aico.workers.app import app
+from aico.workers.comparer import Comparer, NotCompared, Plan
+from aico.workers.pacing import RedisPacer
+from aico.workers.queue import TaskName, to_record
+from aico.workers.renewal import renewing
+from aico.workers.runtime import Runtime, get_runtime, patiently
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+LEASE_SECONDS = 15.0
+MAX_TRIES = 3
+PAUSES = (30.0, 300.0)  # seconds, after the first failure and the second
+BUSY_SECONDS = 20.0  # until others have given back what they put aside
+_stopping = threading.Event()
+
+
+@cache
+def comparer() -> Comparer:
+    runtime = get_runtime()
+    return Comparer(runtime.settings, RedisPacer(runtime.redis, Catalogue.from_settings(runtime.settings).limits))
+
+
+@app.task(name=TaskName.COMPARE.value)
+def compare(tenant_id: str, job_id: str) -> None:
+    """Does nothing when it is not due or somebody else is at it: a bell may ring twice."""
+    work_on(get_runtime(), comparer(), UUID(tenant_id), UUID(job_id))
+
+
+def work_on(runtime: Runtime, by: Comparer, tenant: UUID, job: UUID) -> None:
+    claim = shadow_pairs.claim(tenant, job, LEASE_SECONDS)
+    for held in patiently(lambda: runtime.database.run(Scope.tenant(tenant), claim)):
+        with renewing(runtime, tenant, LEASE_SECONDS, partial(shadow_pairs.renew, held)):
+            _Comparison(runtime, by, held).run()
+
+
+def wind_down() -> None:
+    """Break off what is being compared; whoever takes it on next goes on with what there is."""
+    _stopping.set()
+
+
+class _ClaimLost(Exception):
+    """Somebody else goes on with it, or the job is gone."""
+
+
+class _FailedTry(Exception):
+    """May go better later. `reason` is why the pair is dropped if it does not."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Later(Exception):
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"later: {seconds} s")
+        self.seconds = seconds
+
+
+class _Comparison:
+    """One holder's work on a pair."""
+
+    def __init__(self, runtime: Runtime, by: Comparer, held: HeldPair) -> None:
+        self._runtime = runtime
+        self._by = by
+        self._held = held
+
+    def run(self) -> None:
+        try:
+            self._account()
+            result = self._compare()
+        except _ClaimLost:
+            self._say("pair_left")
+        except NotCompared as error:
+            self._drop(error.reason)
+        except _FailedTry as error:
+            if self._held.tries >= MAX_TRIES:
+                self._drop(error.reason)
+            else:
+                self._postpone(PAUSES[self._held.tries - 1])
+        except _Later as later:
+            self._postpone(later.seconds)
+        else:
+            self._run(shadow_pairs.finish(self._held, result.value, result.quality))
+            self._say("pair_judged", result=result.value)
+
+    def _account(self) -> None:
+        """Book the call of a worker that died over it, before another is made: we may die over it too."""
+        call = self._held.interrupted
+        if call is None:
+            return
+        lost = Attempt(
+            **call.model_dump(include={"id", "at", "kind", "provider", "model", "key_source"}),
+            outcome=AttemptOutcome.LOST,
+            latency_ms=0,
+            cost_cents=call.cents,
+            price_version="estimate",
+            error="the worker that made the call died",
+        )
+        self._book(lost, Gain(failed=True))
+        if self._held.tries >= MAX_TRIES:
+            raise NotCompared("workers_lost")
+
+    def _compare(self) -> Verdict:
+        plan = self._by.plan(self._held)
+        self._put_aside(plan)
+        if self._held.answer is None:
+            self._answer(plan)
+        first = self._held.first_verdict or self._verdict(plan, served_first=True)
+        second = self._held.second_verdict or self._verdict(plan, served_first=False)
+        return agreed(Verdict(first), Verdict(second))
+
+    def _put_aside(self, plan: Plan) -> None:
+        cents = plan.cents_left(self._held)
+        if not cents:
+            return
+        (room,) = self._run(
+            shadow_pairs.hold(
+                self._held,
+                cents,
+                tenant_budget=plan.comparing.daily_cents,
+                service_budget=self._runtime.settings.judge_service_budget_cents,
+            )
+        )
+        if room is None:
+            raise _ClaimLost
+        if room is Room.SPENT:
+            raise NotCompared("budget_spent")
+        if room is Room.BUSY:
+            raise _Later(BUSY_SECONDS)
+        self._run(shadow_pairs.plan(self._held, plan.rival.id, plan.judge.id))
+
+    def _answer(self, plan: Plan) -> None:
+        call = self._by.call(self._held, plan, AttemptKind.SHADOW)
+        attempt, said = self._call(call, plan.rival, plan.question)
+        whole = said.finish_reason is FinishReason.STOP and not said.refused and not said.tool_calls
+        self._book(attempt, Gain(answer=said.text if whole and said.text.strip() else None))
+        if self._held.answer is None:
+            raise NotCompared("rival_not_whole")
+
+    def _verdict(self, plan: Plan, *, served_first: bool) -> Verdict:
+        answers = [self._held.served_answer, self._held.answer or ""]
+        first, second = answers if served_first else reversed(answers)
+        call = self._by.call(self._held, plan, AttemptKind.JUDGE)
+        attempt, said = self._call(call, plan.judge, judge_request(plan.judge, self._held.request, first, second))
+        place = parse_verdict(said.text)
+        if place is None:
+            self._book(attempt, Gain(failed=True))
+            raise _FailedTry("no_verdict")
+        verdict = seen(place, served_first=served_first)
+        self._book(attempt, Gain(first_verdict=verdict) if served_first else Gain(second_verdict=verdict))
+        return verdict
+
+    def _call(self, call: PairCall, model: Model, request: ChatRequest) -> tuple[Attempt, Completion]:
+        """The attempt, not booked yet, and what was said. What failed is booked."""
+        if not self._run(shadow_pairs.note(self._held, call)):
+            raise _ClaimLost
+        made: list[Attempt] = []
+        try:
+            said = self._by.ask(self._held, model, request, made.append, _stopping.is_set)
+        except AllCandidatesFailed as error:
+            for attempt in made:
+                self._book(_as(call, attempt), Gain(failed=True))
+            if not made:
+                raise _Later(PAUSES[0]) from error  # its rate limit has no place
+            raise _FailedTry("provider_failed") from error
+        except Held as wait:
+            raise _Later(wait.seconds) from wait
+        except Cancelled as stopped:
+            for attempt in made:
+                self._book(_as(call, attempt), Gain())
+            raise _Later(0.0) from stopped
+        return _as(call, made[-1]), said
+
+    def _book(self, attempt: Attempt, gain: Gain) -> None:
+        held = self._held
+        still_ours = self._run(shadow_pairs.book(held, attempt, gain))
+        self._runtime.tell(bells=[to_record(held.tenant, held.job)])
+        if still_ours != [True]:
+            raise _ClaimLost
+        self._held = replace(
+            held,
+            answer=gain.answer or held.answer,
+            first_verdict=gain.first_verdict or held.first_verdict,
+            second_verdict=gain.second_verdict or held.second_verdict,
+            tries=held.tries + gain.failed,
+        )
+
+    def _postpone(self, seconds: float) -> None:
+        self._run(shadow_pairs.postpone(self._held, seconds))
+        self._say("pair_postponed", seconds=seconds)
+
+    def _drop(self, reason: str) -> None:
+        self._run(shadow_pairs.drop(self._held, reason))
+        self._say("pair_dropped", reason=reason)
+
+    def _say(self, what: str, **more: Any) -> None:
+        log.info(what, tenant=str(self._held.tenant), job=str(self._held.job), **more)
+
+    def _run(self, statement: Statement[T]) -> list[T]:
+        run: Callable[[], list[T]] = partial(self._runtime.database.run, Scope.tenant(self._held.tenant), statement)
+        return patiently(run)
+
+
+def _as(call: PairCall, attempt: Attempt) -> Attempt:
+    """Under the id that was noted, so that it is booked once. An answer of unknown usage cost what was expected."""
+    told = attempt.cost_cents is not None or attempt.outcome is not AttemptOutcome.OK
+    priced = {} if told else {"cost_cents": call.cents, "price_version": "estimate"}
+    return attempt.model_copy(update={"id": call.id, "at": call.at, "kind": call.kind, **priced})

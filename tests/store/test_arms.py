@@ -1,0 +1,100 @@
+"""What is known of the arms that jobs were drawn into: costs as they are booked, quality as it is judged."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from builders import ending_of, new_job
+from conftest import Tenant
+
+from aico.core.assignment import HELD_OUT, ROUTED, Assigned, Treatment
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
+from aico.core.ids import new_id
+from aico.core.jobs import CacheMode
+from aico.store import claims, jobs, ledger, outcomes
+from aico.store.blocking import Database
+from aico.store.outcomes import Source
+from aico.store.scope import Scope
+
+MODEL = "smollm2-135m"  # what `ending_of` says answered
+Connection = psycopg.Connection[Any]
+
+
+def attempt(cents: str, outcome: AttemptOutcome = AttemptOutcome.OK) -> Attempt:
+    return Attempt(
+        id=new_id(),
+        at=datetime.now(UTC),
+        kind=AttemptKind.CALL,
+        outcome=outcome,
+        provider="p",
+        model="m",
+        latency_ms=3,
+        cost_cents=Decimal(cents),
+    )
+
+
+class World:
+    def __init__(self, database: Database, tenant: Tenant, admin: Connection) -> None:
+        self.database, self.tenant, self.scope, self.admin = database, tenant.id, Scope.tenant(tenant.id), admin
+
+    def answer(self, assigned: Assigned, *attempts: Attempt, spent: str = "0") -> Any:
+        job = replace(new_job("prompt", mode=CacheMode.OFF), assigned=assigned)
+        self.database.run(self.scope, jobs.submit(self.tenant, [job]))
+        (held,) = self.database.run(self.scope, claims.claim(self.tenant, job.id, 30))
+        assert held.policy.assigned == assigned
+        ending = replace(ending_of(held), attempts=attempts, arms=held.policy.assigned.arms, spent_cents=Decimal(spent))
+        self.database.run(self.scope, claims.finish(self.tenant, [ending], 60))
+        self.database.run(self.scope, ledger.book([self.tenant], [job.id]))
+        return job.id
+
+    def arm(self, name: str, what: str) -> Any:
+        row = self.admin.execute(
+            f"select {what} from public.arm_rollups where tenant_id = %s and arm = %s",  # noqa: S608 - of this file
+            (self.tenant, name),
+        ).fetchone()
+        return None if row is None else tuple(row.values())
+
+    def judge(self, job: Any, quality: float, source: Source, model: str = MODEL) -> list[bool]:
+        return self.database.run(self.scope, outcomes.observe(self.tenant, job, model, quality, source))
+
+
+@pytest.fixture
+def world(database: Database, tenant: Tenant, admin: Connection) -> World:
+    return World(database, tenant, admin)
+
+
+def test_a_jobs_whole_cost_counts_once_for_each_of_its_arms(world: World) -> None:
+    assigned = Assigned(arms=(ROUTED, "x/a"), treatment=Treatment(quality_floor=0.2))
+    failed = attempt("1", AttemptOutcome.RETRYABLE)
+    world.answer(assigned, failed, attempt("2"), spent="3")
+    world.answer(assigned, attempt("4"))
+    for arm in (ROUTED, "x/a"):
+        figures = world.arm(arm, "answered, failed, cents::real, cents_squared::real, latency_ms::real")
+        assert figures == (2, 0, 10.0, 52.0, 6.0)
+
+
+def test_a_job_that_was_drawn_into_nothing_leaves_no_figures(world: World) -> None:
+    world.answer(Assigned(), attempt("2"))
+    assert world.arm(ROUTED, "answered") is None
+
+
+def test_a_judgement_counts_for_the_arm_and_a_later_one_replaces_it(world: World) -> None:
+    job = world.answer(Assigned(arms=(HELD_OUT,), direct=True), attempt("2"))
+    assert world.judge(job, 0.25, Source.IMPLICIT) == [True]
+    assert world.judge(job, 1.0, Source.USER) == [True]
+    assert world.arm(HELD_OUT, "judged, quality, quality_squared") == (1, 1.0, 1.0)
+    assert world.judge(job, 0.5, Source.JUDGE) == [False]  # weighs less than the user's
+    assert world.arm(HELD_OUT, "judged, quality") == (1, 1.0)
+
+
+def test_what_another_model_would_have_said_is_no_arms_quality(world: World) -> None:
+    job = world.answer(Assigned(arms=(ROUTED,)), attempt("2"))
+    assert world.judge(job, 0.5, Source.JUDGE, model="another") == [True]
+    assert world.arm(ROUTED, "judged") == (0,)
+
+
+def test_a_job_without_an_answer_cannot_be_judged(world: World) -> None:
+    assert world.judge(new_id(), 1.0, Source.USER) == []
