@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from aico.core.rates import wilson_lower
+from aico.core.estimates import wilson
 from aico.store.learner import ModelStanding, Standing
 
 
@@ -34,7 +34,7 @@ class LearnedModel(BaseModel):
                     task=task,
                     outcomes=count,
                     quality=round(total / count, 4),
-                    quality_at_least=round(wilson_lower(total / count, count), 4),
+                    quality_at_least=round(wilson(total, count).low, 4),
                 )
                 for task, (count, total) in sorted(standing.tasks.items())
                 if count

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from aico.audit.caching import EXACT, NEAR, agreement
 from aico.audit.gather import Log
-from aico.audit.intervals import Interval, blocks_of, share_intervals, wilson
+from aico.audit.intervals import blocks_of, share_intervals
 from aico.audit.notes import notes, warnings
 from aico.audit.pricing import Pricer, exact_cents
 from aico.audit.reading import Lines
 from aico.audit.report import Agreement, Evidence, LinesRead, Logged, Part, Range, Report, Spend, UnreadLine
 from aico.audit.savings import PartName, Question, Savings, save
+from aico.core.estimates import Interval, wilson
 
 _AGE_SHARE = 0.95
 

@@ -4,31 +4,21 @@ Calls of one session are alike, so sessions are drawn, not calls. The saving of 
 resampled cost. Few blocks know little about their own spread: deviations are stretched as Student's t asks for.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aico.audit.rows import Row
+from aico.core.estimates import CONFIDENCE, Interval, student
 
-CONFIDENCE = 0.95
 FEW_BLOCKS = 30  # below this the intervals come with a warning
 _DRAWS = 2000
 _MOST_BLOCKS = 1000  # more are put together at random, which changes no variance
 _ENOUGH = 20  # of days or hours, to be blocks
 _HOUR, _DAY = 3600, 86_400
 _SEED = 20261125
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Of a share of the cost; a negative saving is a cost."""
-
-    low: float
-    high: float
 
 
 def blocks_of(rows: Sequence[Row], *, timed: bool) -> NDArray[np.int64]:
@@ -77,34 +67,7 @@ def _interval(shares: NDArray[np.float64], point: float, stretch: float, count: 
 def _stretch(count: int) -> float:
     """Of the bootstrap's deviations, whose spread is that of n - 1 of n blocks, with Student's t for the normal."""
     tail = 1 - (1 - CONFIDENCE) / 2
-    return float(student(tail, count - 1) / NormalDist().inv_cdf(tail) * (count / (count - 1)) ** 0.5)
-
-
-def student(chance: float, freedom: int) -> float:
-    """Quantile of Student's t: exact for 1 and 2 degrees of freedom, else Hill's expansion (error below 0.002)."""
-    z = NormalDist().inv_cdf(chance)
-    if freedom == 1:
-        return float(np.tan(np.pi * (chance - 0.5)))
-    if freedom == 2:  # noqa: PLR2004 - its closed form
-        return float((2 * chance - 1) * (2 / (4 * chance * (1 - chance))) ** 0.5)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + math.fsum(term / freedom ** (power + 1) for power, term in enumerate(terms))
-
-
-def wilson(successes: int, trials: int) -> Interval:
-    """Of a share of independent trials. Nothing is known of none."""
-    if not trials:
-        return Interval(0.0, 1.0)
-    z = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / 2)
-    share, weight = successes / trials, 1 + z**2 / trials
-    centre = (share + z**2 / (2 * trials)) / weight
-    half = z * (share * (1 - share) / trials + z**2 / (4 * trials**2)) ** 0.5 / weight
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+    return float(student(CONFIDENCE, count - 1) / NormalDist().inv_cdf(tail) * (count / (count - 1)) ** 0.5)
 
 
 def _block_sums(values: NDArray[np.float64], blocks: NDArray[np.int64]) -> NDArray[np.float64]:

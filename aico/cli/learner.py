@@ -13,7 +13,7 @@ from rich.text import Text
 from aico.cli.show import err, out
 from aico.cli.tenancy import TenantName, find_tenant, open_database
 from aico.core.errors import NotFound
-from aico.core.rates import wilson_lower
+from aico.core.estimates import wilson
 from aico.store import learner
 from aico.store.learner import ModelStanding, Standing, Version
 from aico.store.scope import Scope
@@ -41,7 +41,7 @@ def show(tenant: TenantName, as_json: AsJson = False) -> None:
     err.print(_in_words(standing[0]) if standing else "Nothing has been learned.", markup=False)
     table = Table("model", "labels", "task", "outcomes", "mean quality", "at least")
     for model, task, outcomes, quality in _rates(models):
-        least = f"{wilson_lower(quality, outcomes):.2f}"
+        least = f"{wilson(quality * outcomes, outcomes).low:.2f}"
         table.add_row(Text(model.model), f"{model.labels:.0f}", task, str(outcomes), f"{quality:.2f}", least)
     out.print(table)
 

@@ -23,6 +23,7 @@ from aico.cli import (
     learner,
     mcp,
     members,
+    policy,
     provider_keys,
     providers,
     queues,
@@ -62,6 +63,7 @@ app.add_typer(batch.app, name="batches")
 app.add_typer(keys.app, name="keys")
 app.add_typer(members.app, name="members")
 data_rights.register(tenancy.tenants_app)
+policy.register(tenancy.tenants_app)
 app.add_typer(tenancy.tenants_app, name="tenants")
 app.add_typer(users.app, name="users")
 app.add_typer(quotas.app, name="quotas")

@@ -1,33 +1,25 @@
 """Tenants, their plans, shares of the work and policies, from the operator's side: straight in the database."""
 
-import math
 import re
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
 from rich.markup import escape
 from rich.table import Column, Table
-from rich.text import Text
 
 from aico.cli.show import err, out
 from aico.cli.telling import tell
 from aico.core import changes
-from aico.core.assignment import MAX_HOLDOUT
 from aico.core.errors import InvalidInput, NotFound
 from aico.core.ids import new_id
-from aico.core.jobs import CacheMode, JobClass
+from aico.core.jobs import JobClass
 from aico.core.keys import hash_key, make_key
 from aico.core.plans import Plan
-from aico.core.redaction import PiiPolicy
 from aico.core.settings import get_settings
-from aico.core.strategies import StrategyName
 from aico.embedded.secret_file import write_private
-from aico.routing.catalogue import Catalogue
 from aico.store import api_keys, tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
@@ -180,120 +172,6 @@ def shares(tenant: TenantName) -> None:
         one = found.get(job_class, tenants.Share(job_class, 1, None))
         table.add_row(job_class, f"{one.weight:g}", "general" if one.in_flight_cap is None else str(one.in_flight_cap))
     out.print(table)
-
-
-@tenants_app.command()
-def policy(
-    tenant: TenantName,
-    fallback: Annotated[
-        bool | None, typer.Option("--fallback/--no-fallback", help="Whether another model may answer for a named one.")
-    ] = None,
-    cache: Annotated[
-        str | None, typer.Option(metavar="MODE", help=f"{', '.join(CacheMode)}, or {SERVICE}: the service's default.")
-    ] = None,
-    baseline: Annotated[
-        str | None, typer.Option(metavar="MODEL", help=f"What savings are measured against, or {SERVICE}.")
-    ] = None,
-    pii: Annotated[
-        PiiPolicy | None, typer.Option(help="Whether personal data is replaced before anything is stored.")
-    ] = None,
-    holdout: Annotated[
-        str | None,
-        typer.Option(metavar="SHARE", help=f"Of the jobs, answered without us: 0 to {MAX_HOLDOUT}, or {SERVICE}."),
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help=f"{', '.join(StrategyName)}, or {SERVICE}: the service's default."),
-    ] = None,
-    quality_target: Annotated[
-        str | None, typer.Option(metavar="SHARE", help=f"0 to 1, of the best model's quality, or {SERVICE}.")
-    ] = None,
-) -> None:
-    """Show what holds for a tenant's jobs where their callers do not say otherwise, or set what is given.
-
-    Exit code 0: shown or set; 1: there is no such tenant; 2: the command makes no sense.
-    """
-    given = {
-        "fallback": (fallback, fallback),
-        "cache_mode": (cache, _cache_mode(cache)),
-        "baseline_model": (baseline, _baseline(baseline)),
-        "pii": (pii, pii),
-        "holdout_share": (holdout, _holdout(holdout)),
-        "strategy": (strategy, _strategy(strategy)),
-        "quality_target": (quality_target, _share(quality_target)),
-    }
-    out.print(_shown(_change(tenant, {name: meant for name, (said, meant) in given.items() if said is not None})))
-
-
-def _change(name: str, wanted: Mapping[str, Any]) -> tenants.Policy:
-    with closing(open_database()) as database:
-        tenant_id = find_tenant(database, name)
-        scope = Scope.tenant(tenant_id)
-        (before,) = database.run(scope, tenants.policy(tenant_id))
-        after = replace(before, **wanted)
-        if after != before:
-            database.run(scope, tenants.set_policy(tenant_id, after))
-            tell(changes.of_tenant(tenant_id))
-    return after
-
-
-def _shown(policy: tenants.Policy) -> Table:
-    table = Table("policy", "value")
-    table.add_row("fallback", "yes" if policy.fallback else "no")
-    table.add_row("cache", policy.cache_mode or SERVICE)
-    table.add_row("baseline", Text(policy.baseline_model or SERVICE))
-    table.add_row("pii", policy.pii)
-    table.add_row("strategy", policy.strategy or SERVICE)
-    table.add_row("quality target", SERVICE if policy.quality_target is None else f"{policy.quality_target:g}")
-    table.add_row("holdout", SERVICE if policy.holdout_share is None else f"{policy.holdout_share:g}")
-    return table
-
-
-def _cache_mode(text: str | None) -> CacheMode | None:
-    if text in {None, SERVICE}:
-        return None
-    try:
-        return CacheMode(str(text))
-    except ValueError as error:
-        raise InvalidInput(f"--cache is one of {', '.join(CacheMode)}, {SERVICE}, not {text!r}") from error
-
-
-def _strategy(text: str | None) -> StrategyName | None:
-    if text in {None, SERVICE}:
-        return None
-    try:
-        return StrategyName(str(text))
-    except ValueError as error:
-        raise InvalidInput(f"--strategy is one of {', '.join(StrategyName)}, {SERVICE}, not {text!r}") from error
-
-
-def _share(text: str | None) -> float | None:
-    if text is None or text == SERVICE:
-        return None
-    if not _SHARE.fullmatch(text):
-        raise InvalidInput(f"--quality-target is a number from 0 to 1, or {SERVICE}, not {text!r}")
-    return float(text)
-
-
-def _baseline(text: str | None) -> str | None:
-    if text in {None, SERVICE}:
-        return None
-    known = Catalogue.from_settings(get_settings()).known
-    if text not in known:
-        raise InvalidInput(f"--baseline is a model's id as `GET /providers` lists them, or {SERVICE}, not {text!r}")
-    return text
-
-
-def _holdout(text: str | None) -> float | None:
-    if text in {None, SERVICE}:
-        return None
-    try:
-        share = float(str(text))
-    except ValueError:
-        share = math.nan
-    if not 0 <= share <= MAX_HOLDOUT:
-        raise InvalidInput(f"--holdout is a share from 0 to {MAX_HOLDOUT}, or {SERVICE}, not {text!r}")
-    return share
 
 
 def _cap(text: str) -> int | None:

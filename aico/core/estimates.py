@@ -73,7 +73,7 @@ def estimate(moments: Moments, confidence: float = CONFIDENCE) -> Estimate | Non
     """A mean, with Student's interval. None with less than two observations."""
     if moments.n < 2:  # noqa: PLR2004 - of which a variance can be had
         return None
-    half = _student(confidence, moments.n - 1) * math.sqrt(moments.variance_of_mean)
+    half = student(confidence, moments.n - 1) * math.sqrt(moments.variance_of_mean)
     return Estimate(moments.mean, Interval(moments.mean - half, moments.mean + half))
 
 
@@ -82,7 +82,7 @@ def difference(a: Moments, b: Moments, confidence: float = CONFIDENCE) -> Estima
     if min(a.n, b.n) < 2:  # noqa: PLR2004 - see above
         return None
     value, variance = a.mean - b.mean, a.variance_of_mean + b.variance_of_mean
-    half = _student(confidence, _freedom(a, b)) * math.sqrt(variance)
+    half = student(confidence, _freedom(a, b)) * math.sqrt(variance)
     return Estimate(value, Interval(value - half, value + half))
 
 
@@ -93,7 +93,7 @@ def ratio(a: Moments, b: Moments, confidence: float = CONFIDENCE) -> Estimate | 
     """
     if min(a.n, b.n) < 2:  # noqa: PLR2004 - see above
         return None
-    return fieller(a, b, _student(confidence, _freedom(a, b)))
+    return fieller(a, b, student(confidence, _freedom(a, b)))
 
 
 def fieller(a: Mean, b: Mean, errors: float) -> Estimate | None:
@@ -118,9 +118,16 @@ def _normal(confidence: float) -> float:
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
-def _student(confidence: float, freedom: float) -> float:
-    """Two-sided quantile: the expansion in 1/freedom of Abramowitz and Stegun, 26.7.5; within 1 % from 3 upwards."""
+def student(confidence: float, freedom: float) -> float:
+    """Two-sided quantile: exact for 1 and 2 degrees of freedom, else the expansion of Abramowitz and Stegun, 26.7.5.
+
+    That is within 1 % from 3 upwards.
+    """
     z = _normal(confidence)
+    if freedom <= 1:
+        return math.tan(math.pi * confidence / 2)
+    if freedom <= 2:  # noqa: PLR2004 - its closed form, which lies above those between
+        return confidence * math.sqrt(2 / (1 - confidence * confidence))
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,

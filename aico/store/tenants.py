@@ -1,7 +1,7 @@
 """Statements about tenants: how they come to be, their policies, plans and shares of the work."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -109,13 +109,6 @@ def mode_of(row: Row) -> CacheMode | None:
 
 def strategy_of(row: Row) -> StrategyName | None:
     return None if row["strategy"] is None else StrategyName(row["strategy"])
-
-
-def set_policy(tenant: UUID, policy: Policy) -> Statement[None]:
-    """By the operator."""
-    wanted = asdict(policy)
-    cents = policy.judge_daily_cents
-    return change(tenant, OPERATOR, wanted | {"judge_daily_cents": None if cents is None else str(cents)})
 
 
 def change(tenant: UUID, by: str, changes: Mapping[str, Any]) -> Statement[None]:

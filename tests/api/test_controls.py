@@ -9,6 +9,7 @@ import pytest
 from api.conftest import Workers, serving
 from conftest import Tenant
 
+from aico.core.access import OPERATOR
 from aico.core.jobs import CacheMode
 from aico.core.settings import Settings
 from aico.core.strategies import StrategyName
@@ -16,7 +17,6 @@ from aico.store import claims, tenants
 from aico.store.blocking import Database
 from aico.store.claims import Claim
 from aico.store.scope import Scope
-from aico.store.tenants import Policy
 
 QUESTION = {"prompt": "What is the capital of France?"}
 
@@ -32,8 +32,8 @@ def answered(api: httpx2.Client, workers: Workers, tenant: Tenant) -> UUID:
 @pytest.fixture
 def patient_policy(database: Database, tenant: Tenant) -> None:
     """Nothing is served again, a named model answers or nobody does, and savings are measured against another one."""
-    policy = Policy(fallback=False, cache_mode=CacheMode.OFF, baseline_model="gpt-5.4-nano")
-    database.run(Scope.tenant(tenant.id), tenants.set_policy(tenant.id, policy))
+    policy = {"fallback": False, "cache_mode": CacheMode.OFF, "baseline_model": "gpt-5.4-nano"}
+    database.run(Scope.tenant(tenant.id), tenants.change(tenant.id, OPERATOR, policy))
 
 
 def ask(api: httpx2.Client, **fields: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from api.conftest import Connect
 from conftest import Tenant
 
-from aico.core.rates import wilson_lower
+from aico.core.estimates import wilson
 from aico.routing.learner.design import DESIGN
 from aico.store import learner
 from aico.store.blocking import Database
@@ -43,7 +43,7 @@ def test_rates_are_shown_with_their_lower_bound(
     assert (seen["version"], seen["in_use"], seen["pinned"]) == (1, 1, False)
     assert (seen["labels"], seen["quality_target"], seen["quality_price"]) == (10.0, pytest.approx(0.95), 2.5)
     (model,) = seen["models"]
-    bound = round(wilson_lower(0.8, 10), 4)
+    bound = round(wilson(8, 10).low, 4)
     assert model["tasks"] == [{"task": "code", "outcomes": 10, "quality": 0.8, "quality_at_least": bound}]
 
 

@@ -16,14 +16,13 @@ from conftest import Tenant, new_tenant
 from psycopg import sql
 
 from aico.api.services import CPU_THREADS
-from aico.core.access import Permission
+from aico.core.access import OPERATOR, Permission
 from aico.core.redaction import PiiPolicy
 from aico.core.settings import Settings
 from aico.core.submission import Submission
 from aico.store import tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
-from aico.store.tenants import Policy
 from aico.workers import batch
 from aico.workers.redacting import Redactor
 from aico.workers.runtime import Runtime
@@ -41,8 +40,7 @@ def redacting(base_settings: Settings) -> Iterator[str]:
 @pytest.fixture
 def careful(tenant: Tenant, database: Database) -> Tenant:
     """A tenant with the policy."""
-    policy = Policy(fallback=True, cache_mode=None, baseline_model=None, pii=PiiPolicy.REDACT)
-    database.run(Scope.tenant(tenant.id), tenants.set_policy(tenant.id, policy))
+    database.run(Scope.tenant(tenant.id), tenants.change(tenant.id, OPERATOR, {"pii": PiiPolicy.REDACT}))
     return tenant
 
 

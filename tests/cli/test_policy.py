@@ -57,8 +57,8 @@ def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: 
         (("--quality-target", "1.1"), "--quality-target is a number from 0 to 1"),
         (("--quality-target", "nan"), "--quality-target is a number from 0 to 1"),
         (("--fallback=maybe",), "--fallback"),
-        (("--holdout", "0.6"), "--holdout is a share"),
-        (("--holdout", "all"), "--holdout is a share"),
+        (("--holdout", "0.6"), "--holdout is a number from 0 to 0.5"),
+        (("--holdout", "all"), "--holdout is a number from 0 to 0.5"),
         (("--no-fallback", "--cache", "always"), "--cache is one of"),
     ],
 )

@@ -13,6 +13,7 @@ from builders import new_job
 from conftest import Tenant
 from workers.provider_server import Server, serving
 
+from aico.core.access import OPERATOR
 from aico.core.jobs import CacheMode, Controls, Job, JobStatus
 from aico.core.strategies import StrategyName
 from aico.routing.strategies.strategies import Strategies
@@ -243,8 +244,8 @@ def test_a_job_that_is_cancelled_between_the_calls_makes_no_second_one(
 
 def test_the_tenants_strategy_holds_where_the_caller_says_nothing(scene: Scene) -> None:
     scope = Scope.tenant(scene.tenant.id)
-    policy = tenants.Policy(True, None, None, strategy=StrategyName.CASCADE, quality_target=0.9)
-    scene.runtime.database.run(scope, tenants.set_policy(scene.tenant.id, policy))
+    policy = {"strategy": StrategyName.CASCADE, "quality_target": 0.9}
+    scene.runtime.database.run(scope, tenants.change(scene.tenant.id, OPERATOR, policy))
     scene.provider.replies = [(200, RIGHT, "stop")]
     by_policy = scene.work(scene.submit(strategy=None)).routing
     by_caller = scene.work(scene.submit(strategy=StrategyName.COMPLEXITY)).routing
