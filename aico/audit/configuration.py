@@ -74,9 +74,10 @@ def _settings(report: Report, dearest: Spend | None) -> Iterator[Setting]:
         yield Setting("BATCH_LANES", "true", why)
     if parts["route"].share >= _WORTH:
         yield Setting(
-            "ROUTING_STRATEGY", "hybrid", [_saves(parts["route"]), "That is an estimate, without evidence on quality."]
+            "HOLDOUT_SHARE",
+            _HOLDOUT,
+            [_saves(parts["route"]), "That is an estimate: so many go to the baseline model, and show how it is."],
         )
-        yield Setting("HOLDOUT_SHARE", _HOLDOUT, ["Goes to the baseline model, until it shows that quality holds."])
 
 
 def _life(report: Report) -> Setting:
@@ -112,8 +113,9 @@ def _requests(report: Report) -> str:
     if route.share < _WORTH:
         return ""
     floor = report.question["quality_floor"]
+    policy = "# For each tenant: aico tenants policy TENANT --strategy hybrid"
     asked = f"# Callers send `model: auto` to have routes; with `aico.quality_floor` {floor:g} no lower rank answers."
-    return f"{asked}\n"
+    return f"{policy}\n{asked}\n"
 
 
 def _catalogue(spend: Spend) -> str:

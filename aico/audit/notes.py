@@ -29,9 +29,9 @@ def _notes(report: Report, *, embedded: bool) -> Iterator[str]:
         yield "Semantic hits can be wrong. How often was measured at 0.95 alone; look at your own with --examples."
     if report.evidence.doubtful_hits:
         yield (
-            f"{report.evidence.doubtful_hits} semantic hits join turns with different numbers, or calls whose "
-            "short answers differed: probably wrong. The hopeful reading counts them, because the service would serve "
-            "them; the cautious one does not."
+            f"{report.evidence.doubtful_hits} semantic hits join turns with different numbers, or calls whose short "
+            "answers differed: probably wrong. The hopeful reading counts them, for the service would serve them; the "
+            "cautious one does not."
         )
     if report.evidence.semantic.known:
         agreed = report.evidence.semantic

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from audit.auditing import audited, both, model, part
-from audit.logs import SYSTEM, generation, pair, spend
+from audit.logs import SYSTEM, generation, pair, shop, spend
 
 from aico.audit.gather import Options
 from aico.audit.savings import Question
@@ -213,3 +213,15 @@ def test_a_log_without_times_has_duplicates_and_says_what_it_lacks(tmp_path: Pat
     assert part(report, "exact").cents.hopeful == Decimal("0.4")
     assert (report.log.since, report.evidence.answer_age_seconds) == (None, None)
     assert any("No call says when it was" in warning for warning in report.warnings)
+
+
+def test_the_log_of_a_shop_has_something_for_every_part_but_the_vectors(tmp_path: Path) -> None:
+    """Three days: 180 questions of customers, 450 reviews in a nightly loop, 36 analyses behind a manual."""
+    models = (model("claude-opus-5-5"), model("claude-haiku-5-5"), model("gpt-5.4"), model("gpt-5.4-nano"))
+    report = audited(tmp_path, shop(3), Question(models=models))
+    assert report.log.calls == 3 * (60 + 150 + 12)
+    alone = {one.name: one.alone for one in report.parts}
+    assert all(cents is not None and cents > 0 for cents in alone.values())
+    assert part(report, "batch").calls == 450
+    assert report.total.cents.low <= min(report.total.cents.cautious, report.total.cents.hopeful)
+    assert report.total.cents.high >= max(report.total.cents.cautious, report.total.cents.hopeful)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,17 @@ def test_a_turn_that_is_alone_in_its_namespace_costs_no_vector(tmp_path: Path) -
     lines = Lines()
     path = write(tmp_path / "log.jsonl", [pair("a", max_tokens=n + 1) for n in range(5)] + [pair("b"), pair("c")])
     assert len(gathered(path, lines, embedder=Marks()).vectors) == 2
+
+
+def test_near_hits_that_are_probably_wrong_are_only_hoped_for(tmp_path: Path) -> None:
+    lines = [
+        *(pair("order 1", "Late.", second=0), pair("order 2", "Late.", second=60)),  # another number
+        *(pair("review so", "Kind.", second=120), pair("review or so", "Unkind.", second=180)),  # other short answers
+        *(pair("tents a", "Yes.", second=240), pair("tents b", "yes. ", second=300)),
+    ]
+    report, savings = both(tmp_path, lines, embedder=Marks())
+    assert savings.served.how.tolist() == [0, 2, 0, 2, 0, 2]
+    assert savings.doubtful.tolist() == [False, True, False, True, False, False]
+    semantic = part(report, "semantic").cents
+    assert (semantic.cautious, semantic.hopeful) == (Decimal("0.4"), Decimal("1.2"))
+    assert report.evidence.doubtful_hits == 2

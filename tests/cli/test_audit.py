@@ -66,10 +66,13 @@ def test_the_configuration_is_one_that_the_service_takes(
     path = write(tmp_path / "log.jsonl", [*traffic(300, repeats=0.5, sessions=40, seed=2)])
     assert aico("audit", str(path), "--no-embeddings", "--config", "aico.env", "--ttl", "3d").code == 0
     written = Path("aico.env").read_text()
+    monkeypatch.delenv("HOLDOUT_SHARE", raising=False)  # off in the tests of everything else
     settings = Settings(_env_file="aico.env")  # type: ignore[call-arg] # pydantic-settings' own
     assert settings.baseline_model == "gpt-5.4"
     assert settings.cache_ttl_seconds in {3600, 21_600, 86_400}
     assert settings.baseline_model in Catalogue.from_settings(settings).known
+    assert settings.holdout_share == pytest.approx(0.05)
+    assert "aico tenants policy TENANT --strategy hybrid" in written
     active = [line for line in written.splitlines() if line and not line.startswith("#")]
     assert all(line.partition("=")[0].lower() in Settings.model_fields for line in active)
     assert "took most of the money" in written
