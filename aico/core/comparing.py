@@ -18,6 +18,7 @@ class Wishes:
     judge_model: str | None = None
     judge_daily_cents: Decimal | None = None
     own_keys: bool = False  # whether its own provider keys may be used for it
+    draw_salt: str = ""  # under which its jobs are drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Comparing:
     judge: str | None
     daily_cents: Decimal
     own_keys: bool
+    draw_salt: str
 
     @classmethod
     def of(cls, settings: Settings, wishes: Wishes) -> "Comparing":
@@ -43,8 +45,9 @@ class Comparing:
             judge=judge,
             daily_cents=cents if wishes.judge_daily_cents is None else min(wishes.judge_daily_cents, cents),
             own_keys=wishes.own_keys,
+            draw_salt=wishes.draw_salt,
         )
 
-    def draws(self, salt: str, job: str) -> bool:
-        """Whether a job is drawn, the same each time. `salt` is the tenant's; what else is drawn by it is unrelated."""
-        return self.rate > 0 and fraction(f"{salt}/shadow", job) < self.rate
+    def draws(self, job: str) -> bool:
+        """Whether a job is drawn, the same each time. What else is drawn by the tenant's salt is unrelated."""
+        return self.rate > 0 and fraction(f"{self.draw_salt}/shadow", job) < self.rate

@@ -7,6 +7,8 @@ either takes its place. There is no value for a good sign, because silence is no
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
+from uuid import UUID
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
 from aico.core.chat import ChatRequest, FinishReason
@@ -29,6 +31,10 @@ class Signal:
 
     model: str
     quality: float
+
+    def row(self, job: UUID) -> dict[str, Any]:
+        """As the statement takes it that ends a job."""
+        return {"job": str(job), "model": self.model, "quality": self.quality}
 
 
 def escalated(model: str) -> Signal:

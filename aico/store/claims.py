@@ -53,7 +53,6 @@ class Claim:
     attempts: int  # made before this claim, with what is known of their cost
     spent_cents: Decimal
     wishes: Wishes  # the tenant's, about outcomes
-    draw_salt: str  # likewise
 
     @property
     def key(self) -> ClaimKey:
@@ -87,7 +86,6 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             attempts=row["attempts"],
             spent_cents=row["spent_cents"],
             wishes=wishes_of(row),
-            draw_salt=row["draw_salt"],
         )
 
     return Statement(_SQL["claim"], {"tenant": tenant, "id": job, "lease": lease_seconds}, parse)
@@ -224,17 +222,12 @@ def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) ->
         "keeps": [ending.keep for ending in endings],
         "entries": [ending.entry for ending in endings],
         "compares": [ending.compare for ending in endings],
-        "signals": Jsonb(_signals(endings)),
+        "signals": Jsonb([signal.row(one.id) for one in endings for signal in one.signals]),
         "ttl": cache_ttl_seconds,
         "events": Jsonb([event for ending in endings for event in ending.events(tenant)]),
         "decisions": Jsonb([one.decided.row(one.id) for one in endings if one.decided is not None]),
     }
     return Statement(_SQL["finish"], params, lambda row: Ended(row["id"], row["deliveries"]))
-
-
-def _signals(endings: Sequence[Ending]) -> list[dict[str, Any]]:
-    rows = ((ending.id, signal) for ending in endings for signal in ending.signals)
-    return [{"job": str(job), "model": one.model, "quality": one.quality} for job, one in rows]
 
 
 def _jsonb(model: Answer | RoutingReport | JobError | None) -> Jsonb | None:

@@ -102,6 +102,7 @@ def wishes_of(row: Row) -> Wishes:
         judge_model=row["judge_model"],
         judge_daily_cents=row["judge_daily_cents"],
         own_keys=row["compare_with_own_keys"],
+        draw_salt=row["draw_salt"],
     )
 
 

@@ -10,7 +10,7 @@ where p.tenant_id = %(tenant)s and p.job_id = %(job)s and p.finished_at is null 
   and j.tenant_id = p.tenant_id and j.id = p.job_id and j.answer is not null and t.id = p.tenant_id
 returning p.fence, p.served, p.rival, p.judge, p.answer, p.first_verdict, p.second_verdict, p.calling, p.tries, j.request,
   j.answer ->> 'text' as served_answer, (j.answer ->> 'output_tokens')::integer as served_tokens,
-  t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys,
+  t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys, t.draw_salt,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
   (
     select jsonb_agg(private.sealed(k)) from public.provider_keys k

@@ -4,22 +4,26 @@ from dataclasses import replace
 
 from aico.core.comparing import Comparing
 from aico.core.settings import Settings
-from aico.core.signals import signals_of
+from aico.core.signals import Signal, escalated, signals_of
 from aico.routing.judging import comparable
 from aico.store.claims import Claim, Ending
+from aico.workers.answers import Choice
 
 
-def observed(claim: Claim, task: str, ending: Ending, settings: Settings) -> Ending:
+def observed(claim: Claim, choice: Choice, ending: Ending, settings: Settings) -> Ending:
     """The ending of an answered job with both, and with the task that its prompt was taken for."""
     if ending.answer is None or ending.routing is None:
         return ending
-    model = ending.routing.model
-    wanted = settings.implicit_outcomes and claim.wishes.implicit_outcomes
-    comparing = Comparing.of(settings, claim.wishes)
-    drawn = model != comparing.judge and comparing.draws(claim.draw_salt, str(claim.id))
+    report, comparing = ending.routing, Comparing.of(settings, claim.wishes)
+    drawn = report.model != comparing.judge and comparing.draws(str(claim.id))
+    signals: tuple[Signal, ...] = ()
+    if settings.implicit_outcomes and claim.wishes.implicit_outcomes:
+        drafter = choice.decision.candidates[0].id
+        rejected = (escalated(drafter),) if report.verified == "escalated" else ()
+        signals = (*rejected, *signals_of(claim.request, report.model, ending.answer, ending.attempts))
     return replace(
         ending,
-        routing=ending.routing.model_copy(update={"task": task}),
-        signals=signals_of(claim.request, model, ending.answer, ending.attempts) if wanted else (),
+        routing=report.model_copy(update={"task": choice.features.task}),
+        signals=signals,
         compare=drawn and comparable(claim.request, ending.answer),
     )

@@ -113,7 +113,7 @@ class Router:
         ending = self._answers.ending(
             claim, told, dispatched.model, dispatched.completion, dispatched.attempts, verified=dispatched.verified
         )
-        return observed(claim, choice.features.task, ending, self._settings)
+        return observed(claim, choice, ending, self._settings)
 
     def lost_attempt(self, claim: Claim) -> Attempt:
         """The call of the worker that held the job and died, priced by what it was expected to cost.

@@ -15,7 +15,7 @@ def test_without_a_judge_nothing_is_drawn_whatever_the_rate() -> None:
     unjudged = Settings.model_construct(shadow_rate=1.0)
     comparing = Comparing.of(unjudged, Wishes(shadow_rate=1.0, judge_model="mine"))
     assert (comparing.rate, comparing.judge) == (0.0, None)
-    assert not comparing.draws("salt", "job")
+    assert not comparing.draws("job")
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,10 @@ def test_the_same_holds_for_the_money_and_another_judge_may_be_named() -> None:
 
 
 def test_the_share_that_is_drawn_is_the_rate_and_has_nothing_to_do_with_the_holdout() -> None:
-    comparing = Comparing(rate=0.2, judge="judge", daily_cents=Decimal(1), own_keys=False)
+    comparing = Comparing(rate=0.2, judge="judge", daily_cents=Decimal(1), own_keys=False, draw_salt="salt")
     jobs = [f"job {number}" for number in range(5_000)]
-    drawn = {job for job in jobs if comparing.draws("salt", job)}
+    drawn = {job for job in jobs if comparing.draws(job)}
     held_out = {job for job in jobs if fraction("salt", job) < 0.2}
     assert abs(len(drawn) - 1_000) < 120  # more than four standard deviations
     assert abs(len(drawn & held_out) - 200) < 60
-    assert {job for job in jobs if comparing.draws("salt", job)} == drawn
+    assert {job for job in jobs if comparing.draws(job)} == drawn

@@ -15,9 +15,11 @@ from workers.provider_server import Server, serving
 
 from aico.core.access import OPERATOR
 from aico.core.jobs import CacheMode, Controls, Job, JobStatus
+from aico.core.signals import ESCALATED
 from aico.core.strategies import StrategyName
 from aico.routing.strategies.strategies import Strategies
-from aico.store import claims, jobs, ledger, tenants
+from aico.store import claims, jobs, ledger, outcomes, tenants
+from aico.store.outcomes import Source
 from aico.store.scope import Scope
 from aico.workers import route, said
 from aico.workers.leases import Leases
@@ -125,6 +127,17 @@ def test_a_draft_that_passes_saves_the_better_model(scene: Scene) -> None:
     assert job.routing is not None
     assert (job.routing.model, job.routing.strategy, job.routing.verified) == ("cheap", "cascade", "passed")
     assert Decimal(job.routing.cost_cents or 0) == DRAFT_CENTS
+
+
+def test_a_draft_that_does_not_pass_speaks_against_its_model_and_one_that_passes_says_nothing(scene: Scene) -> None:
+    scene.provider.replies = [(200, WRONG, "stop"), (200, RIGHT, "stop")]
+    scene.work(scene.submit())
+    scene.work(scene.submit())
+    judged = outcomes.summary(scene.tenant.id, since=EPOCH.date())
+    found = scene.runtime.database.run(Scope.tenant(scene.tenant.id), judged)
+    assert [(row.model, row.task, row.source, row.judged, row.quality) for row in found] == [
+        ("cheap", "math", Source.IMPLICIT, 1, ESCALATED)
+    ]
 
 
 def test_a_draft_that_does_not_pass_is_paid_and_the_better_model_answers(scene: Scene) -> None:
