@@ -1,12 +1,12 @@
 """A learner in memory: what the service keeps in Postgres and solves in a worker, for one tenant in one process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import exp
 
 from aico.routing.features import Features
 from aico.routing.learner.design import design
 from aico.routing.learner.learned import Learned
-from aico.routing.learner.solving import solve
+from aico.routing.learner.solving import priors, solve, usual
 from aico.routing.learner.statistics import Statistics
 
 _LEAST_RANK, _HIGHEST_RANK = 0.3, 0.9  # of the cheapest and of the dearest model
@@ -25,6 +25,8 @@ class Learner:
             for place, model in enumerate(self.models)
         }
         self._statistics = {model: Statistics.empty() for model in self.models}
+        # As of the last solution: what would be expected of each model without outcomes, and the mean prompt.
+        self.priors, self.usual = priors({}, self.ranks), usual({})
         self._memory = memory
         self._updates = self._solved_at = 0
         self._learned: Learned | None = None
@@ -46,12 +48,9 @@ class Learner:
         """Takes in all outcomes so far."""
         version = 0 if self._learned is None else self._learned.version + 1
         solved = solve(self._statistics, (), self.ranks, version)
+        self.priors, self.usual = priors(self._statistics, self.ranks), usual(self._statistics)
         kept = exp((self._solved_at - self._updates) / self._memory)
         for sums in self._statistics.values():
             sums.forget(kept)
         self._solved_at, self._learned = self._updates, solved
         return solved
-
-    def expected(self, features: Features) -> Mapping[str, float]:
-        row, learned = design(features), self.learned
-        return {model: float(row @ learned.weights[model]) for model in self.models}

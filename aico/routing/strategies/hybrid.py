@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from aico.core.chat import AUTO_MODEL
-from aico.routing.features import Features
-from aico.routing.learner.design import design
-from aico.routing.learner.solving import prior_weights
+from aico.routing.learner.learned import Weights
 from aico.routing.strategies.complexity import ComplexityStrategy
 from aico.routing.strategies.learning import by_complexity, explored
 from aico.routing.strategies.protocol import Ask, Decision, able, permitted
@@ -54,13 +54,13 @@ class HybridStrategy(Standalone):
         )
         return explored(ask, decided)
 
-    def expected(self, features: Features) -> Mapping[str, float]:
-        """What was learned and what complexity suggests, the former the more the more outcomes there are."""
-        learned, row = self._learner.learned, design(features)
+    def _weights(self) -> Mapping[str, Weights]:
+        """Of what was learned and of what complexity suggests, of the former the more the more outcomes there are."""
+        learned = self._learner.learned
         trust = learned.all_labels / (learned.all_labels + _HALF_TRUSTED)
         return {
-            model: trust * float(row @ learned.weights[model]) + (1 - trust) * float(row @ prior_weights(rank))
-            for model, rank in self._learner.ranks.items()
+            model: (trust * learned.weights[model] + (1 - trust) * prior).astype(np.float32)
+            for model, prior in self._learner.priors.items()
         }
 
 
