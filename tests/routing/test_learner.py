@@ -8,7 +8,7 @@ from aico.routing.learner.design import DESIGN, DIMENSIONS, VECTOR, design
 from aico.routing.learner.frontier import frontier
 from aico.routing.learner.learned import Learned, UnreadableLearning
 from aico.routing.learner.learner import Learner
-from aico.routing.learner.solving import prior_weights, solve
+from aico.routing.learner.solving import prior_weights, priors, solve, usual
 from aico.routing.learner.statistics import Statistics
 from aico.routing.surface import SURFACE_COUNT, surface
 
@@ -93,6 +93,40 @@ def test_without_outcomes_a_model_is_expected_to_do_what_its_rank_suggests() -> 
         assert expected["cheap"] == pytest.approx(float(design(features) @ prior_weights(RANKS["cheap"])), abs=1e-5)
 
 
+def test_what_complexity_suggests_is_in_the_scale_of_the_traffic() -> None:
+    """Prompts that look rather alike are ranked about as steeply as prompts that differ."""
+    alike = [features_of("Is it so? " * length) for length in (6, 10, 14, 20)] * 100
+    differing = [features_of("Is it so? " * length) for length in (1, 10, 40, 160)] * 100
+    steep = {}
+    for name, asked in {"alike": alike, "differing": differing}.items():
+        sums = taught(asked, ["cheap"])
+        prior, rows = priors(sums, RANKS), np.stack([design(features) for features in asked])
+        steep[name] = float((rows @ (prior["dear"] - prior["cheap"])).std())
+        for model, rank in RANKS.items():
+            assert usual(sums) @ prior[model] == pytest.approx(usual(sums) @ prior_weights(rank))
+    assert steep["alike"] > 0.5 * steep["differing"]
+    assert priors({}, RANKS)["cheap"] == pytest.approx(prior_weights(RANKS["cheap"]))
+
+
+def test_numbers_that_tell_nothing_of_a_model_move_little_and_those_that_do_move_it() -> None:
+    """A difference between models is believed from many prompts, not from one number's chance in a few."""
+    random, asked = np.random.default_rng(0), prompts(300)
+    chance = {model: Statistics.empty() for model in RANKS}
+    for features in asked:
+        for sums in chance.values():
+            sums.add(design(features), float(random.integers(2)))
+    plain = [features for features in prompts(60, seed=4) if not about_code(features)]
+    code = [features for features in prompts(60, seed=4) if about_code(features)]
+
+    def apart(statistics: dict[str, Statistics]) -> float:
+        weights = solve(statistics, (), RANKS, 1).weights
+        rows = [np.mean([design(features) for features in group], axis=0) for group in (code, plain)]
+        return abs(float((rows[0] - rows[1]) @ (weights["coder"] - weights["cheap"])))
+
+    assert apart(taught(asked)) > 0.7
+    assert apart(chance) < 0.15
+
+
 def test_the_more_outcomes_the_less_an_expectation_is_off() -> None:
     spread = [solve(taught(prompts(count)), (), RANKS, 1).spread["dear"] for count in (20, 100, 400)]
     assert spread == sorted(spread, reverse=True)
@@ -152,7 +186,7 @@ def test_a_learner_finds_out_who_is_good_at_what_from_chosen_models_alone() -> N
         model = ("cheap", "coder")[number // 2 % 2]
         learner.update(features, model, quality(model, features))
     for features in prompts(40, seed=9):
-        expected = learner.expected(features)
+        expected = {model: float(design(features) @ row) for model, row in learner.learned.weights.items()}
         assert (expected["coder"] > expected["cheap"]) is about_code(features)
     with pytest.raises(KeyError):
         learner.update(ASKED[0], "unheard-of", 1.0)
