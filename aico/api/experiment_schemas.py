@@ -52,7 +52,8 @@ class TreatmentRequest(BaseModel):
         None
     )
     quality_floor: Annotated[
-        float | None, Field(ge=0, le=1, description="Least rank of a model that answers, where one of it can.")
+        float | None,
+        Field(strict=True, ge=0, le=1, description="Least rank of a model that answers, where one of it can."),
     ] = None
     cache: Annotated[
         CacheMode | None, Field(description="In place of the tenant's policy. What a caller says wins.")
@@ -64,7 +65,7 @@ class ArmRequest(BaseModel):
 
     name: ArmName
     weight: Annotated[
-        float, Field(gt=0, le=1000, allow_inf_nan=False, description="Its share, against the others'.")
+        float, Field(strict=True, gt=0, le=1000, allow_inf_nan=False, description="Its share, against the others'.")
     ] = 1.0
     control: Annotated[
         bool, Field(description="The arm that the others are held against. The first one if none is.")

@@ -78,11 +78,14 @@ class ControlFields(BaseModel):
     ] = None
     max_staleness: Annotated[
         float | None,
-        Field(ge=0, le=10**9, allow_inf_nan=False, description="Seconds: no older answer is served again."),
+        Field(
+            strict=True, ge=0, le=10**9, allow_inf_nan=False, description="Seconds: no older answer is served again."
+        ),
     ] = None
     baseline_model: Annotated[ModelName | None, Field(description="What the saving is measured against.")] = None
     quality_floor: Annotated[
-        float | None, Field(ge=0, le=1, description="No model of a lower rank answers; `GET /v1/models` shows ranks.")
+        float | None,
+        Field(strict=True, ge=0, le=1, description="No model of a lower rank answers; `GET /v1/models` shows ranks."),
     ] = None
     max_cost_cents: Annotated[
         Decimal | None,
