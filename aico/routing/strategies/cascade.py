@@ -61,7 +61,7 @@ class CascadeStrategy:
         if plan is None:
             direct = ComplexityStrategy().decide(ask)
             reasons = ("no draft would save enough", *direct.reasons)
-            return replace(direct, strategy=STRATEGY, reasons=reasons, policy_version=POLICY_VERSION)
+            return replace(direct, strategy=STRATEGY, reasons=reasons, policy_version=_version(ask))
         draft, better = plan.draft.model, plan.better.model
         return Decision(
             (draft, *(model for model in order if model is not draft)),
@@ -72,7 +72,7 @@ class CascadeStrategy:
                 f"a draft by {draft.id}: quality {plan.quality:.2f} is expected",
                 f"an answer by {better.id} where more than {plan.most_loss:.2f} is expected to be lost",
             ),
-            POLICY_VERSION,
+            _version(ask),
             expected={draft.id: plan.quality, better.id: plan.better_quality},
             check=Check(plan.most_loss, plan.usual_loss, ask.verifier),
         )
@@ -104,6 +104,11 @@ class CascadeStrategy:
 class _Solved:
     verifier: Learned
     better: Weights  # over the design of a draft: the quality of the better model's answer to the same prompt
+
+
+def _version(ask: Ask) -> str:
+    known = ask.learned or ask.verifier
+    return POLICY_VERSION if known is None else f"{POLICY_VERSION}/learned-{known.version}"
 
 
 @dataclass(frozen=True)
