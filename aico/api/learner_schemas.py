@@ -93,9 +93,7 @@ class LearnerView(BaseModel):
     drafts: list[LearnedDrafts]
 
     @classmethod
-    def of(
-        cls, standing: Standing | None, models: Sequence[ModelStanding], drafts: Sequence[DraftStanding]
-    ) -> Self:
+    def of(cls, standing: Standing | None, models: Sequence[ModelStanding], drafts: Sequence[DraftStanding]) -> Self:
         if standing is None:
             standing = Standing(0, None, None, None, None, None, None, None)
         return cls(

@@ -52,7 +52,9 @@ def show(tenant: TenantName, as_json: AsJson = False) -> None:
 
 
 def _drafts(checked: Sequence[DraftStanding]) -> Table:
-    table = Table("drafts of", "labels", "judged", "good enough", "at least", "checked", "passed", "at least", "at most")
+    table = Table(
+        "drafts of", "labels", "judged", "good enough", "at least", "checked", "passed", "at least", "at most"
+    )
     for one in checked:
         good, rate = wilson(one.good, one.judged), wilson(one.passed, one.checked)
         quality = (f"{one.good / one.judged:.2f}", f"{good.low:.2f}") if one.judged else ("", "")
