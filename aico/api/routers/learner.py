@@ -13,7 +13,7 @@ router = APIRouter(tags=["costs and models"])
 
 @router.get("/v1/routing/learner", responses=documented(401, 403, 503))
 async def show_learner(held: Held, principal: UsageReader) -> LearnerView:
-    """Which version routing decides by, on how many outcomes it rests, how well each model does, and its drafts. O(models)."""
+    """Which version routing decides by, on how many outcomes it rests, and how well each model does. O(models)."""
     scope, tenant = Scope.tenant(principal.tenant), principal.tenant
     standing = await held.database.run(scope, learner.standing(tenant))
     models = await held.database.run(scope, learner.models(tenant))
