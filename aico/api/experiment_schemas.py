@@ -11,7 +11,7 @@ from aico.api.key_schemas import Actor
 from aico.api.paging import Page
 from aico.core.assignment import Arm, ArmEnd, Treatment, Unit
 from aico.core.experiments import MAX_ARMS, MIN_ARMS, Plan, Status
-from aico.core.inputs import ModelName, Text
+from aico.core.inputs import ModelName, Number, Text
 from aico.core.jobs import CacheMode
 from aico.core.strategies import StrategyName
 from aico.store.experiments import Design, Experiment
@@ -52,7 +52,8 @@ class TreatmentRequest(BaseModel):
         None
     )
     quality_floor: Annotated[
-        float | None, Field(ge=0, le=1, description="Least rank of a model that answers, where one of it can.")
+        Number | None,
+        Field(ge=0, le=1, description="Least rank of a model that answers, where one of it can."),
     ] = None
     cache: Annotated[
         CacheMode | None, Field(description="In place of the tenant's policy. What a caller says wins.")
@@ -64,7 +65,7 @@ class ArmRequest(BaseModel):
 
     name: ArmName
     weight: Annotated[
-        float, Field(gt=0, le=1000, allow_inf_nan=False, description="Its share, against the others'.")
+        Number, Field(gt=0, le=1000, allow_inf_nan=False, description="Its share, against the others'.")
     ] = 1.0
     control: Annotated[
         bool, Field(description="The arm that the others are held against. The first one if none is.")

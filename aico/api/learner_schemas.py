@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field
 
 from aico.core.estimates import wilson
+from aico.store.drafts import RECENT, DraftStanding
 from aico.store.learner import ModelStanding, Standing
 
 
@@ -42,6 +43,38 @@ class LearnedModel(BaseModel):
         )
 
 
+class LearnedDrafts(BaseModel):
+    """Of one model that drafts answers in a cascade."""
+
+    model: str
+    labels: Annotated[float, Field(description="Outcomes that its verifier rests on, less what was forgotten.")]
+    judged: Annotated[int, Field(description="Drafts that somebody judged, since learning began anew.")]
+    quality: Annotated[float | None, Field(description="Share of them that were good enough; null: none was judged.")]
+    quality_at_least: Annotated[float | None, Field(description="Lower end of Wilson's 95 % interval of that share.")]
+    checked: Annotated[int, Field(description=f"Its drafts among the last {RECENT:,} of all models.")]
+    passed: Annotated[int, Field(description="Those of them that passed the check.")]
+    pass_rate: Annotated[float | None, Field(description="Their share; null: there were none.")]
+    pass_rate_low: Annotated[float | None, Field(description="Wilson's 95 % interval of that share.")]
+    pass_rate_high: float | None
+
+    @classmethod
+    def of(cls, standing: DraftStanding) -> Self:
+        judged, good, checked, passed = standing.judged, standing.good, standing.checked, standing.passed
+        rate = wilson(passed, checked)
+        return cls(
+            model=standing.model,
+            labels=round(standing.labels, 1),
+            judged=judged,
+            quality=round(good / judged, 4) if judged else None,
+            quality_at_least=round(wilson(good, judged).low, 4) if judged else None,
+            checked=checked,
+            passed=passed,
+            pass_rate=round(passed / checked, 4) if checked else None,
+            pass_rate_low=round(rate.low, 4) if checked else None,
+            pass_rate_high=round(rate.high, 4) if checked else None,
+        )
+
+
 class LearnerView(BaseModel):
     version: Annotated[int, Field(description="Of the newest solution; 0: nothing has been learned.")]
     in_use: Annotated[int, Field(description="The version that routing decides by.")]
@@ -57,9 +90,10 @@ class LearnerView(BaseModel):
     solved_at: Annotated[datetime | None, Field(description="When the version in use was made.")]
     updated_at: Annotated[datetime | None, Field(description="When outcomes were last looked at.")]
     models: list[LearnedModel]
+    drafts: list[LearnedDrafts]
 
     @classmethod
-    def of(cls, standing: Standing | None, models: Sequence[ModelStanding]) -> Self:
+    def of(cls, standing: Standing | None, models: Sequence[ModelStanding], drafts: Sequence[DraftStanding]) -> Self:
         if standing is None:
             standing = Standing(0, None, None, None, None, None, None, None)
         return cls(
@@ -73,4 +107,5 @@ class LearnerView(BaseModel):
             solved_at=standing.created_at,
             updated_at=standing.updated_at,
             models=[LearnedModel.of(one) for one in models],
+            drafts=[LearnedDrafts.of(one) for one in drafts],
         )

@@ -12,7 +12,7 @@ from aico.api.key_schemas import Actor, Name
 from aico.api.paging import Page
 from aico.core.access import ROLE_PERMISSIONS, Permission, Role
 from aico.core.assignment import MAX_HOLDOUT
-from aico.core.inputs import ModelName
+from aico.core.inputs import ModelName, Number
 from aico.core.jobs import CacheMode
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
@@ -89,24 +89,27 @@ class TenantChange(BaseModel):
     cache_mode: CacheMode | None = None
     baseline_model: Annotated[ModelName | None, Field(description="What savings are measured against.")] = None
     similarity_threshold: Annotated[
-        float | None, Field(ge=0, le=1, description="The least cosine at which a kept answer is served again.")
+        Number | None,
+        Field(ge=0, le=1, description="The least cosine at which a kept answer is served again."),
     ] = None
     pii: Annotated[PiiPolicy, Field(description="`redact`: personal data is replaced before anything is stored.")] = (
         PiiPolicy.OFF
     )
     holdout_share: Annotated[
-        float | None,
+        Number | None,
         Field(ge=0, le=MAX_HOLDOUT, description="Of the jobs, answered without us, to measure us."),
     ] = None
     strategy: Annotated[StrategyName | None, Field(description="By which models are chosen.")] = None
     quality_target: Annotated[
-        float | None, Field(ge=0, le=1, description="Share of the best single model's quality that choices aim at.")
+        Number | None,
+        Field(ge=0, le=1, description="Share of the best single model's quality that choices aim at."),
     ] = None
     implicit_outcomes: Annotated[
         bool, Field(description="Whether what callers do next, and how answers end, counts as a judgement.")
     ] = True
     shadow_rate: Annotated[
-        float | None, Field(ge=0, le=1, description="Of jobs that another model answers too; at most the service's.")
+        Number | None,
+        Field(ge=0, le=1, description="Of jobs that another model answers too; at most the service's."),
     ] = None
     judge_model: Annotated[ModelName | None, Field(description="What compares answers.")] = None
     judge_daily_cents: Annotated[

@@ -14,7 +14,8 @@ from aico.cli.show import err, out
 from aico.cli.tenancy import TenantName, find_tenant, open_database
 from aico.core.errors import NotFound
 from aico.core.estimates import wilson
-from aico.store import learner
+from aico.store import drafts, learner
+from aico.store.drafts import DraftStanding
 from aico.store.learner import ModelStanding, Standing, Version
 from aico.store.scope import Scope
 from aico.store.statement import Statement
@@ -34,9 +35,11 @@ def show(tenant: TenantName, as_json: AsJson = False) -> None:
         scope = Scope.tenant(tenant_id)
         standing = database.run(scope, learner.standing(tenant_id))
         models = database.run(scope, learner.models(tenant_id))
+        checked = database.run(scope, drafts.standing(tenant_id))
     if as_json:
         shown = asdict(standing[0]) if standing else None
-        out.print_json(data={"learner": shown, "models": [asdict(model) for model in models]}, default=str)
+        data = {"learner": shown, "models": list(map(asdict, models)), "drafts": list(map(asdict, checked))}
+        out.print_json(data=data, default=str)
         return
     err.print(_in_words(standing[0]) if standing else "Nothing has been learned.", markup=False)
     table = Table("model", "labels", "task", "outcomes", "mean quality", "at least")
@@ -44,6 +47,22 @@ def show(tenant: TenantName, as_json: AsJson = False) -> None:
         least = f"{wilson(quality * outcomes, outcomes).low:.2f}"
         table.add_row(Text(model.model), f"{model.labels:.0f}", task, str(outcomes), f"{quality:.2f}", least)
     out.print(table)
+    if checked:
+        out.print(_drafts(checked))
+
+
+def _drafts(checked: Sequence[DraftStanding]) -> Table:
+    table = Table(
+        "drafts of", "labels", "judged", "good enough", "at least", "checked", "passed", "at least", "at most"
+    )
+    for one in checked:
+        good, rate = wilson(one.good, one.judged), wilson(one.passed, one.checked)
+        quality = (f"{one.good / one.judged:.2f}", f"{good.low:.2f}") if one.judged else ("", "")
+        bounds = (f"{rate.low:.2f}", f"{rate.high:.2f}") if one.checked else ("", "")
+        table.add_row(
+            Text(one.model), f"{one.labels:.0f}", str(one.judged), *quality, str(one.checked), str(one.passed), *bounds
+        )
+    return table
 
 
 def _in_words(one: Standing) -> str:

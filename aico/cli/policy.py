@@ -25,6 +25,8 @@ from aico.store import tenants
 from aico.store.scope import Scope
 
 SERVICE = "service"  # no policy of its own
+_YES_OR_NO = {True: "yes", False: "no"}
+_CENTS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 _NUMBER = re.compile(r"[01](\.[0-9]{1,6})?|\.[0-9]{1,6}", re.ASCII)
 
 
@@ -34,6 +36,7 @@ def register(app: typer.Typer) -> None:
 
 def policy(
     tenant: TenantName,
+    *,
     fallback: Annotated[
         bool | None, typer.Option("--fallback/--no-fallback", help="Whether another model may answer for a named one.")
     ] = None,
@@ -57,6 +60,21 @@ def policy(
     quality_target: Annotated[
         str | None, typer.Option(metavar="SHARE", help=f"0 to 1, of the best model's quality, or {SERVICE}.")
     ] = None,
+    implicit: Annotated[
+        bool | None,
+        typer.Option("--implicit/--no-implicit", help="Whether what callers do next counts as a judgement."),
+    ] = None,
+    shadow_rate: Annotated[
+        str | None, typer.Option(metavar="SHARE", help=f"Of jobs that another model answers too, or {SERVICE}.")
+    ] = None,
+    judge: Annotated[str | None, typer.Option(metavar="MODEL", help=f"What compares answers, or {SERVICE}.")] = None,
+    judge_budget: Annotated[
+        str | None, typer.Option(metavar="CENTS", help=f"What comparing may cost a day, or {SERVICE}.")
+    ] = None,
+    compare_with_own_keys: Annotated[
+        bool | None,
+        typer.Option("--compare-with-own-keys/--no-compare-with-own-keys", help="The tenant's own, for comparing."),
+    ] = None,
 ) -> None:
     """Show what holds for a tenant's jobs where their callers do not say otherwise, or set what is given.
 
@@ -65,11 +83,16 @@ def policy(
     given = {
         "fallback": (fallback, fallback),
         "cache_mode": (cache, _cache_mode(cache)),
-        "baseline_model": (baseline, _baseline(baseline)),
+        "baseline_model": (baseline, _model("--baseline", baseline)),
         "pii": (pii, pii),
         "holdout_share": (holdout, _share("--holdout", holdout, MAX_HOLDOUT)),
         "strategy": (strategy, _strategy(strategy)),
         "quality_target": (quality_target, _share("--quality-target", quality_target, 1)),
+        "implicit_outcomes": (implicit, implicit),
+        "shadow_rate": (shadow_rate, _share("--shadow-rate", shadow_rate, 1)),
+        "judge_model": (judge, _model("--judge", judge)),
+        "judge_daily_cents": (judge_budget, _cents(judge_budget)),
+        "compare_with_own_keys": (compare_with_own_keys, compare_with_own_keys),
     }
     out.print(_shown(_change(tenant, {name: meant for name, (said, meant) in given.items() if said is not None})))
 
@@ -87,13 +110,21 @@ def _change(name: str, wanted: Mapping[str, Any]) -> tenants.Policy:
 
 def _shown(policy: tenants.Policy) -> Table:
     table = Table("policy", "value")
-    table.add_row("fallback", "yes" if policy.fallback else "no")
+    table.add_row("fallback", _YES_OR_NO[policy.fallback])
     table.add_row("cache", policy.cache_mode or SERVICE)
     table.add_row("baseline", Text(policy.baseline_model or SERVICE))
     table.add_row("pii", policy.pii)
     table.add_row("strategy", policy.strategy or SERVICE)
-    table.add_row("quality target", SERVICE if policy.quality_target is None else f"{policy.quality_target:g}")
-    table.add_row("holdout", SERVICE if policy.holdout_share is None else f"{policy.holdout_share:g}")
+    for name, share in (
+        ("quality target", policy.quality_target),
+        ("holdout", policy.holdout_share),
+        ("shadow rate", policy.shadow_rate),
+        ("judge cents a day", policy.judge_daily_cents),
+    ):
+        table.add_row(name, SERVICE if share is None else f"{float(share):g}")
+    table.add_row("judge", Text(policy.judge_model or SERVICE))
+    table.add_row("implicit outcomes", _YES_OR_NO[policy.implicit_outcomes])
+    table.add_row("compare with own keys", _YES_OR_NO[policy.compare_with_own_keys])
     return table
 
 
@@ -115,12 +146,20 @@ def _strategy(text: str | None) -> StrategyName | None:
         raise InvalidInput(f"--strategy is one of {', '.join(StrategyName)}, {SERVICE}, not {text!r}") from error
 
 
-def _baseline(text: str | None) -> str | None:
+def _model(option: str, text: str | None) -> str | None:
     if text in {None, SERVICE}:
         return None
     known = Catalogue.from_settings(get_settings()).known
     if text not in known:
-        raise InvalidInput(f"--baseline is a model's id as `GET /providers` lists them, or {SERVICE}, not {text!r}")
+        raise InvalidInput(f"{option} is a model's id as `GET /providers` lists them, or {SERVICE}, not {text!r}")
+    return text
+
+
+def _cents(text: str | None) -> str | None:
+    if text is None or text == SERVICE:
+        return None
+    if not _CENTS.fullmatch(text):
+        raise InvalidInput(f"--judge-budget is a number of US cents such as 20 or 2.5, or {SERVICE}, not {text!r}")
     return text
 
 

@@ -143,7 +143,7 @@ def _knowing(database: Database, tenant: UUID, learned: str) -> Knowing:
     @lru_cache(maxsize=_REMEMBERED)
     def version(number: int) -> Learned | None:
         found = database.run(Scope.tenant(tenant), learner.solution(tenant, number))
-        return Learned.decoded(found[0]) if found else None
+        return Learned.decoded(found[0][0]) if found else None
 
     if learned == LOGGED:
         return lambda past: None if past.learned_version is None else version(past.learned_version)

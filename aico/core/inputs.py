@@ -36,6 +36,13 @@ def _written_out(value: object) -> object:
     return value
 
 
+def _no_boolean(value: object) -> object:
+    """It would be read as 0 or 1."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic's
+    return value
+
+
 def _day(value: object) -> object:
     """A number would be read as seconds since 1970, a date with a time as its date."""
     if isinstance(value, str) and not _DAY.fullmatch(value):
@@ -43,6 +50,7 @@ def _day(value: object) -> object:
     return value
 
 
+Number = Annotated[float, BeforeValidator(_no_boolean)]
 Text = Annotated[str, AfterValidator(_storable)]
 Turn = Annotated[Text, AfterValidator(_said)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
@@ -77,12 +85,13 @@ class ControlFields(BaseModel):
         Field(description="Default: the tenant's, else `semantic`; `off` when a temperature above 0 asks for variety."),
     ] = None
     max_staleness: Annotated[
-        float | None,
+        Number | None,
         Field(ge=0, le=10**9, allow_inf_nan=False, description="Seconds: no older answer is served again."),
     ] = None
     baseline_model: Annotated[ModelName | None, Field(description="What the saving is measured against.")] = None
     quality_floor: Annotated[
-        float | None, Field(ge=0, le=1, description="No model of a lower rank answers; `GET /v1/models` shows ranks.")
+        Number | None,
+        Field(ge=0, le=1, description="No model of a lower rank answers; `GET /v1/models` shows ranks."),
     ] = None
     max_cost_cents: Annotated[
         Decimal | None,

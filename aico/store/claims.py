@@ -172,6 +172,14 @@ def put_back(put: PutBack) -> Statement[Held]:
 
 
 @dataclass(frozen=True, slots=True)
+class Rival:
+    """An answer that the caller was not given."""
+
+    model: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """A job's final state. `keep` caches the answer; `attempts` go to the ledger even when the ending is refused."""
 
@@ -191,7 +199,8 @@ class Ending:
     arms: tuple[str, ...] = ()
     spent_cents: Decimal = Decimal(0)  # by attempts before these
     signals: tuple[Signal, ...] = ()  # what it says of the models that were asked
-    compare: bool = False  # another model is to answer too
+    compare: bool = False  # the answer is to be compared with another model's
+    rival: Rival | None = None  # which is already there; None: it is to be asked
 
     def events(self, tenant: UUID) -> list[dict[str, Any]]:
         """Rows of the ledger. What is said of the job as a whole stands with its last attempt, and so counts once."""
@@ -222,6 +231,8 @@ def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) ->
         "keeps": [ending.keep for ending in endings],
         "entries": [ending.entry for ending in endings],
         "compares": [ending.compare for ending in endings],
+        "rivals": [ending.rival and ending.rival.model for ending in endings],
+        "rival_answers": [ending.rival and ending.rival.answer for ending in endings],
         "signals": Jsonb([signal.row(one.id) for one in endings for signal in one.signals]),
         "ttl": cache_ttl_seconds,
         "events": Jsonb([event for ending in endings for event in ending.events(tenant)]),

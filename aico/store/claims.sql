@@ -79,8 +79,9 @@ select id, class, run_after from held
 with ending as (
   select * from unnest(
     %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::text[], %(answers)s::jsonb[], %(routings)s::jsonb[],
-    %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[], %(compares)s::boolean[]
-  ) as f (id, fence, status, answer, routing, error, keep, entry, compare)
+    %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[], %(compares)s::boolean[], %(rivals)s::text[],
+    %(rival_answers)s::text[]
+  ) as f (id, fence, status, answer, routing, error, keep, entry, compare, rival, rival_answer)
 ),
 prior as (
   select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model
@@ -128,16 +129,19 @@ event as (
 ),
 decided as (  -- what was decided when the job was parked stands
   insert into public.decisions as d (tenant_id, job_id, at, task, strategy, policy_version, learned_version, asked,
-    first_choice, model, score, confidence, propensity, chances, expected, cents, cost_cents, design, features, embedding)
+    first_choice, model, score, confidence, propensity, chances, expected, cents, cost_cents, design, features, embedding,
+    draft_model, draft_passed, draft_loss, draft_design, draft_features)
   select %(tenant)s, r.job_id, r.at, r.task, r.strategy, r.policy_version, r.learned_version, r.asked, r.first_choice,
     r.model, r.score, r.confidence, r.propensity, r.chances, r.expected, r.cents, r.cost_cents, r.design, r.features,
-    p.embedding
+    p.embedding, r.draft_model, r.draft_passed, r.draft_loss, r.draft_design, r.draft_features
   from jsonb_populate_recordset(null::public.decisions, %(decisions)s::jsonb) r join prior p on p.id = r.job_id
-  on conflict (tenant_id, job_id) do update set model = excluded.model, cost_cents = excluded.cost_cents
+  on conflict (tenant_id, job_id) do update set model = excluded.model, cost_cents = excluded.cost_cents,
+    draft_model = excluded.draft_model, draft_passed = excluded.draft_passed, draft_loss = excluded.draft_loss,
+    draft_design = excluded.draft_design, draft_features = excluded.draft_features
 ),
 pair as (
-  insert into public.shadow_pairs (tenant_id, job_id, served)
-  select %(tenant)s, d.id, f.routing ->> 'model' from done d join ending f on f.id = d.id where f.compare
+  insert into public.shadow_pairs (tenant_id, job_id, served, rival, answer)
+  select %(tenant)s, d.id, f.routing ->> 'model', f.rival, f.rival_answer from done d join ending f on f.id = d.id where f.compare
 ),
 signalled as (  -- joined with what was ended, so that `observe` finds the rows
   select private.observe(%(tenant)s, d.id, s.model, s.quality, 'implicit')

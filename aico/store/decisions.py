@@ -41,6 +41,26 @@ def vector_of(sent: bytes | None) -> NDArray[np.float32] | None:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftSeen:
+    """A draft that was checked. `features` are the design's numbers of the answer."""
+
+    model: str
+    passed: bool
+    loss: float  # that was expected of it, 0..1
+    design: str
+    features: bytes
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "draft_model": self.model,
+            "draft_passed": self.passed,
+            "draft_loss": _short(self.loss),
+            "draft_design": self.design,
+            "draft_features": f"\\x{self.features.hex()}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """One decision for the log. `features` are the design's numbers; the vector is copied from the job's row."""
 
@@ -61,6 +81,7 @@ class Decided:
     features: bytes
     model: str | None = None  # that answered
     cost_cents: Decimal | None = None  # of all attempts
+    draft: DraftSeen | None = None
 
     def row(self, job: UUID) -> dict[str, Any]:
         """For jsonb_populate_recordset of the table."""
@@ -83,6 +104,7 @@ class Decided:
             "cost_cents": None if self.cost_cents is None else str(round_cents(self.cost_cents)),
             "design": self.design,
             "features": f"\\x{self.features.hex()}",
+            **({} if self.draft is None else self.draft.row()),
         }
 
 

@@ -38,7 +38,7 @@ _KEYS = {
     "feedback": ("id",),
     "outcomes": ("job_id", "model"),
     "decisions": ("job_id",),
-    "learner_statistics": ("model",),
+    "learner_statistics": ("kind", "model"),
     "learner_solutions": ("version",),
     "assignments": ("experiment_id", "unit"),
     "webhook_deliveries": ("id",),

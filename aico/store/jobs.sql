@@ -132,6 +132,9 @@ with gone as (
 ),
 undecided as (
   delete from public.decisions d using gone where d.tenant_id = %(tenant)s and d.job_id = gone.id
+),
+unjudged as (
+  delete from public.outcomes o using gone where o.tenant_id = %(tenant)s and o.job_id = gone.id
 )
 select id from gone
 

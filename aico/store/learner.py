@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
-from aico.store.decisions import vector_of
+from aico.store.lessons import Mark
 from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("learner")
@@ -40,6 +39,13 @@ def claim(tenant: UUID, lease_seconds: float) -> Statement[HeldLearner]:
     return Statement(_SQL["claim"], params, lambda row: HeldLearner(tenant, **row))
 
 
+class Kind(StrEnum):
+    """What sums are of."""
+
+    MODEL = "model"  # how good a model's answers are, by the prompt
+    DRAFT = "draft"  # whether a model's drafts are good enough, by the prompt and the answer
+
+
 @dataclass(frozen=True, slots=True)
 class StoredStatistics:
     """Sums of one model as they were at that clock."""
@@ -50,87 +56,22 @@ class StoredStatistics:
     labels: float
     clock: float
     tasks: Mapping[str, tuple[int, float]]  # by task: outcomes and the sum of their qualities
+    kind: Kind = Kind.MODEL
 
 
 def statistics(tenant: UUID) -> Statement[StoredStatistics]:
-    """All that is kept, about 0.4 MB for each model."""
+    """All that is kept, about 0.4 MB for each model of each kind."""
     return Statement(_SQL["statistics"], {"tenant": tenant}, _statistics)
 
 
 def _statistics(row: Row) -> StoredStatistics:
-    return StoredStatistics(
-        row["model"], row["design"], bytes(row["statistics"]), row["labels"], row["clock"], _tasks(row["tasks"])
-    )
+    read = {"kind": Kind(row["kind"]), "tasks": tasks_of(row["tasks"])}
+    return StoredStatistics(data=bytes(row.pop("statistics")), **{**row, **read})
 
 
-def _tasks(stored: Mapping[str, Sequence[float]]) -> dict[str, tuple[int, float]]:
+def tasks_of(stored: Mapping[str, Sequence[float]]) -> dict[str, tuple[int, float]]:
+    """Of a column `tasks`."""
     return {task: (int(outcomes), float(quality)) for task, (outcomes, quality) in stored.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What a decision saw, as it was kept."""
-
-    design: str
-    features: bytes
-    vector: NDArray[np.float32] | None
-
-
-def _prompt(row: Row) -> Prompt:
-    return Prompt(row["design"], bytes(row["features"]), vector_of(row["vector"]))
-
-
-@dataclass(frozen=True, slots=True)
-class NewOutcome:
-    """An outcome that the learner does not know, or knows otherwise."""
-
-    job: UUID
-    model: str
-    quality: float
-    learned_quality: float | None  # as the learner knows it
-    learned_clock: float | None  # the learner's when it was learned; None: it taught nothing
-    task: str | None
-    prompt: Prompt | None  # None: nothing was decided for the job, or it is gone
-
-
-def outcomes(tenant: UUID, *, limit: int) -> Statement[NewOutcome]:
-    """The next ones, oldest first."""
-    return Statement(_SQL["outcomes"], {"tenant": tenant, "limit": limit}, _outcome)
-
-
-def _outcome(row: Row) -> NewOutcome:
-    known = row["design"] is not None
-    return NewOutcome(
-        job=row["job_id"],
-        model=row["model"],
-        quality=row["quality"],
-        learned_quality=row["learned_quality"],
-        learned_clock=row["learned_clock"],
-        task=row["task"],
-        prompt=_prompt(row) if known else None,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class PastAsk:
-    prompt: Prompt
-    cents: Mapping[str, float]  # expected, by model that could answer
-
-
-def recent(tenant: UUID, *, limit: int) -> Statement[PastAsk]:
-    """Of the newest decisions those in which a model was to be chosen. O(limit) along the primary key."""
-    params = {"tenant": tenant, "limit": limit}
-    return Statement(_SQL["recent"], params, lambda row: PastAsk(_prompt(row), row["cents"]))
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """That an outcome is known with this quality. `clock` None: nothing was learned from it."""
-
-    job: UUID
-    model: str
-    quality: float
-    clock: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +80,7 @@ class Solution:
     labels: float
     target: float | None
     price: float | None
+    verifier: bytes | None = None  # None: there are no outcomes of drafts
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +104,20 @@ def keep(held: HeldLearner, lesson: Lesson, pause_seconds: float) -> Statement[i
         "versions": KEPT_VERSIONS,
         "design": lesson.design,
         "clock": lesson.clock,
+        "kinds": [one.kind.value for one in lesson.statistics],
         "models": [one.model for one in lesson.statistics],
+        "designs": [one.design for one in lesson.statistics],
         "statistics": [one.data for one in lesson.statistics],
         "labels": [one.labels for one in lesson.statistics],
         "tasks": [Jsonb(dict(one.tasks)) for one in lesson.statistics],
         "mark_jobs": [mark.job for mark in lesson.marks],
         "mark_models": [mark.model for mark in lesson.marks],
         "mark_qualities": [mark.quality for mark in lesson.marks],
+        "mark_sources": [mark.source.value for mark in lesson.marks],
+        "mark_weights": [mark.weight for mark in lesson.marks],
         "mark_clocks": [mark.clock for mark in lesson.marks],
         "solution": solution and solution.data,
+        "verifier": solution and solution.verifier,
         "all_labels": solution and solution.labels,
         "target": solution and solution.target,
         "price": solution and solution.price,
@@ -178,9 +125,14 @@ def keep(held: HeldLearner, lesson: Lesson, pause_seconds: float) -> Statement[i
     return Statement(_SQL["keep"], params, _version)
 
 
-def solution(tenant: UUID, version: int) -> Statement[bytes]:
-    """No row: that version holds nothing, or is kept no longer."""
-    return Statement(_SQL["solution"], {"tenant": tenant, "version": version}, lambda row: bytes(row["solution"]))
+def solution(tenant: UUID, version: int) -> Statement[tuple[bytes, bytes | None]]:
+    """Of models, and of drafts. No row: that version holds nothing, or is kept no longer."""
+    params = {"tenant": tenant, "version": version}
+    return Statement(_SQL["solution"], params, lambda row: (bytes(row["solution"]), _bytes(row["verifier"])))
+
+
+def _bytes(value: bytes | None) -> bytes | None:
+    return None if value is None else bytes(value)
 
 
 def in_use(tenant: UUID) -> Statement[bytes]:
@@ -226,7 +178,7 @@ def models(tenant: UUID) -> Statement[ModelStanding]:
 
 
 def _model_standing(row: Row) -> ModelStanding:
-    return ModelStanding(**{**row, "tasks": _tasks(row["tasks"])})
+    return ModelStanding(**{**row, "tasks": tasks_of(row["tasks"])})
 
 
 @dataclass(frozen=True, slots=True)

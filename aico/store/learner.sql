@@ -10,21 +10,8 @@ on conflict (tenant_id) do update set fence = l.fence + 1, lease_until = exclude
 returning fence, version, clock
 
 -- name: statistics
-select model, design, statistics, labels, clock, tasks from public.learner_statistics where tenant_id = %(tenant)s
-
--- name: outcomes
-select o.job_id, o.model, o.quality, o.learned_quality, o.learned_clock, d.task, d.design, d.features,
-  extensions.halfvec_send(d.embedding) as vector
-from public.outcomes o left join public.decisions d on d.tenant_id = o.tenant_id and d.job_id = o.job_id
-where o.tenant_id = %(tenant)s and o.learned_quality is distinct from o.quality
-order by o.observed_at limit %(limit)s
-
--- name: recent
-select d.design, d.features, extensions.halfvec_send(d.embedding) as vector, d.cents
-from (
-  select * from public.decisions where tenant_id = %(tenant)s order by job_id desc limit 2 * %(limit)s
-) d
-where d.strategy <> 'named' order by d.job_id desc limit %(limit)s
+select kind, model, design, statistics, labels, clock, tasks from public.learner_statistics
+where tenant_id = %(tenant)s
 
 -- name: keep
 with held as (
@@ -35,23 +22,25 @@ with held as (
   returning l.tenant_id, l.version, l.pinned
 ),
 kept as (
-  insert into public.learner_statistics (tenant_id, model, design, statistics, labels, clock, tasks)
-  select h.tenant_id, s.model, %(design)s, s.statistics, s.labels, %(clock)s, s.tasks
-  from held h, unnest(%(models)s::text[], %(statistics)b::bytea[], %(labels)s::double precision[],
-    %(tasks)s::jsonb[]) as s (model, statistics, labels, tasks)
-  on conflict (tenant_id, model) do update
+  insert into public.learner_statistics (tenant_id, kind, model, design, statistics, labels, clock, tasks)
+  select h.tenant_id, s.kind, s.model, s.design, s.statistics, s.labels, %(clock)s, s.tasks
+  from held h, unnest(%(kinds)s::text[], %(models)s::text[], %(designs)s::text[], %(statistics)b::bytea[],
+    %(labels)s::double precision[], %(tasks)s::jsonb[]) as s (kind, model, design, statistics, labels, tasks)
+  on conflict (tenant_id, kind, model) do update
     set design = excluded.design, statistics = excluded.statistics, labels = excluded.labels, clock = excluded.clock,
       tasks = excluded.tasks, updated_at = now()
 ),
 marked as (  -- a better judgement that came meanwhile stays to be learned
-  update public.outcomes o set learned_quality = m.quality, learned_clock = m.clock
+  update public.outcomes o
+  set learned_quality = m.quality, learned_source = m.source, learned_weight = m.weight, learned_clock = m.clock
   from held h, unnest(%(mark_jobs)s::uuid[], %(mark_models)s::text[], %(mark_qualities)s::real[],
-    %(mark_clocks)s::double precision[]) as m (job, model, quality, clock)
+    %(mark_sources)s::text[], %(mark_weights)s::double precision[], %(mark_clocks)s::double precision[])
+    as m (job, model, quality, source, weight, clock)
   where o.tenant_id = h.tenant_id and o.job_id = m.job and o.model = m.model
 ),
 solved as (
-  insert into public.learner_solutions (tenant_id, version, design, solution, labels, target, price)
-  select h.tenant_id, h.version, %(design)s, %(solution)b, %(all_labels)s, %(target)s, %(price)s
+  insert into public.learner_solutions (tenant_id, version, design, solution, verifier, labels, target, price)
+  select h.tenant_id, h.version, %(design)s, %(solution)b, %(verifier)b, %(all_labels)s, %(target)s, %(price)s
   from held h where %(solution)b::bytea is not null
 ),
 pruned as (
@@ -61,7 +50,7 @@ pruned as (
 select version from held
 
 -- name: solution
-select solution from public.learner_solutions where tenant_id = %(tenant)s and version = %(version)s
+select solution, verifier from public.learner_solutions where tenant_id = %(tenant)s and version = %(version)s
 
 -- name: in_use
 select s.solution from public.learners l
@@ -80,10 +69,10 @@ where l.tenant_id = %(tenant)s
 -- name: models
 select s.model, s.labels * exp(greatest(s.clock - l.clock, -99)) as labels, s.tasks, s.updated_at
 from public.learner_statistics s join public.learners l on l.tenant_id = s.tenant_id
-where s.tenant_id = %(tenant)s order by s.model
+where s.tenant_id = %(tenant)s and s.kind = 'model' order by s.model
 
 -- name: history
-select s.version, s.design, s.labels, s.target, s.price, s.created_at, octet_length(s.solution) as bytes,
+select s.version, s.design, s.labels, s.target, s.price, s.created_at, octet_length(s.solution) + coalesce(octet_length(s.verifier), 0) as bytes,
   s.version = coalesce(l.pinned, l.version) as counts, s.version is not distinct from l.pinned as pinned
 from public.learner_solutions s join public.learners l on l.tenant_id = s.tenant_id
 where s.tenant_id = %(tenant)s order by s.version desc

@@ -33,7 +33,7 @@ from aico.routing.strategies.protocol import (
     price_models,
 )
 from aico.store.claims import Ending
-from aico.store.decisions import Decided, Grounds
+from aico.store.decisions import Decided, DraftSeen, Grounds
 from aico.store.job_policy import JobPolicy
 
 _TRUNCATED = {FinishReason.LENGTH, FinishReason.CONTENT_FILTER}
@@ -52,7 +52,8 @@ class Known:
     """What has been found out, by whoever did: asked for when it is needed, as it changes."""
 
     lines: Callable[[], Lines] = no_lines  # how models count tokens
-    solutions: Solutions = nothing_learned
+    solutions: Solutions = nothing_learned  # of models
+    verifiers: Solutions = nothing_learned  # of drafts
 
 
 NOTHING_KNOWN = Known()
@@ -66,6 +67,7 @@ class Choice:
     cents: Mapping[str, Decimal | None]  # by model: what a call is expected to cost
     at: datetime
     learned: Learned | None = None  # that was known
+    draft: DraftSeen | None = None  # once one has been checked
 
     @property
     def tokens(self) -> int:
@@ -91,6 +93,7 @@ class Choice:
             cents={model: self.cents[model] for model in able},
             design=DESIGN,
             features=kept(self.features),
+            draft=self.draft,
         )
 
 
@@ -156,6 +159,7 @@ class Answers:
             ask,
             features=replace(ask.features, vector=grounds.vector),
             learned=None if version is None else self.known.solutions(grounds.tenant, version),
+            verifier=None if version is None else self.known.verifiers(grounds.tenant, version),
             chance=grounds.chance,
         )
 
@@ -252,10 +256,11 @@ def _policy(decision: Decision, arms: Sequence[str]) -> Policy:
 def keeps(mode: CacheMode, completion: Completion) -> bool:
     """Only whole answers in words are served again: nothing truncated, refused, empty, or calling a tool."""
     answers = (completion, *completion.more)
-    return mode is not CacheMode.OFF and all(_in_words(answer) for answer in answers)
+    return mode is not CacheMode.OFF and all(in_words(answer) for answer in answers)
 
 
-def _in_words(answer: chat.Choice) -> bool:
+def in_words(answer: chat.Choice) -> bool:
+    """Whether it is whole, and words alone."""
     whole = answer.finish_reason is FinishReason.STOP and not answer.refused and not answer.tool_calls
     return whole and bool(answer.text.strip())
 

@@ -82,7 +82,8 @@ class Comparer:
         judge = next((model for model in models if model.id == (held.judge or comparing.judge)), None)
         if comparing.judge is None or judge is None or served is None:
             raise NotCompared("no_judge" if served is not None else "model_gone")
-        rival = self._rival(held, served, [model for model in models if model.id != judge.id])
+        others = models if held.answer is None else self._catalogue.all_models  # who has answered is asked nothing more
+        rival = self._rival(held, served, [model for model in others if model.id != judge.id])
         question = rival_request(held.request, rival, held.served_tokens)
         room = question.max_tokens or rival.max_output
         rival_cents = self._cents(rival, estimate_input_tokens(question.messages), room)
@@ -148,6 +149,8 @@ class Comparer:
         chosen = next((model for model in models if model.id == held.rival), None)
         if chosen is not None:
             return chosen
+        if held.answer is not None:
+            raise NotCompared("model_gone")
         try:
             equipped = able(extract_features(held.request), [PricedModel(model, None) for model in models])
         except AicoError as error:

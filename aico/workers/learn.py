@@ -17,14 +17,17 @@ from aico.routing.learner.frontier import RecentAsk
 from aico.routing.learner.kept import restored
 from aico.routing.learner.learned import Learned
 from aico.routing.learner.solving import solve
+from aico.routing.learner.statistics import Statistics
 from aico.routing.strategies.standalone import MEMORY
 from aico.routing.strategies.valuing import TARGET
-from aico.store import learner
-from aico.store.learner import HeldLearner, Lesson, NewOutcome, PastAsk, Solution, StoredStatistics
+from aico.routing.verifier.learning import solve_verifier
+from aico.store import learner, lessons
+from aico.store.learner import HeldLearner, Kind, Lesson, Solution, StoredStatistics
+from aico.store.lessons import NewOutcome, PastAsk
 from aico.store.scope import Scope
 from aico.workers import lesson
 from aico.workers.app import app
-from aico.workers.lesson import Sums
+from aico.workers.lesson import AllSums
 from aico.workers.queue import TaskName
 from aico.workers.runtime import Runtime, get_runtime, patiently
 
@@ -72,8 +75,8 @@ def _read(runtime: Runtime, held: HeldLearner) -> tuple[list[StoredStatistics], 
     database = runtime.database
     return (
         patiently(lambda: database.run(scope, learner.statistics(tenant))),
-        patiently(lambda: database.run(scope, learner.outcomes(tenant, limit=OUTCOMES))),
-        patiently(lambda: database.run(scope, learner.recent(tenant, limit=RECENT))),
+        patiently(lambda: database.run(scope, lessons.outcomes(tenant, limit=OUTCOMES))),
+        patiently(lambda: database.run(scope, lessons.recent(tenant, limit=RECENT))),
     )
 
 
@@ -95,21 +98,25 @@ def made_of(
     sums = lesson.opened(stored, held.clock)
     clock, marks = lesson.learn(sums, outcomes, ranks.keys(), held.clock, MEMORY)
     changed = lesson.changed(sums, clock)
-    solution = _solution(solved(sums, recent, ranks, held.version + 1)) if changed else None
+    solution = _solution(sums, recent, ranks, held.version + 1) if changed else None
     return Lesson(DESIGN, clock, changed, marks, solution)
 
 
-def solved(sums: Mapping[str, Sums], recent: list[PastAsk], ranks: Mapping[str, float], version: int) -> Learned:
+def solved(
+    statistics: Mapping[str, Statistics], recent: list[PastAsk], ranks: Mapping[str, float], version: int
+) -> Learned:
     """Of the models that could be chosen lately or that somebody judged; a catalogue may hold hundreds of others."""
-    seen = {model for ask in recent for model in ask.cents} | sums.keys()
+    seen = {model for ask in recent for model in ask.cents} | statistics.keys()
     asks = [
         RecentAsk(x, ask.cents)
         for ask in recent
         if (x := restored(ask.prompt.design, ask.prompt.features, ask.prompt.vector)) is not None
     ]
-    statistics = {model: one.statistics for model, one in sums.items()}
     return solve(statistics, asks, {model: rank for model, rank in ranks.items() if model in seen}, version)
 
 
-def _solution(learned: Learned) -> Solution:
-    return Solution(learned.encoded(), learned.all_labels, TARGET, learned.price(TARGET))
+def _solution(sums: AllSums, recent: list[PastAsk], ranks: Mapping[str, float], version: int) -> Solution:
+    learned = solved(lesson.of_kind(sums, Kind.MODEL), recent, ranks, version)
+    drafts = lesson.of_kind(sums, Kind.DRAFT)
+    verifier = solve_verifier(drafts, version).encoded() if drafts else None
+    return Solution(learned.encoded(), learned.all_labels, TARGET, learned.price(TARGET), verifier)

@@ -42,7 +42,8 @@ def router() -> Router:
     shared = Shared(
         RedisPacer(runtime.redis, limits, heeds_all=True), RedisBreaker(runtime.redis), RedisSightings(runtime.redis)
     )
-    known = Known(Calibration(runtime.database).lines, LearnedSolutions(runtime.database).of)
+    learned = LearnedSolutions(runtime.database)
+    known = Known(Calibration(runtime.database).lines, learned.of, learned.verifier)
     return Router(runtime.settings, Strategies(), shared, names, known)
 
 

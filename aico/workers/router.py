@@ -108,12 +108,12 @@ class Router:
             return self._again(claim, attempts, error)
         except AicoError as error:  # none may be asked
             return _failed(claim, attempts, error.code, error.detail)
-        decision = choice.decision if checking is None else checking.decision(dispatched)
-        told = replace(choice, decision=replace(decision, reasons=(*decision.reasons, *dispatched.notes)))
+        told = choice if checking is None else checking.told(choice, dispatched)
+        told = replace(told, decision=told.decision.noting(dispatched.notes))
         ending = self._answers.ending(
             claim, told, dispatched.model, dispatched.completion, dispatched.attempts, verified=dispatched.verified
         )
-        return observed(claim, choice, ending, self._settings)
+        return observed(claim, told, ending, self._settings, None if checking is None else checking.rival(dispatched))
 
     def lost_attempt(self, claim: Claim) -> Attempt:
         """The call of the worker that held the job and died, priced by what it was expected to cost.

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from api.conftest import Connect
-from conftest import Tenant
+from conftest import Postgres, Tenant
 
 from aico.core.estimates import wilson
 from aico.routing.learner.design import DESIGN
+from aico.routing.verifier.answer_design import ANSWER_DESIGN
 from aico.store import learner
 from aico.store.blocking import Database
-from aico.store.learner import Lesson, Solution, StoredStatistics
+from aico.store.learner import Kind, Lesson, Solution, StoredStatistics
 from aico.store.scope import Scope
 
 PATH = "/v1/routing/learner"
@@ -45,6 +47,43 @@ def test_rates_are_shown_with_their_lower_bound(
     (model,) = seen["models"]
     bound = round(wilson(8, 10).low, 4)
     assert model["tasks"] == [{"task": "code", "outcomes": 10, "quality": 0.8, "quality_at_least": bound}]
+
+
+def test_drafts_are_shown_with_how_often_they_pass_and_how_good_they_were(
+    connect: Connect, service: str, database: Database, tenant: Tenant, postgres: Postgres
+) -> None:
+    client = connect(service, tenant.key)
+    assert client.get(PATH).json()["drafts"] == []
+    scope = Scope.tenant(tenant.id)
+    (held,) = database.run(scope, learner.claim(tenant.id, 60))
+    judged = StoredStatistics(
+        "model-a", ANSWER_DESIGN, b"sums", 9.5, 0.0, {"code": (4, 4.0), "chat": (6, 4.0)}, Kind.DRAFT
+    )
+    database.run(scope, learner.keep(held, Lesson(DESIGN, 0.0, [judged], [], None), 0))
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        for number in range(5):
+            admin.execute(
+                "insert into decisions (tenant_id, job_id, task, strategy, policy_version, asked, first_choice, score,"
+                " confidence, propensity, chances, expected, cents, design, features, draft_model, draft_passed) values"
+                " (%s, gen_random_uuid(), 't', 's', 'v', 'auto', 'm', 0, 'low', 1, '{}', '{}', '{}', 'd', '', %s, %s)",
+                (tenant.id, "model-a" if number else "model-b", number > 1),
+            )
+    first, second = client.get(PATH).json()["drafts"]
+    good, rate = wilson(8, 10), wilson(3, 4)
+    assert first == {
+        "model": "model-a",
+        "labels": 9.5,
+        "judged": 10,
+        "quality": 0.8,
+        "quality_at_least": round(good.low, 4),
+        "checked": 4,
+        "passed": 3,
+        "pass_rate": 0.75,
+        "pass_rate_low": round(rate.low, 4),
+        "pass_rate_high": round(rate.high, 4),
+    }
+    assert (second["model"], second["judged"], second["quality"], second["passed"]) == ("model-b", 0, None, 0)
+    assert client.get(PATH).json()["models"] == []
 
 
 def test_a_version_that_is_held_is_the_one_in_use(

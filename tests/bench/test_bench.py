@@ -170,6 +170,7 @@ def test_settings_of_the_caller_do_not_reach_the_product(monkeypatch: pytest.Mon
     assert {name for name in environment if name.lower() in Settings.model_fields} == {
         "OPENAI_COMPATIBLE_URL",
         "OPENAI_COMPATIBLE_MODELS",
+        "HOLDOUT_SHARE",
         "PORT",
     }
     assert environment["PATH"] == os.environ["PATH"]

@@ -7,9 +7,10 @@ from cli.conftest import Aico
 from conftest import Postgres, Tenant
 
 from aico.routing.learner.design import DESIGN
+from aico.routing.verifier.answer_design import ANSWER_DESIGN
 from aico.store import learner
 from aico.store.blocking import Database
-from aico.store.learner import Lesson, Solution, StoredStatistics
+from aico.store.learner import Kind, Lesson, Solution, StoredStatistics
 from aico.store.scope import Scope
 
 
@@ -39,11 +40,23 @@ def versions(aico: Aico, name: str) -> list[tuple[int, bool]]:
 def test_what_was_learned_is_shown(aico: Aico, name: str, taught: Tenant) -> None:
     shown = aico("learner", "show", name)
     assert shown.code == 0
-    assert "Routing goes by version 2: 10 outcomes; one more US cent has to gain 2.5 of quality." in shown.err
+    said = " ".join(shown.err.split())
+    assert "Routing goes by version 2: 10 outcomes; one more US cent has to gain 2.5 of quality." in said
     assert all(word in shown.out for word in ("model-a", "code", "0.80", "0.49"))
     data = json.loads(aico("learner", "show", name, "--json").out)
     assert (data["learner"]["version"], data["models"][0]["model"]) == (2, "model-a")
     assert "2.5" in aico("learner", "history", name).out
+
+
+def test_drafts_are_shown_where_there_are_any(aico: Aico, name: str, database: Database, tenant: Tenant) -> None:
+    scope = Scope.tenant(tenant.id)
+    (held,) = database.run(scope, learner.claim(tenant.id, 60))
+    judged = StoredStatistics("model-d", ANSWER_DESIGN, b"sums", 10.0, 0.0, {"code": (10, 8.0)}, Kind.DRAFT)
+    database.run(scope, learner.keep(held, Lesson(DESIGN, 0.0, [judged], [], None), 0))
+    shown = aico("learner", "show", name)
+    assert all(word in shown.out for word in ("model-d", "0.80", "0.49"))
+    (drafted,) = json.loads(aico("learner", "show", name, "--json").out)["drafts"]
+    assert (drafted["model"], drafted["checked"]) == ("model-d", 0)
 
 
 def test_a_version_is_rolled_back_and_resumed(aico: Aico, name: str, taught: Tenant) -> None:

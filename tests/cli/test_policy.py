@@ -11,8 +11,10 @@ from aico.store import tenants
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
-GENERAL = {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"} | dict.fromkeys(
-    ("strategy", "quality target", "holdout"), "service"
+GENERAL = (
+    {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"}
+    | dict.fromkeys(("strategy", "quality target", "holdout", "shadow rate", "judge", "judge cents a day"), "service")
+    | {"implicit outcomes": "yes", "compare with own keys": "no"}
 )
 
 
@@ -46,6 +48,13 @@ def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: 
     assert shown(aico, name, "--cache", "service", "--baseline", "service", "--holdout", "service") == GENERAL
 
 
+def test_what_comparing_may_do_and_cost_is_set_as_well(aico: Aico, name: str) -> None:
+    options = ("--shadow-rate", "0.01", "--judge", "gpt-5.4-nano", "--judge-budget", "2.5", "--no-implicit")
+    expected = {"shadow rate": "0.01", "judge": "gpt-5.4-nano", "judge cents a day": "2.5", "implicit outcomes": "no"}
+    assert shown(aico, name, *options) == {**GENERAL, **expected}
+    assert shown(aico, name, "--cache", "exact") == {**GENERAL, **expected, "cache": "exact"}
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -57,6 +66,10 @@ def test_what_is_given_is_set_and_the_rest_stays(aico: Aico, name: str, tenant: 
         (("--quality-target", "1.1"), "--quality-target is a number from 0 to 1"),
         (("--quality-target", "nan"), "--quality-target is a number from 0 to 1"),
         (("--fallback=maybe",), "--fallback"),
+        (("--judge", "gpt-17"), "--judge is a model's id"),
+        (("--judge-budget", "-1"), "--judge-budget is a number"),
+        (("--judge-budget", "much"), "--judge-budget is a number"),
+        (("--shadow-rate", "1.5"), "--shadow-rate is a number from 0 to 1"),
         (("--holdout", "0.6"), "--holdout is a number from 0 to 0.5"),
         (("--holdout", "all"), "--holdout is a number from 0 to 0.5"),
         (("--no-fallback", "--cache", "always"), "--cache is one of"),

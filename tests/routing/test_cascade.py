@@ -122,6 +122,14 @@ def test_what_outcomes_taught_decides_who_drafts_and_what_it_may_lose() -> None:
     assert sparing.check.most_loss == pytest.approx(0.6 / 0.95)
 
 
+def test_a_model_whose_drafts_are_found_as_good_as_the_better_answers_drafts_on() -> None:
+    tied = decide(learned=taught({"cheap": 0.4, "middle": 0.1, "dear": 0.5}, price=0.3))
+    assert tied.check is not None
+    assert names(tied)[0] == "cheap"
+    assert tied.check.usual_loss == pytest.approx(0.05)
+    assert decide(learned=taught({"cheap": 0.1, "middle": 0.1, "dear": 0.9}, price=0.3)).check is None
+
+
 def test_a_request_may_ask_for_it() -> None:
     asked = ask(policy=RoutingPolicy(strategy=StrategyName.CASCADE))
     assert Strategies().decide(asked).check is not None

@@ -175,6 +175,7 @@ def fill(desk: Desk) -> list[NewJob]:
             " values (%(t)s, 1, %(mark)s, 's', 1)"
         ),
         "insert into learners (tenant_id, version, pinned) values (%(t)s, 7, 1)",
+        "update decisions set draft_model = %(mark)s where tenant_id = %(t)s and job_id = %(j)s",
         "update webhook_deliveries set last_error = %(mark)s, log = %(doc)s::jsonb where tenant_id = %(t)s",
         (
             "insert into realtime.messages (topic, extension, payload)"

@@ -103,5 +103,5 @@ class Learning:
         return found[0] if found else 0
 
     def unlearned(self) -> int:
-        query = "select count(*) from outcomes where tenant_id = %s and learned_quality is distinct from quality"
+        query = "select count(*) from outcomes where tenant_id = %s and to_learn"
         return int(self.rows(query)[0]["count"])

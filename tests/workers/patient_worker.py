@@ -3,14 +3,12 @@
 import sys
 import time
 
+from workers.patience import BEGAN, ENDED, INTERRUPTING, RELEASED, WOUND_DOWN
+
 from aico.workers import process
 from aico.workers.app import WORKERS, WorkerKind, app
 from aico.workers.queue import TaskName
 from aico.workers.runtime import get_runtime
-
-BEGAN, ENDED, WOUND_DOWN = "test:began", "test:ended", "test:wound-down"
-RELEASED = "test:released"
-INTERRUPTING = "test:interrupting"  # there: winding down releases what still runs
 
 
 @app.task(name=TaskName.ROUTE.value)

@@ -224,7 +224,7 @@ def test_a_decision_costs_no_statement_while_what_was_learned_is_remembered(
         untaught = of_one_job()
         learn.work_on(scene.runtime, scene.tenant.id, RANKS)
         first, second = of_one_job(), of_one_job()
-    reads = "select solution from public.learner_solutions"
+    reads = "select solution, verifier from public.learner_solutions"
     assert [any(reads in text for text in texts) for texts in (untaught, first, second)] == [False, True, False]
 
 

@@ -21,7 +21,13 @@ def test_after_everything_was_erased_no_table_holds_a_trace(desk: Desk) -> None:
     for column in (
         *("jobs.request", "jobs.answer", "jobs.metadata", "cache_entries.answer", "ledger_attempts.usage_raw"),
         *("ledger_attempts.error", "feedback.comment", "file_chunks.data", "files.filename", "outcomes.model"),
-        *("decisions.asked", "learner_statistics.model", "learner_solutions.design", "shadow_pairs.answer"),
+        *(
+            "decisions.asked",
+            "decisions.draft_model",
+            "learner_statistics.model",
+            "learner_solutions.design",
+            "shadow_pairs.answer",
+        ),
         *("assignments.unit", "provider_batches.error", "webhook_deliveries.last_error", "messages.payload"),
     ):
         assert column in before, column

@@ -84,10 +84,10 @@ def test_a_decided_experiment_stops_once(lab: Lab, runtime: Runtime, roll: Calla
 
 
 def test_an_experiment_stops_when_its_days_are_over(lab: Lab, runtime: Runtime) -> None:
-    experiment = lab.running(unit="user", plan=Plan(max_days=2))
-    watch_experiments(runtime, NOW + timedelta(days=1))
+    begun, experiment = datetime.now(UTC), lab.running(unit="user", plan=Plan(max_days=2))
+    watch_experiments(runtime, begun + timedelta(days=1))
     assert lab.see(experiment).status is Status.RUNNING
-    watch_experiments(runtime, NOW + timedelta(days=2, minutes=1))
+    watch_experiments(runtime, begun + timedelta(days=2, minutes=1))
     assert lab.see(experiment).stopped_because == "it ran for 2 days"
 
 

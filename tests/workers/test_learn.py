@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from workers.learning import PLAIN, RANKS, SUBTLE, Learning
 
 from aico.routing.learner.learned import Learned
-from aico.store import learner
+from aico.store import learner, lessons
 from aico.store.outcomes import Source
 from aico.store.scope import Scope
 from aico.store.statement import Statement
@@ -188,8 +188,8 @@ def test_one_tenants_outcomes_teach_nothing_to_another(scenes: Scenes, make_tena
         learner.history(theirs.tenant.id),
         learner.models(theirs.tenant.id),
         learner.statistics(theirs.tenant.id),
-        learner.outcomes(theirs.tenant.id, limit=9),
-        learner.recent(theirs.tenant.id, limit=9),
+        lessons.outcomes(theirs.tenant.id, limit=9),
+        lessons.recent(theirs.tenant.id, limit=9),
         learner.pin(theirs.tenant.id, 1, "operator"),
         learner.reset(theirs.tenant.id, "operator"),
     ]
@@ -304,7 +304,7 @@ def test_a_solution_that_cannot_be_read_is_as_good_as_none(scene: Learning) -> N
 
 
 def test_the_sweeper_rings_for_enough_outcomes_or_old_ones(scene: Learning) -> None:
-    scene.admin.execute("update outcomes set learned_quality = quality")  # of other tests
+    scene.admin.execute("update outcomes set learned_quality = quality, learned_source = source")  # of other tests
     sweeper = Sweeper(scene.runtime)
 
     def rung() -> int:

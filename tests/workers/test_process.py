@@ -15,7 +15,7 @@ import pytest
 import redis
 from celery import Celery
 from conftest import Postgres
-from workers.patient_worker import BEGAN, ENDED, INTERRUPTING, RELEASED, WOUND_DOWN
+from workers.patience import BEGAN, ENDED, INTERRUPTING, RELEASED, WOUND_DOWN
 
 from aico.core.jobs import JobClass
 from aico.workers import process

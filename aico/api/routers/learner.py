@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from aico.api.learner_schemas import LearnerView
 from aico.api.problems import documented
 from aico.api.services import Held, UsageReader
-from aico.store import learner
+from aico.store import drafts, learner
 from aico.store.scope import Scope
 
 router = APIRouter(tags=["costs and models"])
@@ -17,4 +17,5 @@ async def show_learner(held: Held, principal: UsageReader) -> LearnerView:
     scope, tenant = Scope.tenant(principal.tenant), principal.tenant
     standing = await held.database.run(scope, learner.standing(tenant))
     models = await held.database.run(scope, learner.models(tenant))
-    return LearnerView.of(standing[0] if standing else None, models)
+    checked = await held.database.run(scope, drafts.standing(tenant))
+    return LearnerView.of(standing[0] if standing else None, models, checked)

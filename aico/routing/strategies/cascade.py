@@ -39,7 +39,8 @@ _NO_DRAFTS = frozenset({Capability.CHOICES, Capability.LOGPROBS})  # several ans
 _DEMANDING = 1.0  # the score of a request whose model answers where a draft did not pass
 _MOST_SHARE = Decimal("0.8")  # of the better model's price that draft and expected escalations may take together
 _UNSEEN = 0.5  # of bad drafts show no sign
-_LEAST_QUALITY = 0.5  # expected of a draft: what is more often bad than good is not worth its time
+_LEAST_ENOUGH = 0.5  # a draft that is more often replaced than not is not worth its time
+_LEAST_QUALITY = 0.5  # of the better model, for what a draft may lose
 _PRESUMED = (0.25, 0.5)  # between which lies what a draft may lose, as long as the catalogue alone says so
 _LEARNED = (0.05, 0.9)  # likewise where outcomes do; with more it is no answer at all
 
@@ -61,7 +62,7 @@ class CascadeStrategy:
         if plan is None:
             direct = ComplexityStrategy().decide(ask)
             reasons = ("no draft would save enough", *direct.reasons)
-            return replace(direct, strategy=STRATEGY, reasons=reasons, policy_version=POLICY_VERSION)
+            return replace(direct, strategy=STRATEGY, reasons=reasons, policy_version=_version(ask))
         draft, better = plan.draft.model, plan.better.model
         return Decision(
             (draft, *(model for model in order if model is not draft)),
@@ -72,7 +73,7 @@ class CascadeStrategy:
                 f"a draft by {draft.id}: quality {plan.quality:.2f} is expected",
                 f"an answer by {better.id} where more than {plan.most_loss:.2f} is expected to be lost",
             ),
-            POLICY_VERSION,
+            _version(ask),
             expected={draft.id: plan.quality, better.id: plan.better_quality},
             check=Check(plan.most_loss, plan.usual_loss, ask.verifier),
         )
@@ -106,24 +107,30 @@ class _Solved:
     better: Weights  # over the design of a draft: the quality of the better model's answer to the same prompt
 
 
+def _version(ask: Ask) -> str:
+    known = ask.learned or ask.verifier
+    return POLICY_VERSION if known is None else f"{POLICY_VERSION}/learned-{known.version}"
+
+
 @dataclass(frozen=True)
 class _Plan:
     draft: PricedModel
     better: PricedModel
     quality: float  # expected of the draft
     better_quality: float
+    enough: float  # 0..1, how probable it is that asking the better model would gain nothing
     usual_loss: float  # of a draft on which nothing is to be seen
     most_loss: float  # that a draft may have
 
     @property
     def pays(self) -> bool:
-        likely = self.quality >= _LEAST_QUALITY and self.usual_loss < self.most_loss
+        likely = self.enough >= _LEAST_ENOUGH and self.usual_loss < self.most_loss
         return likely and self.cents <= _MOST_SHARE * _known(self.better)
 
     @property
     def cents(self) -> Decimal:
         """Expected: the draft, and the better model where the draft fails."""
-        return _known(self.draft) + Decimal(1 - self.quality) * _known(self.better)
+        return _known(self.draft) + Decimal(1 - self.enough) * _known(self.better)
 
 
 def _plan(ask: Ask, models: Sequence[PricedModel], better: PricedModel) -> _Plan | None:
@@ -159,7 +166,9 @@ def _planned(
     if price is None:
         price, (least, most) = _listed_price(draft, better), _PRESUMED
     lost = price * float(_known(better)) / max(better_quality, _LEAST_QUALITY)
-    return _Plan(draft, better, quality, better_quality, (1 - quality) * _UNSEEN, min(most, max(least, lost)))
+    # What was judged against another answer has a quality of 0.5 where both are as good: only the difference counts.
+    enough = quality if learned is None else 1 - max(0.0, better_quality - quality)
+    return _Plan(draft, better, quality, better_quality, enough, (1 - enough) * _UNSEEN, min(most, max(least, lost)))
 
 
 def _listed_price(draft: PricedModel, better: PricedModel) -> float:

@@ -1,7 +1,7 @@
 """What every routing strategy is given and what it answers. A strategy is a pure function of its arguments."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -87,6 +87,10 @@ class Decision:
     def propensity(self) -> float:
         """Probability of this first choice; 1 where nothing was left to chance."""
         return self.chances.get(self.candidates[0].id, 1.0)
+
+    def noting(self, notes: Sequence[str]) -> "Decision":
+        """With more reasons."""
+        return replace(self, reasons=(*self.reasons, *notes))
 
 
 class Strategy(Protocol):

@@ -6,14 +6,14 @@ import re
 import numpy as np
 
 from aico.core.chat import Choice
+from aico.routing.learner.design import DESIGN, Design
 from aico.routing.learner.design import DIMENSIONS as OF_PROMPT
-from aico.routing.learner.design import Design
 from aico.routing.verifier.arithmetic import MOST_CHARS, numbers
 from aico.routing.verifier.signs import SignName
 from aico.routing.verifier.verifier import Verification
 
 # Statistics are sums over these numbers: those of another design mean something else and are of no use.
-ANSWER_DESIGN = "answer-1"
+ANSWER_DESIGN = f"{DESIGN}/answer-1"
 
 _SIGNS = tuple(SignName)
 _SHAPE = 9

@@ -1,6 +1,6 @@
 """A draft and its check: what was asked, what was answered, and how likely it is to be not good enough."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +47,11 @@ class Check:
     def verified(self, request: ChatRequest, answer: Choice, features: Features, model: str) -> Verification:
         """Pure. Takes a few milliseconds at most: what is looked at of the texts is bounded."""
         seen = verify(request, answer, features, self.usual_loss)
-        if self.verifier is None:
-            return seen
         row = answer_design(design(features), request.last_user_turn, answer, seen)
+        if self.verifier is None:
+            return replace(seen, numbers=row)
         loss = expected_loss(self.verifier, model, row)
-        return Verification(loss, (*seen.reasons, f"outcomes of drafts like it: {loss:.2f}"), seen.signs)
+        return Verification(loss, (*seen.reasons, f"outcomes of drafts like it: {loss:.2f}"), seen.signs, row)
 
     def passes(self, verification: Verification) -> bool:
         return verification.loss <= self.most_loss

@@ -12,6 +12,7 @@ from aico.routing.verifier.answer_design import ANSWER_DESIGN, DIMENSIONS, LOSS
 _CERTAINTY = 10.0  # of the prior, in outcomes; of the constant hardly any
 _CERTAINTY_OF_CONSTANT = 0.1
 _CERTAIN = 0.95  # of the loss that is seen: an empty answer needs no outcomes to be told from a good one
+_HALF_TRUSTED = 10.0  # outcomes of a model's drafts, with which they say as much as the signs do
 
 
 def no_outcomes() -> Statistics:
@@ -30,9 +31,15 @@ def solve_verifier(statistics: Mapping[str, Statistics], version: int) -> Learne
 def expected_loss(learned: Learned | None, model: str, row: Design) -> float:
     """0..1: how probable it is that the model's draft is not good enough. `row` is its answer_design."""
     seen = float(row[LOSS])
-    if learned is None or learned.design != ANSWER_DESIGN or seen >= _CERTAIN:
+    if learned is None or learned.design != ANSWER_DESIGN or model not in learned.weights or certain(row):
         return seen
-    return float(np.clip(1 - row @ learned.weights.get(model, learned.shared), 0, 1))
+    trust = learned.labels[model] / (learned.labels[model] + _HALF_TRUSTED)
+    return trust * float(np.clip(1 - row @ learned.weights[model], 0, 1)) + (1 - trust) * seen
+
+
+def certain(row: Design) -> bool:
+    """Whether what is to be seen on a draft settles it: nothing that is learned changes that."""
+    return float(row[LOSS]) >= _CERTAIN
 
 
 def believing_signs() -> Weights:

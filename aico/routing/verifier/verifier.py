@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aico.core.chat import ChatRequest, Choice
 from aico.routing.features import Features, TaskType
+from aico.routing.learner.design import Design
 from aico.routing.verifier.calculation import asks_number, calculation_signs
 from aico.routing.verifier.signs import Sign
 from aico.routing.verifier.structure import structure_signs
@@ -23,6 +24,7 @@ class Verification:
     loss: float
     reasons: tuple[str, ...]  # the heaviest first
     signs: tuple[Sign, ...] = ()
+    numbers: Design | None = field(default=None, compare=False, repr=False)  # answer_design, where it was made
 
 
 def verify(request: ChatRequest, answer: Choice, features: Features, usual_loss: float = USUAL_LOSS) -> Verification:
