@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aico.core.errors import AicoError
 from aico.core.settings import STATE_DIR
-from bench.routing import cascade, deciding, offline, online, several
+from bench.routing import cascade, deciding, drift, offline, online, several
 from bench.routing.report import cost_table, many_table, pairs_table
 from bench.routing.row import Row
 from bench.routing.tables import SHAPES, Table, TablesMissing, load_table
@@ -20,6 +20,7 @@ from bench.servers import ROOT
 
 _EXIT_FAILED, _EXIT_NO_TABLES, _EXIT_INTERRUPTED = 1, 2, 130
 _MANY = "nine"  # the table of more than two models
+_BEFORE, _AFTER = "mmlu", "gsm8k"  # traffic that changes
 # What is measured on every table, each by a module of its own.
 _PARTS: Sequence[Callable[[Table, int], Iterator[Row]]] = (offline.rows, online.rows, cascade.rows)
 
@@ -46,8 +47,10 @@ def _run(asked: argparse.Namespace) -> None:
         _say(f"reading {name}")
         tables.append(load_table(asked.data, name, ROOT / STATE_DIR / "bench" / "routing-vectors.npz"))
     rows = [row for table in tables for part in _PARTS for row in _told(part(table, seeds))]
+    named = {table.name: table for table in tables}
+    rows += _told(drift.rows(named[_BEFORE], named[_AFTER], seeds))
     print(pairs_table(rows), end="\n\n")
-    many = next(table for table in tables if table.name == _MANY)
+    many = named[_MANY]
     _say("nine models")
     among = list(several.rows(many, seeds))
     print(many_table(among), end="\n\n")

@@ -44,15 +44,17 @@ class Length:
     def update(self, features: Features, model: str, reward: float) -> None: ...
 
 
+Make = Callable[[int, Sequence[str]], Scores]
+
 # Each is made anew for a seed and the models, from the weak to the strong one.
-UNTAUGHT: Mapping[str, Callable[[int, Sequence[str]], Scores]] = MappingProxyType(
+UNTAUGHT: Mapping[str, Make] = MappingProxyType(
     {
         "random": lambda seed, _: Random(seed),
         "prompt length": lambda _seed, _: Length(),
         "complexity": lambda _seed, _: ComplexityStrategy(),
     }
 )
-TAUGHT: Mapping[str, Callable[[int, Sequence[str]], Scores]] = MappingProxyType(
+TAUGHT: Mapping[str, Make] = MappingProxyType(
     {
         "learning": lambda _, models: LearningStrategy(models),
         "hybrid": lambda _, models: HybridStrategy(models),

@@ -64,6 +64,12 @@ class Table:
     scores: Mapping[str, Numbers]  # by model, one for each prompt, in 0..1
     responses: tuple[Mapping[str, str], ...]  # by model; empty where the table has none
     shape: Shape
+    lengths: tuple[int, ...] = ()  # of several sorts of traffic, one after the other
+
+    @property
+    def blocks(self) -> tuple[NDArray[np.int64], ...]:
+        """Indices of the prompts, by sort of traffic."""
+        return tuple(np.split(np.arange(len(self.prompts)), np.cumsum(self.lengths)[:-1].astype(int)))
 
     @property
     def weak(self) -> Numbers:
@@ -96,4 +102,17 @@ def load_table(folder: Path, name: str, cache: Path) -> Table:
         {model: np.array([row["score"][model] for row in rows]) for model in shape.prices},
         tuple(row.get("response", {}) for row in rows),
         shape,
+    )
+
+
+def one_after_the_other(name: str, first: Table, second: Table) -> Table:
+    """Traffic that changes. Both tables have the same models."""
+    return Table(
+        name,
+        first.prompts + second.prompts,
+        first.features + second.features,
+        {model: np.concatenate([scores, second.scores[model]]) for model, scores in first.scores.items()},
+        (),
+        first.shape,
+        (len(first.prompts), len(second.prompts)),
     )

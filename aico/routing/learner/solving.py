@@ -107,9 +107,7 @@ def _mean(known: Mapping[str, Statistics], prior: Mapping[str, Matrix]) -> _Solu
     )
 
 
-def _solution(
-    known: Mapping[str, Statistics], prior: Mapping[str, Matrix], cheap: float, noise: float
-) -> _Solution:
+def _solution(known: Mapping[str, Statistics], prior: Mapping[str, Matrix], cheap: float, noise: float) -> _Solution:
     """Each model's own weights are eliminated from its sums; what is left has the shared ones to explain it."""
     common = _precision(known, _COMMON, _COMMON_VECTOR, _COMMON_LEVEL)
     own = _precision(known, cheap, _OWN_VECTOR, _OWN_LEVEL)
