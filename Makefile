@@ -21,7 +21,7 @@ STRANGERS := $(VENV)/third-party
 STRANGERS_STAMPS := $(STRANGERS)/.python $(STRANGERS)/.node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test faults check bench bench-routing doctor clean
+.PHONY: help demo up test faults check bench bench-routing doctor clean suite
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,10 @@ demo: $(RUN_STAMP) ## Start everything, send the example prompts, show what they
 up: $(RUN_STAMP) ## Run everything in the foreground until Ctrl-C
 	@exec $(BIN)/aico up $(ARGS)
 
-test: check $(STRANGERS_STAMPS) ## Run the checks and the whole suite (ARGS goes to pytest)
+test: $(TEST_STAMP) $(STRANGERS_STAMPS) ## Run the checks and the whole suite, side by side (ARGS goes to pytest)
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going check suite
+
+suite: $(TEST_STAMP) $(STRANGERS_STAMPS)
 	@mkdir -p .aico
 	$(BIN)/python -m pytest --basetemp=.aico/pytest $(SIDE_BY_SIDE) $(ARGS)
 

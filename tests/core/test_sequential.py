@@ -15,7 +15,7 @@ from aico.core.estimates import Estimate, Moments, difference
 from aico.core.sequential import Clusters, Sequential
 
 ALPHA = 0.05
-STREAMS, LENGTH = 2000, 2000
+STREAMS, LENGTH = 1000, 2000
 FIRST = 100  # observations of each arm before the first look at a difference whose variance is estimated
 FIRST_OF_MEAN = 400  # likewise at a mean, in which the skewness of one arm is not made up for by that of the other
 SAMPLING = 3 * math.sqrt(ALPHA * (1 - ALPHA) / STREAMS)  # three standard errors of a miss rate that is just allowed
