@@ -30,6 +30,42 @@ _CENTS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 _NUMBER = re.compile(r"[01](\.[0-9]{1,6})?|\.[0-9]{1,6}", re.ASCII)
 
 
+Fallback = Annotated[
+    bool | None, typer.Option("--fallback/--no-fallback", help="Whether another model may answer for a named one.")
+]
+Cache = Annotated[
+    str | None, typer.Option(metavar="MODE", help=f"{', '.join(CacheMode)}, or {SERVICE}: the service's default.")
+]
+Baseline = Annotated[
+    str | None, typer.Option(metavar="MODEL", help=f"What savings are measured against, or {SERVICE}.")
+]
+Pii = Annotated[PiiPolicy | None, typer.Option(help="Whether personal data is replaced before anything is stored.")]
+Holdout = Annotated[
+    str | None,
+    typer.Option(metavar="SHARE", help=f"Of the jobs, answered without us: 0 to {MAX_HOLDOUT}, or {SERVICE}."),
+]
+Strategy = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"{', '.join(StrategyName)}, or {SERVICE}: the service's default."),
+]
+QualityTarget = Annotated[
+    str | None, typer.Option(metavar="SHARE", help=f"0 to 1, of the best model's quality, or {SERVICE}.")
+]
+Implicit = Annotated[
+    bool | None,
+    typer.Option("--implicit/--no-implicit", help="Whether what callers do next counts as a judgement."),
+]
+ShadowRate = Annotated[
+    str | None, typer.Option(metavar="SHARE", help=f"Of jobs that another model answers too, or {SERVICE}.")
+]
+Judge = Annotated[str | None, typer.Option(metavar="MODEL", help=f"What compares answers, or {SERVICE}.")]
+JudgeBudget = Annotated[str | None, typer.Option(metavar="CENTS", help=f"What comparing may cost a day, or {SERVICE}.")]
+CompareWithOwnKeys = Annotated[
+    bool | None,
+    typer.Option("--compare-with-own-keys/--no-compare-with-own-keys", help="The tenant's own, for comparing."),
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command()(policy)
 
@@ -37,44 +73,18 @@ def register(app: typer.Typer) -> None:
 def policy(
     tenant: TenantName,
     *,
-    fallback: Annotated[
-        bool | None, typer.Option("--fallback/--no-fallback", help="Whether another model may answer for a named one.")
-    ] = None,
-    cache: Annotated[
-        str | None, typer.Option(metavar="MODE", help=f"{', '.join(CacheMode)}, or {SERVICE}: the service's default.")
-    ] = None,
-    baseline: Annotated[
-        str | None, typer.Option(metavar="MODEL", help=f"What savings are measured against, or {SERVICE}.")
-    ] = None,
-    pii: Annotated[
-        PiiPolicy | None, typer.Option(help="Whether personal data is replaced before anything is stored.")
-    ] = None,
-    holdout: Annotated[
-        str | None,
-        typer.Option(metavar="SHARE", help=f"Of the jobs, answered without us: 0 to {MAX_HOLDOUT}, or {SERVICE}."),
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help=f"{', '.join(StrategyName)}, or {SERVICE}: the service's default."),
-    ] = None,
-    quality_target: Annotated[
-        str | None, typer.Option(metavar="SHARE", help=f"0 to 1, of the best model's quality, or {SERVICE}.")
-    ] = None,
-    implicit: Annotated[
-        bool | None,
-        typer.Option("--implicit/--no-implicit", help="Whether what callers do next counts as a judgement."),
-    ] = None,
-    shadow_rate: Annotated[
-        str | None, typer.Option(metavar="SHARE", help=f"Of jobs that another model answers too, or {SERVICE}.")
-    ] = None,
-    judge: Annotated[str | None, typer.Option(metavar="MODEL", help=f"What compares answers, or {SERVICE}.")] = None,
-    judge_budget: Annotated[
-        str | None, typer.Option(metavar="CENTS", help=f"What comparing may cost a day, or {SERVICE}.")
-    ] = None,
-    compare_with_own_keys: Annotated[
-        bool | None,
-        typer.Option("--compare-with-own-keys/--no-compare-with-own-keys", help="The tenant's own, for comparing."),
-    ] = None,
+    fallback: Fallback = None,
+    cache: Cache = None,
+    baseline: Baseline = None,
+    pii: Pii = None,
+    holdout: Holdout = None,
+    strategy: Strategy = None,
+    quality_target: QualityTarget = None,
+    implicit: Implicit = None,
+    shadow_rate: ShadowRate = None,
+    judge: Judge = None,
+    judge_budget: JudgeBudget = None,
+    compare_with_own_keys: CompareWithOwnKeys = None,
 ) -> None:
     """Show what holds for a tenant's jobs where their callers do not say otherwise, or set what is given.
 

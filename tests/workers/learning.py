@@ -1,6 +1,6 @@
 """A tenant whose jobs are answered and judged, and the owner's view of what is learned of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,19 +9,23 @@ from uuid import UUID
 
 import numpy as np
 import psycopg
+import pytest
 from builders import ending_of, new_job, unit_vector
-from conftest import Tenant
+from conftest import Postgres, Tenant
+from psycopg.rows import dict_row
 
 from aico.core.jobs import CacheMode
 from aico.routing.features import extract_features
 from aico.routing.learner.design import DESIGN
 from aico.routing.learner.kept import kept
+from aico.routing.learner.learned import Learned
 from aico.store import claims, embeddings, jobs, learner, outcomes
 from aico.store.claims import Claim
 from aico.store.decisions import Decided
 from aico.store.outcomes import Source
 from aico.store.scope import Scope
 from aico.workers import learn
+from aico.workers.learned import LearnedSolutions
 from aico.workers.runtime import Runtime
 
 PLAIN, SUBTLE = "plain", "subtle"
@@ -105,3 +109,23 @@ class Learning:
     def unlearned(self) -> int:
         query = "select count(*) from outcomes where tenant_id = %s and to_learn"
         return int(self.rows(query)[0]["count"])
+
+
+Scenes = Callable[[Tenant], Learning]
+
+
+@pytest.fixture
+def scenes(runtime: Runtime, postgres: Postgres) -> Iterator[Scenes]:
+    with psycopg.connect(postgres.admin_url, autocommit=True, row_factory=dict_row) as admin:
+        yield lambda tenant: Learning(runtime, tenant, admin)
+
+
+@pytest.fixture
+def scene(scenes: Scenes, tenant: Tenant) -> Learning:
+    return scenes(tenant)
+
+
+def solution(scene: Learning) -> Learned:
+    found = LearnedSolutions(scene.runtime.database).of(scene.tenant.id, scene.version())
+    assert found is not None
+    return found
