@@ -75,13 +75,14 @@ class Replay:
 
     def add(self, logged: Logged, would: Mapping[str, float]) -> None:
         """`would` gives, by model, the probability with which the other policy chooses it; they add up to 1."""
-        chance = logged.chances.get(logged.chosen, 1.0)
+        chances = logged.chances or {logged.chosen: 1.0}  # nothing was left to chance
+        chance = chances.get(logged.chosen, 1.0)
         weight = would.get(logged.chosen, 0.0) / chance
         if weight > LARGEST_WEIGHT:
             self._clipped += 1
             weight = LARGEST_WEIGHT
         self._weights.add(weight)
-        self._unsupported += sum(share for model, share in would.items() if logged.chances.get(model, 0.0) == 0.0)
+        self._unsupported += sum(share for model, share in would.items() if chances.get(model, 0.0) == 0.0)
         cost = _corrected(logged.cents, would, logged.chosen, logged.spent, weight)
         self._sums["cost"].add(cost)
         self._sums["saved"].add(cost - logged.spent)

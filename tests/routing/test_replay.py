@@ -78,6 +78,11 @@ def test_choices_that_chance_never_made_are_said_to_rest_on_the_model_alone() ->
     assert found.effective < 500 * 0.4
 
 
+def test_what_was_chosen_with_nothing_left_to_chance_was_seen() -> None:
+    found = replay([(Logged(CHEAP, {}, {}, COSTS, 1.0, 1.0), {CHEAP: 1.0})] * 2)
+    assert (found.unsupported, found.effective) == (0.0, 2.0)
+
+
 def test_a_rare_choice_counts_for_only_so_many() -> None:
     rare = Logged(STRONG, {STRONG: 0.001, CHEAP: 0.999}, OTHER, COSTS, 1.0, 20.0)
     found = replay([(rare, OTHER), (rare, OTHER)])
