@@ -9,7 +9,7 @@ from rich.console import Console
 _PIPED_COLUMNS = 120  # a table in a log file needs no wrapping
 
 out = Console(width=None if sys.stdout.isatty() else _PIPED_COLUMNS)
-err = Console(stderr=True)
+err = Console(stderr=True, soft_wrap=True)  # the terminal wraps: a path broken by us could not be copied
 
 
 def cents(value: str | Decimal | None) -> str:
