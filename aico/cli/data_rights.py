@@ -42,13 +42,6 @@ _DAYS = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 Days = Annotated[str | None, typer.Option(metavar="DAYS", help=f"A number of days, or {SERVICE}: as the service does.")]
 
 
-def register(app: typer.Typer) -> None:
-    """To the commands about tenants."""
-    app.command("retention")(keep)
-    app.command()(export)
-    app.command()(erase)
-
-
 def keep(
     tenant: TenantName,
     jobs: Days = None,

@@ -66,10 +66,6 @@ CompareWithOwnKeys = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(policy)
-
-
 def policy(
     tenant: TenantName,
     *,

@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 
 import pytest
@@ -36,6 +37,24 @@ def test_every_command_explains_itself(aico: Aico, path: tuple[str, ...]) -> Non
     assert outcome.code == 0
     assert "Usage:" in outcome.out
     assert outcome.err == ""
+
+
+def test_a_group_is_listed_by_the_name_it_is_called_by(aico: Aico) -> None:
+    listed = aico("--help").out
+    assert all(f" {path[0]} " in listed for path in COMMANDS if path)
+
+
+def test_a_command_loads_no_more_than_it_needs() -> None:
+    """Each process of the product begins with this module, and is begun again after each crash."""
+    probe = "import sys, aico.cli.main; print([name for name in ('fastapi', 'celery', 'mcp') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_mistyped_command_is_told_which_there_is(aico: Aico) -> None:
+    outcome = aico("workr", "route")
+    assert outcome.code == 2
+    assert "Did you mean 'worker'?" in outcome.err
 
 
 def test_the_version(aico: Aico) -> None:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import pytest
 from pydantic import SecretStr
-from typer import Typer
 from typer.main import get_command
 
 from aico import __version__
@@ -95,13 +94,10 @@ def served_routes() -> set[str]:
     return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
 
 
-def known_commands(typer_app: Typer, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], set[str]]]:
+def known_commands(group: object, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], set[str]]]:
     """The words of each command and group, with the options that it takes."""
-    for info in typer_app.registered_groups:
-        assert info.typer_instance is not None
-        assert info.name is not None
-        yield from known_commands(info.typer_instance, (*above, info.name))
-    for name, command in getattr(get_command(typer_app), "commands", {}).items():
+    for name, command in getattr(group, "commands", {}).items():
+        yield from known_commands(command, (*above, name))
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         yield (*above, name), known | {"--help"}
 
@@ -219,7 +215,7 @@ def test_make_targets_exist(page: Path) -> None:
 
 @every_page
 def test_commands_and_their_options_exist(page: Path) -> None:
-    known = dict(known_commands(app))
+    known = dict(known_commands(get_command(app)))
     for call in aico_calls(page):
         name = next((tuple(call[:words]) for words in (2, 1) if tuple(call[:words]) in known), None)
         assert name is not None, call

@@ -34,7 +34,7 @@ def test_where_no_origin_is_named_nobody_is_sent_anywhere(connect: Connect, serv
 
 
 def test_without_a_key_stripes_library_is_not_imported() -> None:
-    probe = "import sys, aico.api.app, aico.workers.sweep, aico.cli.main; print('stripe' in sys.modules)"
+    probe = "import sys, aico.api.app, aico.workers.sweep, aico.cli.billing; print('stripe' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
 

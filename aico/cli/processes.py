@@ -1,6 +1,5 @@
-"""Commands that run one process of the product; what compose, systemd and `aico up` call."""
+"""Commands that run one process of the product, or look after it; what compose, systemd and `aico up` call."""
 
-import gc
 import os
 import signal
 import sys
@@ -11,9 +10,7 @@ import redis
 import typer
 import uvicorn
 
-from aico.api.app import create_app
 from aico.cli.client import Client
-from aico.cli.mcp_mount import mount_mcp
 from aico.cli.show import err
 from aico.core.errors import InvalidInput
 from aico.core.logs import configure_logging
@@ -31,10 +28,9 @@ def serve() -> None:
     """Run the API, with the MCP server at `/mcp`."""
     settings = get_settings()
     configure_logging(settings.log_level)
-    app = mount_mcp(create_app(settings), settings)
-    gc.freeze()  # modules and routes live as long as the process: to look through them again and again costs a tenth
     uvicorn.run(
-        app,
+        "aico.cli.serving:application",
+        factory=True,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -96,8 +92,3 @@ def health(name: Annotated[str, typer.Argument(help="api, sweep, admit or a work
         raise InvalidInput(f"there is no part {name!r}; there are api, sweep, admit, {', '.join(WORKERS)}")
     if not well:
         raise typer.Exit(EXIT_UNHEALTHY)
-
-
-def register(app: typer.Typer) -> None:
-    for command in (serve, worker, sweep, flower, migrate, health):
-        app.command(rich_help_panel="Processes")(command)
