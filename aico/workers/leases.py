@@ -21,6 +21,7 @@ from aico.workers.runtime import Runtime
 log = structlog.get_logger()
 
 _RECONNECT_SECONDS = 1.0
+_HEAR_SECONDS = 0.2  # at a stop it is waited for
 _LOOK_SECONDS = 0.05
 _NOTE_SECONDS = 0.1  # most calls are short: what ends within this time needs no note
 
@@ -133,7 +134,7 @@ class Leases:
                 with self._runtime.redis.pubsub() as subscription:  # type: ignore[no-untyped-call]
                     subscription.subscribe(CANCELLED_CHANNEL)
                     while not self._stopped.is_set():
-                        message = subscription.get_message(ignore_subscribe_messages=True, timeout=_RECONNECT_SECONDS)
+                        message = subscription.get_message(ignore_subscribe_messages=True, timeout=_HEAR_SECONDS)
                         if message is not None:
                             self._cancelled(str(message["data"]))
             except (redis.RedisError, ValueError) as error:  # ValueError: somebody else's message

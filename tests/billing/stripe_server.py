@@ -134,6 +134,7 @@ def stripe_server() -> Iterator[StripeServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or an answer's body waits 40 ms for the receipt of its head
 
         def do_GET(self) -> None:
             self._answer("GET", urlsplit(self.path).query)
@@ -168,7 +169,7 @@ def stripe_server() -> Iterator[StripeServer]:
             pass
 
     server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     state.url = f"http://{LOOPBACK}:{server.server_port}"
     try:

@@ -66,7 +66,7 @@ class JobHandler(BaseHTTPRequestHandler):
 @pytest.fixture
 def job_server(request: pytest.FixtureRequest) -> Iterator[JobServer]:
     with JobServer(request.param) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
         server.shutdown()

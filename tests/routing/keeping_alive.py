@@ -34,6 +34,7 @@ def keeping_alive(context: ssl.SSLContext | None = None) -> Iterator[KeepAlive]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or an answer's body waits 40 ms for the receipt of its head
 
         def setup(self) -> None:
             super().setup()

@@ -1,7 +1,6 @@
 """A route worker with two priced models and a judge on one local server, which answers by the model that is asked."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -193,7 +192,6 @@ def play(runtime: Runtime, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, 
             monkeypatch.setattr(route, "get_runtime", lambda: scene.runtime)
             monkeypatch.setattr(route, "router", lambda: scene.router)
             monkeypatch.setattr(route, "leases", lambda: held)
-            monkeypatch.setattr(compare, "_stopping", threading.Event())
             return scene
 
         yield make

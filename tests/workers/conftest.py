@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from workers.notifying import Receiver, receiving
 
 from aico.core.settings import Settings
 from aico.store.blocking import Database
-from aico.workers import notify
+from aico.workers import compare, notify
 from aico.workers.host_limits import HostLimits
 from aico.workers.runtime import Runtime
 
@@ -21,8 +22,9 @@ Rows = Callable[[Tenant], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def runtime(settings: Settings, database: Database) -> Iterator[Runtime]:
-    """A worker's runtime on an empty Redis."""
+def runtime(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """The runtime of a worker that was just started, on an empty Redis."""
+    monkeypatch.setattr(compare, "_stopping", threading.Event())
     client = redis.Redis.from_url(settings.redis_url.get_secret_value(), decode_responses=True)
     client.flushdb()
     yield Runtime(settings, database, client)

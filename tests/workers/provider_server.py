@@ -54,6 +54,7 @@ def serving(server: Server | None = None) -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or an answer's body waits 40 ms for the receipt of its head
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -101,7 +102,7 @@ def serving(server: Server | None = None) -> Iterator[Server]:
 
     listener = Quiet(("127.0.0.1", 0), Handler)
     state.url = f"http://127.0.0.1:{listener.server_port}/v1"
-    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield state
     state.gate.set()
     listener.shutdown()
