@@ -57,8 +57,10 @@ class Principal:
     def require(self, permission: Permission) -> None:
         """Raises Forbidden."""
         if permission not in self.permissions:
-            holder = "this API key's scopes do" if self.api_key else "your role in this tenant does"
-            raise Forbidden(f"{holder} not include {permission}")
+            if self.api_key:
+                way = f"an admin, or `aico keys create NAME --scope {permission}`, makes one that has it"
+                raise Forbidden(f"this API key's scopes do not include {permission}; {way}")
+            raise Forbidden(f"your role in this tenant does not include {permission}")
 
 
 @dataclass(frozen=True, slots=True)
