@@ -14,6 +14,7 @@ from aico.core.assignment import HELD_OUT, ROUTED, Assigned, Treatment
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode
+from aico.core.usage import Usage
 from aico.store import claims, jobs, ledger, outcomes
 from aico.store.blocking import Database
 from aico.store.outcomes import Source
@@ -74,6 +75,15 @@ def test_a_jobs_whole_cost_counts_once_for_each_of_its_arms(world: World) -> Non
     for arm in (ROUTED, "x/a"):
         figures = world.arm(arm, "answered, failed, cents::real, cents_squared::real, latency_ms::real")
         assert figures == (2, 0, 10.0, 52.0, 6.0)
+
+
+def test_a_job_that_nobody_answered_has_no_price_that_could_be_unknown(world: World) -> None:
+    refused = attempt("0", AttemptOutcome.RETRYABLE).model_copy(update={"cost_cents": None})
+    world.answer(Assigned(arms=(ROUTED,)), refused)
+    world.answer(Assigned(arms=(ROUTED,)), attempt("1").model_copy(update={"cost_cents": None}))
+    half = refused.model_copy(update={"id": new_id(), "usage": Usage(input_uncached=9)})
+    world.answer(Assigned(arms=(ROUTED,)), half)
+    assert world.arm(ROUTED, "failed, unpriced") == (2, 2)  # the answer, and what failed after tokens were used
 
 
 def test_a_job_that_was_drawn_into_nothing_leaves_no_figures(world: World) -> None:
