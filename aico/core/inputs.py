@@ -51,6 +51,7 @@ def _day(value: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(_no_boolean)]
+Count = Annotated[int, BeforeValidator(_no_boolean)]
 Text = Annotated[str, AfterValidator(_storable)]
 Turn = Annotated[Text, AfterValidator(_said)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
