@@ -88,6 +88,14 @@ def test_a_model_that_nobody_describes_is_described_beside_it(aico: Aico, tmp_pa
     assert (described.provider, described.quality) == ("openai", 0.0)
 
 
+def test_a_models_name_in_a_log_sets_nothing_but_the_baseline(aico: Aico, tmp_path: Path) -> None:
+    write(tmp_path / "log.jsonl", [pair("A", model="claude-3-opus\nCACHE_TTL_SECONDS=1\n")])
+    assert aico("audit", "log.jsonl", "--no-embeddings", "--config", "aico.env").code == 0
+    settings = Settings(_env_file="aico.env")  # type: ignore[call-arg] # pydantic-settings' own argument
+    assert settings.cache_ttl_seconds != 1
+    assert Catalogue.from_settings(settings)  # the file beside it is TOML
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "nonsense\n"], ids=["empty", "blank", "nonsense"])
 def test_nothing_that_could_be_read_is_an_error(aico: Aico, tmp_path: Path, text: str) -> None:
     (tmp_path / "log.jsonl").write_text(text)
