@@ -78,6 +78,16 @@ def test_the_configuration_is_one_that_the_service_takes(
     assert "took most of the money" in written
 
 
+def test_a_file_that_no_audit_wrote_is_not_replaced(aico: Aico, log: Path) -> None:
+    Path("own.env").write_text("GEMINI_API_KEY=a-secret\n")
+    done = aico("audit", str(log), "--no-embeddings", "--config", "own.env")
+    assert (done.code, done.out) == (2, "")
+    assert "own.env is there, and no audit wrote it" in done.err
+    assert Path("own.env").read_text() == "GEMINI_API_KEY=a-secret\n"
+    for _ in range(2):
+        assert aico("audit", str(log), "--no-embeddings", "--config", "aico.env").code == 0
+
+
 def test_a_model_that_nobody_describes_is_described_beside_it(aico: Aico, tmp_path: Path) -> None:
     write(tmp_path / "log.jsonl", [pair("A", model="gpt-4o-2024-08-06"), pair("B", model="gpt-4o-2024-08-06")])
     assert aico("audit", "log.jsonl", "--no-embeddings", "--config", "aico.env").code == 0
