@@ -43,7 +43,7 @@ class Names:
         self.find = lru_cache(maxsize=None)(self._find)
 
     def _find(self, name: str, hint: str | None = None) -> Named:
-        """`hint` is the provider as the log names it. A name goes to terminals and settings, so it stays on its line."""
+        """`hint` is the provider as the log names it. Names go to terminals and settings: they stay on their line."""
         name = "".join(character for character in name if character.isprintable())
         before, slash, rest = name.partition("/")
         provider = _PROVIDERS.get(before) if slash else None

@@ -124,8 +124,11 @@ def replay(
         tally, knowing = Tally(Replay()), _knowing(database, tenant_id, learned)
         for past in _shown_progress(_past(database, tenant_id, since, until), there.decisions - there.wordless):
             tally.add(past, variant.ask(past, known, knowing(past)))
-    result = tally.replay.result()
     left_out = {"without_prompt": there.wordless, "without_cost": tally.unpriced, "without_model": tally.refused}
+    _show(tally.replay.result(), left_out, as_json=as_json)
+
+
+def _show(result: Replayed, left_out: dict[str, int], *, as_json: bool) -> None:
     if as_json:
         out.print_json(data={**asdict(result), "left_out": left_out})
         return

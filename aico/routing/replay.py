@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from aico.core.estimates import CONFIDENCE, Estimate, Moments, estimate
 
-# A rarer choice is no evidence for so many others. What is cut off is counted, and biases: it must be seldom, so this is
-# more than choices that are tried by chance weigh among 30 models. That makes intervals wide, not wrong.
+# A rarer choice is no evidence for so many others. What is cut off is counted, and biases: so this is more than what is
+# tried by chance among 30 models weighs. That makes intervals wide, not wrong.
 LARGEST_WEIGHT = 1000.0
 _NOBODY_KNOWS = 0.5  # expected where nothing was: any number will do that does not come from what was seen
 
