@@ -103,7 +103,7 @@ def test_a_models_name_in_a_log_sets_nothing_but_the_baseline(aico: Aico, tmp_pa
     assert aico("audit", "log.jsonl", "--no-embeddings", "--config", "aico.env").code == 0
     settings = Settings(_env_file="aico.env")  # type: ignore[call-arg] # pydantic-settings' own argument
     assert settings.cache_ttl_seconds != 1
-    assert Catalogue.from_settings(settings)  # the file beside it is TOML
+    assert settings.baseline_model in Catalogue.from_settings(settings).known  # the file beside it is TOML
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "nonsense\n"], ids=["empty", "blank", "nonsense"])
