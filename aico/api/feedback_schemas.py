@@ -4,21 +4,16 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from aico.core.inputs import Turn
+from aico.core.inputs import Number, Turn
 
 SCORES = {"up": 1.0, "down": 0.0}
 
 
-def _to_a_millionth(score: float) -> float:
-    return round(score, 6)  # the database's single precision has no room for 1e-60
-
-
 Score = Annotated[
-    float,
+    Number,
     Field(ge=0, le=1, allow_inf_nan=False, description="From 0, useless, to 1, just right; kept to a millionth."),
-    AfterValidator(_to_a_millionth),
 ]
 COMMENT_CHARACTERS = 2000
 Comment = Annotated[Turn, Field(max_length=COMMENT_CHARACTERS, description="Why.")]

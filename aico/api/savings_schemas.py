@@ -65,8 +65,10 @@ class AgainstPriceList(BaseModel):
 class ArmView(BaseModel):
     jobs: int
     failed: int
-    unpriced: Annotated[int, Field(description="Jobs whose last attempt has no known price; they count as free.")]
-    mean_cents: Annotated[float | None, Field(description="Of a job's attempts together.")]
+    unpriced: Annotated[
+        int, Field(description="Jobs whose last attempt has no known price. Those of `routed` count as no savings.")
+    ]
+    mean_cents: Annotated[float | None, Field(description="Of a job's attempts together, where their price is known.")]
     mean_latency_ms: Annotated[float | None, Field(description="Of the attempts that answered.")]
     judged: int
     mean_quality: Annotated[float | None, Field(description="Of what was judged, 0 to 1.")]
@@ -77,7 +79,7 @@ class ArmView(BaseModel):
             jobs=arm.jobs,
             failed=arm.failed,
             unpriced=arm.unpriced,
-            mean_cents=_mean(arm.cents),
+            mean_cents=_mean(arm.priced),
             mean_latency_ms=_mean(arm.latency_ms),
             judged=arm.quality.n,
             mean_quality=_mean(arm.quality),

@@ -69,8 +69,8 @@ def _counted(value: Any) -> float | None:
 def tokens(value: Any, field: str) -> int:
     if value is None:
         return 0
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
-    if not whole or not 0 <= value <= _MOST_TOKENS:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= _MOST_TOKENS or value != int(value):
         raise NotReadable(f"{field} is no number of tokens")
     return int(value)
 

@@ -15,6 +15,7 @@ _ROLES: Mapping[str, Role] = {
     **dict.fromkeys(("tool", "function"), Role.TOOL),
 }
 _TEXTS = {"text", "input_text", "output_text"}
+_PICTURES = {"image_url", "input_image", "image"}
 _REDACTED = "redacted-by-litellm"
 
 
@@ -66,9 +67,10 @@ def _content(value: Any) -> str | tuple[Part, ...]:
 
 def _part(value: Any) -> Part:
     """What is neither text nor a picture is kept as its JSON: equal pieces stay equal."""
-    if isinstance(value, Mapping) and value.get("type") in _TEXTS and isinstance(value.get("text"), str):
+    kind = name_of(value.get("type")) if isinstance(value, Mapping) else None
+    if kind in _TEXTS and isinstance(value.get("text"), str):
         return TextPart(text=value["text"])
-    if isinstance(value, Mapping) and value.get("type") in {"image_url", "input_image", "image"}:
+    if kind in _PICTURES:
         return ImagePart(url=canonical_json(value.get("image_url") or value.get("source")).decode())
     return TextPart(text=_words(value))
 

@@ -43,7 +43,8 @@ class Names:
         self.find = lru_cache(maxsize=None)(self._find)
 
     def _find(self, name: str, hint: str | None = None) -> Named:
-        """`hint` is the provider as the log names it."""
+        """`hint` is the provider as the log names it. Names go to terminals and settings: they stay on their line."""
+        name = "".join(character for character in name if character.isprintable())
         before, slash, rest = name.partition("/")
         provider = _PROVIDERS.get(before) if slash else None
         bare = rest if provider is not None else name

@@ -12,7 +12,7 @@ class Counted(NamedTuple):
 
 
 NOTHING = Counted(None, cache_known=False)
-_STANDARD = {None, "default", "auto", "standard"}
+_STANDARD = {"default", "auto", "standard"}
 
 
 def of_provider(raw: Json, *, batch: bool = False) -> Counted:
@@ -41,7 +41,7 @@ def _usage(raw: Json, given: tuple[int, int, int], output: int, reasoning: Any, 
         cache_write=write,
         output=output,
         reasoning=min(tokens(reasoning, "usage"), output),
-        tier="standard" if tier in _STANDARD or not isinstance(tier, str) else tier,
+        tier="standard" if not isinstance(tier, str) or tier in _STANDARD else tier,
         batch=batch or tier == "batch",
     )
 

@@ -71,6 +71,8 @@ def audit(
     Reads logs of OpenAI, LiteLLM and Langfuse. Exit code 0: something was read; 2: nothing was, or the command is not
     right.
     """
+    for path in () if config is None else (config, _beside(config)):
+        _check_replaceable(path)
     settings = get_settings()
     catalogue = Catalogue.from_settings(settings)
     seconds = settings.cache_ttl_seconds if ttl is None else SECONDS[ttl[-1]] * int(ttl[:-1])
@@ -107,7 +109,7 @@ def _report(asked: _Asked, *, embedded: bool, outputs: tuple[Path | None, bool, 
     if examples:
         show_examples(asked.log, savings)
     if config is not None:
-        beside = config.with_name(f"{config.name}.toml")
+        beside = _beside(config)
         made = configuration(report, asked.catalogue, str(beside))
         _write(config, made.env)
         if made.catalogue is not None:
@@ -144,6 +146,22 @@ def _progress(files: list[Path]) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("reading", total=size)
         yield lambda count: progress.advance(task, count)
+
+
+def _beside(config: Path) -> Path:
+    """Where the catalogue goes."""
+    return config.with_name(f"{config.name}.toml")
+
+
+def _check_replaceable(path: Path) -> None:
+    """Raises InvalidInput for a file that no audit wrote: a `.env` may hold secrets that are nowhere else."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            first = file.readline()
+    except OSError:  # there is none; whatever else is wrong, writing says
+        return
+    if first.strip() and "audit" not in first:
+        raise InvalidInput(f"{path} is there, and no audit wrote it: name another file, and copy what you need")
 
 
 def _write(path: Path, text: str) -> None:

@@ -60,10 +60,10 @@ def create(
 ) -> None:
     """Draft an experiment and print its id. Exit code 1: the API refused it; 2: the file makes no sense."""
     made = _call("POST", "", json=_read(file))
+    typer.echo(made["id"])  # first: where the start is refused, the draft is there
     if start:
         _call("POST", f"/{made['id']}/start")
     err.print(f"{'Started' if start else 'Drafted'} {made['name']}.", markup=False)
-    typer.echo(made["id"])
 
 
 @app.command("start")
@@ -120,11 +120,15 @@ def _mean(mean: dict[str, Any], unit: str) -> str:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        found = tomllib.loads(file.read_text("utf-8"))
+        json.dumps(found, allow_nan=False)
     except OSError as error:
         raise InvalidInput(f"cannot read {file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{file} is not TOML: {error}") from error
+    except (TypeError, ValueError) as error:  # a date, or a number that is none
+        raise InvalidInput(f"{file} has a value that no experiment has: {error}") from error
+    return found
 
 
 def _all() -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ from aico.store.scope import Scope
 _PAGE = 200
 _REMEMBERED = 64  # versions of what was learned
 LOGGED, NOTHING = "logged", "none"
+_DRAFT = ""  # a model whose answer was only a draft: no policy of whole answers chooses that, whichever model it is
 
 Knowing = Callable[[PastDecision], Learned | None]
 
@@ -79,8 +80,12 @@ class Tally:
             self.refused += 1
             return
         would = decision.chances or {decision.candidates[0].id: 1.0}
-        seen = past.quality if past.answered_by == past.first_choice else None
-        logged = Logged(past.first_choice, past.chances, past.expected, past.cents, seen, past.cost_cents)
+        expected = {**decision.expected, **past.expected}
+        if past.drafted:
+            logged = Logged(_DRAFT, {}, expected, past.cents, None, past.cost_cents)
+        else:
+            seen = past.quality if past.answered_by == past.first_choice else None
+            logged = Logged(past.first_choice, past.chances, expected, past.cents, seen, past.cost_cents)
         self.replay.add(logged, would)
 
 
@@ -105,6 +110,8 @@ def replay(
     chosen count, and only while their prompts are kept. Nothing is called and nothing changed.
     Exit code 0: shown; 1: there is no such tenant, or nothing to replay; 2: the command makes no sense.
     """
+    if strategy is StrategyName.CASCADE:
+        raise InvalidInput("a cascade cannot be replayed: no log says which of its drafts would have passed")
     known = {model.id: model for model in Catalogue.from_settings(get_settings()).all_models}
     variant = Variant(strategy, quality_floor, quality_target, _models(models, known))
     until = datetime.now(UTC)
@@ -117,8 +124,11 @@ def replay(
         tally, knowing = Tally(Replay()), _knowing(database, tenant_id, learned)
         for past in _shown_progress(_past(database, tenant_id, since, until), there.decisions - there.wordless):
             tally.add(past, variant.ask(past, known, knowing(past)))
-    result = tally.replay.result()
     left_out = {"without_prompt": there.wordless, "without_cost": tally.unpriced, "without_model": tally.refused}
+    _show(tally.replay.result(), left_out, as_json=as_json)
+
+
+def _show(result: Replayed, left_out: dict[str, int], *, as_json: bool) -> None:
     if as_json:
         out.print_json(data={**asdict(result), "left_out": left_out})
         return
@@ -197,6 +207,11 @@ def _caveats(result: Replayed, left_out: dict[str, int]) -> Iterator[str]:
     )
     if result.unsupported > 0:
         yield f"{result.unsupported:.0%} of its choices were never tried by chance: there only expectations speak."
+    if result.unknown:
+        yield (
+            f"{result.unknown} judged decisions say nothing of quality: nothing was expected of the other choice, and"
+            " it was never tried by chance."
+        )
     if result.clipped:
         yield f"{result.clipped} rare choices would have counted for many others, and were cut."
     for reason, count in left_out.items():

@@ -31,7 +31,6 @@ GENERAL = "none"  # no cap of its own
 SERVICE = "service"  # no policy of its own
 NO_PLAN = "none"
 LONGEST_NAME = 200
-_SHARE = re.compile(r"0(?:\.[0-9]{1,6})?|1(?:\.0{1,6})?", re.ASCII)
 _CAP = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 TenantName = Annotated[str, typer.Argument(help="The tenant's name.")]

@@ -124,9 +124,9 @@ def student(confidence: float, freedom: float) -> float:
     That is within 1 % from 3 upwards.
     """
     z = _normal(confidence)
-    if freedom <= 1:
+    if freedom < 2:  # noqa: PLR2004 - the closed form of 1, which lies above those between; likewise below
         return math.tan(math.pi * confidence / 2)
-    if freedom <= 2:  # noqa: PLR2004 - its closed form, which lies above those between
+    if freedom < 3:  # noqa: PLR2004
         return confidence * math.sqrt(2 / (1 - confidence * confidence))
     terms = (
         (z**3 + z) / 4,

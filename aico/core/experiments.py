@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from aico.core.assignment import Arm
+from aico.core.inputs import Count, Number
 
 MIN_ARMS, MAX_ARMS = 2, 10
 MAX_DAYS, MAX_JOBS = 365, 10**9
@@ -39,7 +40,8 @@ class Guard(BaseModel):
 
     metric: Metric
     margin: Annotated[
-        float, Field(gt=0, le=1, description="A share of the control's mean for cost and latency, else points in 0..1.")
+        Number,
+        Field(gt=0, le=1, description="A share of the control's mean for cost and latency, else points in 0..1."),
     ]
 
 
@@ -50,7 +52,7 @@ class Plan(BaseModel):
 
     primary: Annotated[Metric, Field(description="What the experiment is about.")] = Metric.COST
     minimum_effect: Annotated[
-        float,
+        Number,
         Field(ge=0, le=1, description="A smaller change does not matter: as a share of the control's mean, or points."),
     ] = 0.0
     guards: Annotated[tuple[Guard, ...], Field(max_length=4)] = (
@@ -58,14 +60,14 @@ class Plan(BaseModel):
         Guard(metric=Metric.FAILURES, margin=0.05),
     )
     alpha: Annotated[
-        float, Field(ge=0.001, le=0.2, description="The probability that any interval of one metric ever misses.")
+        Number, Field(ge=0.001, le=0.2, description="The probability that any interval of one metric ever misses.")
     ] = 0.05
     minimum_per_arm: Annotated[
-        int, Field(ge=50, le=10**6, description="Observations of an arm before anything is concluded.")
+        Count, Field(ge=50, le=10**6, description="Observations of an arm before anything is concluded.")
     ] = 200
     stop_when_decided: Annotated[bool, Field(description="Once each arm is better, worse or no different.")] = True
-    max_days: Annotated[int | None, Field(ge=1, le=MAX_DAYS)] = 28
-    max_jobs: Annotated[int | None, Field(ge=100, le=MAX_JOBS, description="Of all arms together.")] = None
+    max_days: Annotated[Count | None, Field(ge=1, le=MAX_DAYS)] = 28
+    max_jobs: Annotated[Count | None, Field(ge=100, le=MAX_JOBS, description="Of all arms together.")] = None
 
     @property
     def tuned(self) -> float:

@@ -43,6 +43,10 @@ def _no_boolean(value: object) -> object:
     return value
 
 
+def _to_a_millionth(number: float) -> float:
+    return round(number, 6)  # the database's single precision has no room for 1e-60
+
+
 def _day(value: object) -> object:
     """A number would be read as seconds since 1970, a date with a time as its date."""
     if isinstance(value, str) and not _DAY.fullmatch(value):
@@ -50,7 +54,8 @@ def _day(value: object) -> object:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_no_boolean)]
+Number = Annotated[float, BeforeValidator(_no_boolean), AfterValidator(_to_a_millionth)]
+Count = Annotated[int, BeforeValidator(_no_boolean)]
 Text = Annotated[str, AfterValidator(_storable)]
 Turn = Annotated[Text, AfterValidator(_said)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]

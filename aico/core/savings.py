@@ -45,7 +45,7 @@ class ArmFigures:
 
     answered: int = 0
     failed: int = 0
-    unpriced: int = 0
+    unpriced: int = 0  # jobs of unknown cost, which `cents` holds as free
     cents: Moments = NOTHING  # a job's attempts together
     latency_ms: Moments = NOTHING
     quality: Moments = NOTHING  # of those that somebody judged, 0..1
@@ -53,6 +53,16 @@ class ArmFigures:
     @property
     def jobs(self) -> int:
         return self.answered + self.failed
+
+    @property
+    def priced(self) -> Moments:
+        """Costs of those that have a known one."""
+        return Moments(self.cents.n - self.unpriced, self.cents.total, self.cents.squares)
+
+    def priced_at(self, cents: float) -> Moments:
+        """Costs of all, where each that is not known is taken to be so much."""
+        total, squares = self.unpriced * cents, self.unpriced * cents * cents
+        return Moments(self.cents.n, self.cents.total + total, self.cents.squares + squares)
 
 
 NO_JOBS = ArmFigures()
@@ -69,12 +79,19 @@ class Measured:
 
 
 def measure(arms: Mapping[str, ArmFigures], own_cents: Decimal) -> Measured | None:
-    """From the holdout's arms by name. None while either has fewer jobs than ENOUGH."""
+    """From the holdout's arms by name. None while either has fewer jobs than ENOUGH whose cost is known.
+
+    A routed job of unknown cost has saved nothing: it counts as the baseline's mean.
+    """
     baseline, routed = arms.get(HELD_OUT, NO_JOBS), arms.get(ROUTED, NO_JOBS)
-    per_job = difference(baseline.cents, routed.cents)
-    if per_job is None or min(baseline.jobs, routed.jobs) < ENOUGH:
+    usual = baseline.priced
+    if min(usual.n, routed.priced.n) < ENOUGH:
         return None
-    spent = ratio(routed.cents, baseline.cents)
+    ours = routed.priced_at(usual.mean)
+    per_job = difference(usual, ours)
+    if per_job is None:
+        return None
+    spent = ratio(ours, usual)
     judged = min(baseline.quality.n, routed.quality.n) >= ENOUGH
     return Measured(
         cents_per_job=per_job,

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 
 from aico.core.estimates import CONFIDENCE, Estimate, Moments, estimate
 
-LARGEST_WEIGHT = 50.0  # a rarer choice is no evidence for so many others; what is cut off is counted
+# A rarer choice is no evidence for so many others. What is cut off is counted, and biases: so this is more than what is
+# tried by chance among 30 models weighs. That makes intervals wide, not wrong.
+LARGEST_WEIGHT = 1000.0
+_NOBODY_KNOWS = 0.5  # expected where nothing was: any number will do that does not come from what was seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Replayed:
     )
     effective: float  # as many decisions of the other policy would tell as much (Kish)
     clipped: int  # decisions whose weight was cut to LARGEST_WEIGHT
+    unknown: int  # judged ones that are in no quality: nothing was expected of what chance never chose
 
 
 @dataclass(slots=True)
@@ -72,6 +76,7 @@ class Replay:
     _weights: _Sum = field(default_factory=_Sum)
     _unsupported: float = 0.0
     _clipped: int = 0
+    _unknown: int = 0
 
     def add(self, logged: Logged, would: Mapping[str, float]) -> None:
         """`would` gives, by model, the probability with which the other policy chooses it; they add up to 1."""
@@ -83,13 +88,17 @@ class Replay:
             weight = LARGEST_WEIGHT
         self._weights.add(weight)
         self._unsupported += sum(share for model, share in would.items() if chances.get(model, 0.0) == 0.0)
-        cost = _corrected(logged.cents, would, logged.chosen, logged.spent, weight)
+        cost = _corrected(logged.cents, would, logged.chosen, logged.spent, weight, otherwise=logged.spent)
         self._sums["cost"].add(cost)
         self._sums["saved"].add(cost - logged.spent)
-        if logged.seen is not None:
-            worth = _corrected(logged.expected, would, logged.chosen, logged.seen, weight)
-            self._sums["quality"].add(worth)
-            self._sums["better"].add(worth - logged.seen)
+        if logged.seen is None:
+            return
+        if any(share > 0 and not chances.get(one) and one not in logged.expected for one, share in would.items()):
+            self._unknown += 1
+            return
+        worth = _corrected(logged.expected, would, logged.chosen, logged.seen, weight, otherwise=_NOBODY_KNOWS)
+        self._sums["quality"].add(worth)
+        self._sums["better"].add(worth - logged.seen)
 
     def result(self) -> Replayed:
         estimates = {name: terms.estimate(self.confidence) for name, terms in self._sums.items()}
@@ -104,6 +113,7 @@ class Replay:
             unsupported=self._unsupported / decisions if decisions else 0.0,
             effective=weights.total**2 / weights.squares if weights.squares else 0.0,
             clipped=self._clipped,
+            unknown=self._unknown,
         )
 
 
@@ -116,8 +126,14 @@ def replay(decisions: Iterable[tuple[Logged, Mapping[str, float]]], confidence: 
 
 
 def _corrected(
-    model: Mapping[str, float], would: Mapping[str, float], chosen: str, seen: float, weight: float
+    model: Mapping[str, float],
+    would: Mapping[str, float],
+    chosen: str,
+    seen: float,
+    weight: float,
+    *,
+    otherwise: float,
 ) -> float:
-    """One term of the doubly robust mean. What the model says nothing of counts as what was seen."""
-    predicted = math.fsum(share * model.get(name, seen) for name, share in would.items())
-    return predicted + weight * (seen - model.get(chosen, seen))
+    """One term of the doubly robust mean; `otherwise` is expected where the model says nothing."""
+    predicted = math.fsum(share * model.get(name, otherwise) for name, share in would.items())
+    return predicted + weight * (seen - model.get(chosen, otherwise))

@@ -48,7 +48,9 @@ armed as (
   select tenant_id, arm, (at at time zone 'UTC')::date as day,
     count(*) filter (where outcome = 'ok') as answered,
     count(*) filter (where outcome <> 'ok') as failed,
-    count(*) filter (where cost_cents is null) as unpriced,
+    -- A call that failed without any tokens has no price to be known.
+    count(*) filter (where cost_cents is null
+      and (outcome = 'ok' or input_uncached + cache_read + cache_write + output > 0)) as unpriced,
     sum(job_cents) as cents,
     sum(job_cents * job_cents) as cents_squared,
     coalesce(sum(baseline_cost_cents), 0) as baseline_cents,

@@ -37,6 +37,7 @@ class PastDecision:
     cents: Mapping[str, float]  # expected, by model that could answer
     cost_cents: float | None  # of all attempts; None: unknown
     vector: NDArray[np.float32] | None
+    drafted: bool  # the first choice's answer was checked, and another model asked where it did not pass
     quality: float | None  # of the first choice's answer, if somebody has judged it
 
 
@@ -71,5 +72,6 @@ def _past(row: Row) -> PastDecision:
         cents=row["cents"],
         cost_cents=None if row["cost_cents"] is None else float(row["cost_cents"]),
         vector=vector_of(row["vector"]),
+        drafted=row["drafted"],
         quality=row["quality"],
     )

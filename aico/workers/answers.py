@@ -232,6 +232,8 @@ def as_treated(
     """With the treatment of its arms, as far as a model can then answer: no comparison makes a request hopeless."""
     treatment = assigned.treatment
     usable = [one for one in models if features.needs <= one.model.capabilities and fits(features, one.model)]
+    if asked.model not in AUTO_MODELS:  # no other may answer in its place
+        usable = [one for one in usable if one.model.id == asked.model]
     raised = replace(asked, quality_floor=max(asked.quality_floor, treatment.quality_floor or 0.0))
     allowed = raised if any(map(raised.allows, usable)) else asked
     treated = replace(allowed, strategy=treatment.strategy or asked.strategy)

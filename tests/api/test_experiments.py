@@ -68,10 +68,13 @@ def test_while_it_runs_nothing_but_its_words_changes(owner: httpx2.Client) -> No
         ({"arms": [*ARMS, {"name": "c", "weight": 0}]}, 422, None),
         ({"plan": {"guards": [{"metric": "cost", "margin": 1}, {"metric": "cost", "margin": 0.5}]}}, 422, None),
         ({"plan": {"alpha": 0.5}}, 422, None),
+        ({"arms": [*ARMS, {"name": "c", "weight": 1e-60}]}, 422, None),
+        ({"plan": {"max_days": True}}, 422, None),
+        ({"plan": {"guards": [{"metric": "cost", "margin": True}]}}, 422, None),
         ({"unit": "week"}, 422, None),
         ({"name": "\x00"}, 422, None),
     ],
-    ids=[f"case {number}" for number in range(12)],
+    ids=[f"case {number}" for number in range(15)],
 )
 def test_what_makes_no_sense_is_refused_and_stores_nothing(
     owner: httpx2.Client, body: dict[str, Any], status: int, param: str | None

@@ -131,6 +131,12 @@ def test_what_is_no_period_is_refused(api: httpx2.Client, params: dict[str, Any]
     assert_problem(api.get("/v1/savings", params=params), 422)
 
 
+@pytest.mark.parametrize("field", ["holdout_share", "quality_target", "shadow_rate", "similarity_threshold"])
+def test_a_share_that_is_smaller_than_the_database_can_hold_is_none(administrator: httpx2.Client, field: str) -> None:
+    changed = administrator.patch("/v1/tenant", json={field: 1e-60}).raise_for_status()
+    assert changed.json()[field] == 0
+
+
 @pytest.mark.parametrize("share", [-0.1, 0.6, "x"])
 def test_what_is_no_share_is_refused(administrator: httpx2.Client, share: object) -> None:
     assert_problem(administrator.patch("/v1/tenant", json={"holdout_share": share}), 422)

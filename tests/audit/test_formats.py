@@ -191,6 +191,8 @@ HOSTILE: list[tuple[Any, str]] = [
     (spend("Hi", prompt_tokens=-1), "usage is no number"),
     (spend("Hi", prompt_tokens=10**400), "usage is no number"),
     (spend("Hi", prompt_tokens=True), "usage is no number"),
+    (b'{"messages": "a", "model": "m", "usage": {"prompt_tokens": 1e400}}', "usage is no number"),
+    ({"type": {}}, "no format"),
     (spend("Hi", response_cost="secret words"), "response_cost is no amount"),
     (spend("Hi", response_cost=-1), "response_cost is no amount"),
     (generation("Hi", usageDetails={"input": "secret words"}), "usageDetails is no number"),
@@ -203,6 +205,17 @@ def test_a_line_that_says_nothing_says_why_without_its_words(line: Any, reason: 
     said = why(line)
     assert reason in said
     assert "secret" not in said
+
+
+def test_what_is_no_name_where_a_name_is_looked_for_is_passed_over() -> None:
+    odd = pair("Hi", messages=[{"role": "user", "content": [{"type": [], "text": "Hi"}]}])
+    odd["response"]["service_tier"] = []
+    found = call(odd)
+    assert found.result.usage is not None
+    assert found.result.usage.tier == "standard"
+    assert not call(spend("Hi", cache_hit=[])).cached
+    assert call(spend("Hi", cache_hit=True)).cached
+    assert call(spend("Hi", cache_hit="True")).cached
 
 
 def test_lines_that_cannot_be_read_are_counted_and_the_first_are_shown(tmp_path: Path) -> None:

@@ -78,6 +78,16 @@ def test_the_configuration_is_one_that_the_service_takes(
     assert "took most of the money" in written
 
 
+def test_a_file_that_no_audit_wrote_is_not_replaced(aico: Aico, log: Path) -> None:
+    Path("own.env").write_text("GEMINI_API_KEY=a-secret\n")
+    done = aico("audit", str(log), "--no-embeddings", "--config", "own.env")
+    assert (done.code, done.out) == (2, "")
+    assert "own.env is there, and no audit wrote it" in done.err
+    assert Path("own.env").read_text() == "GEMINI_API_KEY=a-secret\n"
+    for _ in range(2):
+        assert aico("audit", str(log), "--no-embeddings", "--config", "aico.env").code == 0
+
+
 def test_a_model_that_nobody_describes_is_described_beside_it(aico: Aico, tmp_path: Path) -> None:
     write(tmp_path / "log.jsonl", [pair("A", model="gpt-4o-2024-08-06"), pair("B", model="gpt-4o-2024-08-06")])
     assert aico("audit", "log.jsonl", "--no-embeddings", "--config", "aico.env").code == 0
@@ -86,6 +96,14 @@ def test_a_model_that_nobody_describes_is_described_beside_it(aico: Aico, tmp_pa
     catalogue = Catalogue.from_settings(settings)
     described = next(model for model in catalogue.all_models if model.id == settings.baseline_model)
     assert (described.provider, described.quality) == ("openai", 0.0)
+
+
+def test_a_models_name_in_a_log_sets_nothing_but_the_baseline(aico: Aico, tmp_path: Path) -> None:
+    write(tmp_path / "log.jsonl", [pair("A", model="claude-3-opus\nCACHE_TTL_SECONDS=1\n")])
+    assert aico("audit", "log.jsonl", "--no-embeddings", "--config", "aico.env").code == 0
+    settings = Settings(_env_file="aico.env")  # type: ignore[call-arg] # pydantic-settings' own argument
+    assert settings.cache_ttl_seconds != 1
+    assert settings.baseline_model in Catalogue.from_settings(settings).known  # the file beside it is TOML
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "nonsense\n"], ids=["empty", "blank", "nonsense"])

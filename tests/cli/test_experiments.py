@@ -85,12 +85,26 @@ def test_results_are_a_table_and_a_sentence_for_each_comparison(aico: Aico, owne
     assert len(json.loads(aico("experiments", "results", experiment, "--json").out)["comparisons"]) == 4
 
 
+def test_a_draft_that_cannot_be_started_is_named_all_the_same(aico: Aico) -> None:
+    created(aico, "--start")
+    Path("experiment.toml").write_text(FILE.replace("a [b]", "another [b]"))
+    made = aico("experiments", "create", "experiment.toml", "--start")
+    assert made.code == 1
+    assert "changes the same" in made.err
+    assert json.loads(aico("experiments", "show", made.out.strip()).out)["status"] == "draft"
+
+
 def test_a_file_that_makes_no_sense_is_refused_and_named(aico: Aico) -> None:
     Path("bad.toml").write_text("name = ")
     assert aico("experiments", "create", "missing.toml").code == 2
     broken = aico("experiments", "create", "bad.toml")
     assert (broken.code, broken.out) == (2, "")
     assert "bad.toml is not TOML" in broken.err
+    for value in ("2026-11-01", "inf"):
+        Path("bad.toml").write_text(f'name = "x"\narms = [{{ name = "a", weight = {value} }}]')
+        odd = aico("experiments", "create", "bad.toml")
+        assert (odd.code, odd.out) == (2, "")
+        assert "bad.toml has a value that no experiment has" in odd.err
     Path("bad.toml").write_text('name = "x"\narms = [{ name = "a" }]')
     short = aico("experiments", "create", "bad.toml")
     assert (short.code, short.out) == (1, "")

@@ -76,6 +76,37 @@ def test_what_another_policy_would_have_cost_and_been_worth(
     assert cheap["cost"]["value"] == pytest.approx(0.1)
 
 
+def test_what_a_draft_cost_and_how_good_it_was_is_nothing_that_a_whole_answer_would_have_been(
+    aico: Aico, name: str, tenant: Tenant, database: Database, postgres: Postgres
+) -> None:
+    for _ in range(2):
+        decide(database, postgres, tenant, CHEAP, 0.0)
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute(
+            "update public.decisions set strategy = 'cascade', chances = '{}', cost_cents = 2.1 where tenant_id = %s",
+            (tenant.id,),
+        )
+    cheap = replayed(aico, name, "--strategy", "complexity", "--models", CHEAP)
+    assert (cheap["decisions"], cheap["judged"], cheap["unsupported"]) == (2, 0, 1.0)
+    assert cheap["cost"]["value"] == pytest.approx(0.1)
+    assert cheap["cost_difference"]["value"] == pytest.approx(0.1 - 2.1)
+
+
+def test_where_nothing_was_expected_and_nothing_tried_people_are_told_that_no_quality_is_known(
+    aico: Aico, name: str, tenant: Tenant, database: Database, postgres: Postgres
+) -> None:
+    for quality in (0.0, 1.0):
+        decide(database, postgres, tenant, CHEAP, quality)
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute(
+            "update public.decisions set chances = '{}', expected = '{}' where tenant_id = %s",
+            (tenant.id,),
+        )
+    outcome = aico("replay", name, "--strategy", "complexity", "--models", STRONG)
+    assert "too few" in outcome.out
+    assert "2 judged decisions say nothing of quality" in " ".join(outcome.err.split())
+
+
 def test_a_table_for_people_with_what_it_rests_on(
     aico: Aico, name: str, tenant: Tenant, database: Database, postgres: Postgres
 ) -> None:
@@ -99,6 +130,7 @@ def test_a_floor_that_no_model_reaches_leaves_nothing_to_compare(
     ("options", "code", "reason"),
     [
         (("--strategy", "guessing"), 2, "guessing"),
+        (("--strategy", "cascade"), 2, "a cascade cannot be replayed"),
         (("--strategy", "hybrid", "--models", "gpt-17"), 2, "--models names models"),
         (("--strategy", "hybrid", "--models", ","), 2, "--models names models"),
         (("--strategy", "hybrid", "--learned", "newest"), 2, "--learned is logged, none or a version"),

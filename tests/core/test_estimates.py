@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from aico.core.estimates import Estimate, Interval, Moments, difference, estimate, ratio, wilson
+from aico.core.estimates import Estimate, Interval, Moments, difference, estimate, ratio, student, wilson
 
 
 def moments(values: list[float]) -> Moments:
@@ -41,6 +41,16 @@ def test_the_interval_of_a_mean_is_students() -> None:
     assert found.value == 3.0
     assert found.interval.high - 3.0 == pytest.approx(2.7764 * (2.5 / 5) ** 0.5, rel=2e-3)  # of 4 degrees of freedom
     assert estimate(moments([1.0])) is None
+
+
+def test_few_degrees_of_freedom_widen_an_interval_and_never_narrow_it() -> None:
+    table = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 10: 2.228, 30: 2.042}  # of Student's t at 0.975
+    for freedom, t in table.items():
+        assert student(0.95, freedom) == pytest.approx(t, rel=0.01)
+    between = [student(0.95, 1 + step / 50) for step in range(200)]
+    assert between == sorted(between, reverse=True)
+    assert student(0.95, 1.5) >= 6.0166  # these two are numerically integrated
+    assert student(0.95, 2.5) >= 3.5746
 
 
 def test_too_little_or_no_baseline_gives_no_estimate() -> None:

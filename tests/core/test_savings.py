@@ -1,6 +1,7 @@
 """What the holdout bears out, on invented tenants of whom the truth is known."""
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -41,6 +42,20 @@ def test_few_jobs_are_not_shown_as_a_measurement() -> None:
     assert measure({HELD_OUT: few, ROUTED: many}, Decimal(0)) is None
     assert measure({HELD_OUT: many}, Decimal(0)) is None
     assert measure({}, Decimal(0)) is None
+
+
+def test_a_routed_job_of_unknown_cost_has_saved_nothing() -> None:
+    baseline, routed = arm([2.0, 4.0] * 50), arm([0.5, 1.5] * 1000 + [0.0] * 500)
+    measured = measure({HELD_OUT: baseline, ROUTED: replace(routed, unpriced=500)}, Decimal(0))
+    assert measured is not None
+    assert measured.cents.value == pytest.approx(2.0 * 2000)
+    assert measured.share is not None
+    assert measured.share.value == pytest.approx(2 * 2000 / (3 * 2500))
+    partly = arm([2.0, 4.0] * 50 + [0.0] * 100)
+    same = measure({HELD_OUT: replace(partly, unpriced=100), ROUTED: routed}, Decimal(0))
+    assert same is not None
+    assert same.cents_per_job.value == pytest.approx(3.0 - 2000 / 2500)
+    assert measure({HELD_OUT: replace(baseline, unpriced=80), ROUTED: routed}, Decimal(0)) is None
 
 
 def test_quality_is_compared_where_enough_was_judged_on_both_sides() -> None:

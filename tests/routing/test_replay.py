@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from aico.routing.replay import LARGEST_WEIGHT, Logged, replay
+from aico.routing.strategies.exploring import EXPLORED
 
 CHEAP, STRONG = "cheap", "strong"
 COSTS = {CHEAP: 1.0, STRONG: 20.0}
@@ -84,11 +85,47 @@ def test_what_was_chosen_with_nothing_left_to_chance_was_seen() -> None:
 
 
 def test_a_rare_choice_counts_for_only_so_many() -> None:
-    rare = Logged(STRONG, {STRONG: 0.001, CHEAP: 0.999}, OTHER, COSTS, 1.0, 20.0)
+    rare = Logged(STRONG, {STRONG: 0.0001, CHEAP: 0.9999}, OTHER, COSTS, 1.0, 20.0)
     found = replay([(rare, OTHER), (rare, OTHER)])
     assert found.clipped == 2
     assert found.effective == pytest.approx(2)
-    assert LARGEST_WEIGHT < 1000
+    assert LARGEST_WEIGHT < 10_000
+
+
+def test_what_is_tried_as_seldom_as_in_the_service_still_bears_out_the_truth() -> None:
+    """EXPLORED among so many models: a policy that nobody expects anything of has to be judged by that alone."""
+    held, trials = 0, 60
+    for seed in range(trials):
+        draw = random.Random(seed)
+        chances = {STRONG: EXPLORED / 6, CHEAP: 1 - EXPLORED / 6}
+        logged = []
+        for _ in range(4000):
+            chosen = STRONG if draw.random() < chances[STRONG] else CHEAP
+            seen = float(draw.random() < (0.9 if chosen == STRONG else 0.6))
+            logged.append(Logged(chosen, chances, {}, COSTS, seen, COSTS[chosen]))
+        found = replay((one, OTHER) for one in logged)
+        assert found.quality is not None
+        assert found.clipped == 0
+        held += found.quality.interval.low <= 0.9 <= found.quality.interval.high
+    assert held / trials >= 0.8
+
+
+def test_of_what_nobody_expected_anything_and_chance_never_tried_no_quality_is_claimed() -> None:
+    sure = [Logged(CHEAP, {}, {}, COSTS, 1.0, 1.0)] * 3
+    found = replay((one, OTHER) for one in sure)
+    assert (found.quality, found.quality_difference, found.unknown, found.judged) == (None, None, 3, 0)
+    assert found.cost is not None
+    assert found.cost.value == 20.0
+
+
+def test_where_nothing_was_expected_what_chance_tried_speaks() -> None:
+    half = {CHEAP: 0.5, STRONG: 0.5}
+    tried = [Logged(CHEAP, half, {}, COSTS, 0.0, 1.0), Logged(STRONG, half, {}, COSTS, 1.0, 20.0)] * 500
+    found = replay((one, OTHER) for one in tried)
+    assert found.quality is not None
+    assert found.quality.value == pytest.approx(1.0)
+    assert found.quality_difference is not None
+    assert found.quality_difference.value == pytest.approx(0.5)
 
 
 def test_what_nobody_judged_tells_of_costs_alone_and_nothing_tells_nothing() -> None:

@@ -11,9 +11,10 @@ from builders import ending_of, new_job
 from conftest import Tenant
 
 from aico.core.assignment import HELD_OUT, ROUTED, Assigned, Treatment
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode
+from aico.core.usage import Usage
 from aico.store import claims, jobs, ledger, outcomes
 from aico.store.blocking import Database
 from aico.store.outcomes import Source
@@ -74,6 +75,35 @@ def test_a_jobs_whole_cost_counts_once_for_each_of_its_arms(world: World) -> Non
     for arm in (ROUTED, "x/a"):
         figures = world.arm(arm, "answered, failed, cents::real, cents_squared::real, latency_ms::real")
         assert figures == (2, 0, 10.0, 52.0, 6.0)
+
+
+def test_a_job_that_nobody_answered_has_no_price_that_could_be_unknown(world: World) -> None:
+    refused = attempt("0", AttemptOutcome.RETRYABLE).model_copy(update={"cost_cents": None})
+    world.answer(Assigned(arms=(ROUTED,)), refused)
+    world.answer(Assigned(arms=(ROUTED,)), attempt("1").model_copy(update={"cost_cents": None}))
+    half = refused.model_copy(update={"id": new_id(), "usage": Usage(input_uncached=9)})
+    world.answer(Assigned(arms=(ROUTED,)), half)
+    assert world.arm(ROUTED, "failed, unpriced") == (2, 2)  # the answer, and what failed after tokens were used
+
+
+def test_a_job_that_another_worker_took_over_counts_once_with_what_both_spent(world: World) -> None:
+    job = replace(new_job("prompt", mode=CacheMode.OFF), assigned=Assigned(arms=(ROUTED,)))
+    world.database.run(world.scope, jobs.submit(world.tenant, [job]))
+    (first,) = world.database.run(world.scope, claims.claim(world.tenant, job.id, 30))
+    world.admin.execute("update public.jobs set lease_until = now() - interval '1 s' where id = %s", (job.id,))
+    (second,) = world.database.run(world.scope, claims.claim(world.tenant, job.id, 30))
+    baseline = Baseline(model="b", cost_cents=Decimal(9))
+    for held, spent in ((first, "0"), (second, "2")):
+        ending = replace(ending_of(held), attempts=(attempt("2"),), arms=(ROUTED,), baseline=baseline)
+        world.database.run(world.scope, claims.finish(world.tenant, [replace(ending, spent_cents=Decimal(spent))], 60))
+        world.database.run(world.scope, ledger.book([world.tenant], [job.id]))
+    assert world.arm(ROUTED, "answered, failed, cents::real, baseline_cents::real") == (1, 0, 4.0, 9.0)
+    booked = world.admin.execute(
+        "select count(*) as attempts, sum(cost_cents)::real as cents, sum(baseline_cost_cents)::real as baseline"
+        " from public.ledger_attempts where tenant_id = %s",
+        (world.tenant,),
+    ).fetchone()
+    assert booked == {"attempts": 2, "cents": 4.0, "baseline": 9.0}
 
 
 def test_a_job_that_was_drawn_into_nothing_leaves_no_figures(world: World) -> None:

@@ -150,6 +150,8 @@ def test_an_arms_floor_raises_the_callers_where_a_model_reaches_it() -> None:
     assert treated(RoutingPolicy(quality_floor=0.2), Treatment(quality_floor=0.8)).quality_floor == 0.8
     assert treated(RoutingPolicy(quality_floor=0.7), Treatment(quality_floor=0.1)).quality_floor == 0.7
     assert treated(RoutingPolicy(), Treatment(quality_floor=0.8), LONG).quality_floor == 0
+    assert treated(RoutingPolicy(model="small"), Treatment(quality_floor=0.8)).quality_floor == 0  # it was named
+    assert treated(RoutingPolicy(model="large"), Treatment(quality_floor=0.8)).quality_floor == 0.8
 
 
 def test_an_arms_strategy_decides() -> None:

@@ -7,7 +7,7 @@ import pydantic_core
 
 from aico.audit.calls import LateResult, LoggedCall, NotReadable
 from aico.audit.formats import langfuse, litellm, openai
-from aico.audit.lenient import Json
+from aico.audit.lenient import Json, name_of
 
 
 class Format(StrEnum):
@@ -31,7 +31,7 @@ def format_of(fields: Json) -> Format:
     if fields.keys() & _LITELLM:
         return Format.LITELLM
     traced = {"traceId", "trace_id"} & fields.keys()
-    if fields.get("type") in langfuse.TYPES or (traced and "input" in fields):
+    if name_of(fields.get("type")) in langfuse.TYPES or (traced and "input" in fields):
         return Format.LANGFUSE
     if fields.keys() & _OPENAI or {"input", "model"} <= fields.keys():
         return Format.OPENAI

@@ -10,7 +10,7 @@ from aico.audit.requests import read_request
 from aico.audit.usages import Counted, of_provider
 
 _IN_WORDS = ("completion", "messages", "responses", "generate_content")
-_YES = {True, "True", "true"}
+_YES = {"True", "true"}
 
 
 def read(fields: Json) -> LoggedCall:
@@ -38,7 +38,7 @@ def read(fields: Json) -> LoggedCall:
         session=name_of(first(fields, "session_id", "trace_id")),
         user=name_of(first(fields, "end_user", "user")),
         streamed=fields.get("stream") is True or body.get("stream") is True,
-        cached=fields.get("cache_hit") in _YES,
+        cached=str(fields.get("cache_hit")) in _YES,
     )
 
 
