@@ -21,7 +21,8 @@ _LATEX_MEANS = {r"\times": "*", r"\cdot": "*", r"\div": "/", r"\left": "", r"\ri
 _REMARK = re.compile(r"\([^()\d\n]{0,80}\)")  # words in brackets, which name what a number counts
 _TOKEN = re.compile(
     r"(?P<number>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)"
-    r"|(?P<times>[x\u00d7*\u00b7\u22c5])|(?P<operator>\*\*|[-+/\u00f7^\u2212\u2013()])|(?P<percent>%)|(?P<skip>[\s$€£]+)|(?P<equals>[=≈])"
+    r"|(?P<times>[\u00d7*\u00b7\u22c5]|x(?=\s{0,3}[\d.($€£]))|(?P<unknown>x(?![^\W_]))"
+    r"|(?P<operator>\*\*|[-+/\u00f7^\u2212\u2013()])|(?P<percent>%)|(?P<skip>[\s$€£]+)|(?P<equals>[=≈])"
     r"|(?P<other>[^\W\d_]+|.)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -29,6 +30,7 @@ _TIMES, _OVER, _MINUS = "\u00d7\u00b7\u22c5xX", "\u00f7", "\u2212\u2013"  # besi
 _SAME = {**dict.fromkeys(_TIMES, "*"), **dict.fromkeys(_OVER, "/"), **dict.fromkeys(_MINUS, "-"), "**": "^"}
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 3}
 _OPEN, _CLOSE, _PERCENT, _NEGATIVE = "(", ")", "%", "-"
+_UNKNOWN = "?"  # an x that stands for a number: no calculation can be made with it
 _LARGEST = 1e15
 _HIGHEST_POWER = 12.0
 _RELATIVE = 1e-3  # what intermediate rounding may move
@@ -95,7 +97,7 @@ def _read(match: re.Match[str]) -> Token | None:
         return _number(match["number"])
     if match["times"] or match["operator"] or match["percent"]:
         return _SAME.get(match[0], match[0])
-    return None
+    return _UNKNOWN if match["unknown"] else None
 
 
 def _number(written: str) -> Number:
@@ -181,8 +183,8 @@ class _Stacks:
             self._expect(wants_amount=False)
             self.amounts[-1] /= 100
         elif self.wants_amount and token == _NEGATIVE:
-            self.amounts.append(0.0)
-            self.pending.append(_NEGATIVE)
+            self.amounts.append(-1.0)
+            self.pending.append("*")
         else:
             self._expect(wants_amount=False)
             self._operator(token)

@@ -32,6 +32,10 @@ def held(text: str) -> list[bool]:
         "10 * 2^5 = 320",
         "x = 60 / 3 = 20",
         "-3 + 5 = 2",
+        "8 / -2 / 2 = -2",
+        "-2 * -3 = 6",
+        "12 x 4 = 48, 3 x $5 = $15",
+        "3 X (4 + 1) = 15",
     ],
 )
 def test_what_is_right_holds(text: str) -> None:
@@ -60,6 +64,12 @@ def test_what_is_wrong_does_not(text: str) -> None:
     "text",
     [
         "2x + 20 = 60",
+        "5x - 2 = 13",
+        "5 * x - 2 = 13",
+        "9 - 2x - 3 = 4",
+        "15 + 6 = 3x",
+        "2 + 4 = 3x - 3",
+        "3x(x + 1) - 2 = 4",
         "y = 3 + 2x",
         "the answer = 5",
         "a == b",
