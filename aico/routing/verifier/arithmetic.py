@@ -18,6 +18,7 @@ _MOST_DEPTH = 8  # of brackets
 _ANNOTATED = re.compile(r"<<([^<>\n]{0,400})>>")
 _LATEX = re.compile(r"\\(?:times|cdot|div|left|right|[*$%()\[\]])")
 _LATEX_MEANS = {r"\times": "*", r"\cdot": "*", r"\div": "/", r"\left": "", r"\right": ""}
+_BULLET = re.compile(r"^[ \t]{0,12}[-*\u2013][ \t]{1,8}", re.MULTILINE)  # of a list, and no minus
 _REMARK = re.compile(r"\([^()\d\n]{0,80}\)")  # words in brackets, which name what a number counts
 _TOKEN = re.compile(
     r"(?P<number>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)"
@@ -33,7 +34,7 @@ _OPEN, _CLOSE, _PERCENT, _NEGATIVE = "(", ")", "%", "-"
 _UNKNOWN = "?"  # an x that stands for a number: no calculation can be made with it
 _LARGEST = 1e15
 _HIGHEST_POWER = 12.0
-_RELATIVE = 1e-3  # what intermediate rounding may move
+_RELATIVE, _ABOUT = 1e-3, 0.05  # what intermediate rounding may move; what the sign for "about" allows
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,17 @@ class Equation:
 
     @property
     def holds(self) -> bool:
-        return any(abs(self.left - meant) <= self.tolerance for meant in (self.right, *self.also))
+        return any(abs(self.left - meant) <= self._allowed(meant) for meant in (self.right, *self.also))
+
+    def _allowed(self, meant: float) -> float:
+        """What is meant as a percentage is a hundred times as large, and so is what rounding moves."""
+        return self.tolerance * max(1.0, abs(meant / self.right) if self.right else 1.0)
 
 
 def equations(text: str) -> tuple[Equation, ...]:
     """What the text's first MOST_CHARS characters claim, in its order and each once. Linear time."""
     looked_at = text[:MOST_CHARS]
-    bare = _REMARK.sub(" ", _LATEX.sub(_plain, _ANNOTATED.sub("", looked_at)))
+    bare = _BULLET.sub("", _REMARK.sub(" ", _LATEX.sub(_plain, _ANNOTATED.sub("", looked_at))))
     found = (_of_line(line) for line in (*_ANNOTATED.findall(looked_at), *bare.splitlines()))
     return tuple(dict.fromkeys(equation for line in found for equation in line))
 
@@ -80,13 +85,15 @@ def _of_line(line: str) -> Iterator[Equation]:
     if "=" not in line and "≈" not in line:
         return
     sides: list[list[Token | None]] = [[]]
+    signs: list[str] = []
     for match in _TOKEN.finditer(line):
         if match["equals"]:
             sides.append([])
+            signs.append(match[0])
         elif not match["skip"]:
             sides[-1].append(_read(match))
-    for before, after in pairwise(sides):
-        equation = _equation(_ending(before), _beginning(after))
+    for (before, after), sign in zip(pairwise(sides), signs, strict=True):
+        equation = _equation(_ending(before), _beginning(after), about=sign == "≈")
         if equation is not None:
             yield equation
 
@@ -127,7 +134,7 @@ def _beginning(side: Sequence[Token | None]) -> Sequence[Token]:
     return taken
 
 
-def _equation(left: Sequence[Token], right: Sequence[Token]) -> Equation | None:
+def _equation(left: Sequence[Token], right: Sequence[Token], *, about: bool) -> Equation | None:
     inputs = tuple(token.value for token in left if isinstance(token, Number))
     if len(inputs) < 2 or not right:  # noqa: PLR2004 - a single number calculates nothing
         return None
@@ -135,9 +142,17 @@ def _equation(left: Sequence[Token], right: Sequence[Token]) -> Equation | None:
     if first is None or second is None:
         return None
     shown = [token for token in right if isinstance(token, Number)]
-    finest = 10.0 ** -shown[-1].decimals if len(shown) == 1 and shown[-1].decimals else 0.0
-    tolerance = max(1.01 * finest, _RELATIVE * abs(second), 1e-9)
+    tolerance = max(1.01 * _finest(right, about=about), (_ABOUT if about else _RELATIVE) * abs(second), 1e-9)
     return Equation(first, second, tolerance, inputs, _also(left, right, shown[0].value))
+
+
+def _finest(right: Sequence[Token], *, about: bool) -> float:
+    """What the last digit stands for; 0 where nothing was rounded: a whole number is what it is."""
+    shown = [token for token in right if isinstance(token, Number)]
+    per_cent = right[-1] == _PERCENT
+    if len(shown) != 1 or not (shown[0].decimals or about or per_cent):
+        return 0.0
+    return 10.0 ** -(shown[0].decimals + 2 * per_cent)
 
 
 def _also(left: Sequence[Token], right: Sequence[Token], first: float) -> tuple[float, ...]:
