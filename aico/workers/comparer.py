@@ -22,6 +22,7 @@ from aico.routing.judging import judge_request, rival_of, rival_request
 from aico.routing.models import Model
 from aico.routing.pacing import Pacer
 from aico.routing.prices import PriceBook
+from aico.routing.providers.credential import operator_keys
 from aico.routing.providers.provider import open_providers
 from aico.routing.retrying import RetryPolicy
 from aico.routing.strategies.protocol import PricedModel, able, among
@@ -68,7 +69,8 @@ class Comparer:
         self._providers = open_providers(settings, max_connections=CONNECTIONS, for_tenants=True)
         # One try a call, so that a call is an attempt: what fails is tried again later, by whoever claims the pair.
         policy = RetryPolicy(tries=1, attempt_timeout=settings.attempt_timeout_seconds)
-        self._dispatcher = Dispatcher(self._providers, self._prices, policy, pacer=pacer)
+        # With the keys' own names: what is asked here is taken from the same rate limits as the jobs' calls.
+        self._dispatcher = Dispatcher(self._providers, self._prices, policy, pacer=pacer, keys=operator_keys(settings))
 
     def close(self) -> None:
         for provider in self._providers.values():

@@ -41,6 +41,15 @@ def test_an_error_before_the_first_piece(play: Play, name: str) -> None:
     assert scene.breaker.bad == {Kind.MODEL}
 
 
+@pytest.mark.parametrize(("name", "code"), [("openai", 336_003), ("openai", -1), ("google", 50_603)])
+def test_a_number_of_the_providers_own_is_no_status(play: Play, name: str, code: int) -> None:
+    """The ledger holds statuses, and whether a failure can be cured is not to be read off other numbers."""
+    scene = play(name)
+    scene.server.play(scene.server.stream({"error": {"code": code, "message": "too hot"}}))
+    failed = scene.falls_back(stream=True)
+    assert (failed.outcome, failed.http_status) == (AttemptOutcome.RETRYABLE, 200)
+
+
 def event(data: object) -> bytes:
     return f"data: {data if isinstance(data, str) else json.dumps(data)}\n\n".encode()
 

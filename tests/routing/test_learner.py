@@ -47,6 +47,34 @@ def test_statistics_are_read_back_as_they_were_written() -> None:
     assert len(sums.encoded()) < 400_000
 
 
+def test_what_hardly_varies_does_not_drown_in_rounding_what_does() -> None:
+    """Of texts beyond what is looked at, the length is a large number that is always the same."""
+    filler = "This is said again and again, and there is no end to it. " * 400
+    asked = [features_of(f"{filler}{number} Why is it so? {'So it is. ' * (number % 7)}") for number in range(64)]
+    rows = [design(features) for features in asked]
+    held, stored = Statistics.empty(), Statistics.empty()
+    for _ in range(100):
+        for number, row in enumerate(rows):
+            for sums in (held, stored):
+                sums.add(row, float(number % 3 == 0), weight=8.0)
+        for sums in (held, stored):
+            sums.forget(0.98)
+        stored = Statistics.decoded(stored.encoded())
+    other = design(features_of("Why?"))
+    found = [solve({"cheap": sums}, (), RANKS, 1) for sums in (held, stored)]
+    assert found[1].spread["cheap"] == pytest.approx(found[0].spread["cheap"], rel=0.01)
+    assert float(other @ found[1].weights["cheap"]) == pytest.approx(float(other @ found[0].weights["cheap"]), abs=0.01)
+
+
+@pytest.mark.parametrize("reward", [-0.1, 1.1, float("nan")])
+def test_a_reward_that_is_none_is_refused(reward: float) -> None:
+    sums = Statistics.empty()
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        sums.add(design(ASKED[0]), reward)
+    assert sums.labels == 0
+    assert not sums.products.any()
+
+
 @pytest.mark.parametrize("data", [b"", b"x" * 100, Statistics.empty().encoded()[:-4]], ids=["none", "other", "cut"])
 def test_damaged_statistics_are_refused(data: bytes) -> None:
     with pytest.raises(UnreadableLearning, match="are not statistics"):

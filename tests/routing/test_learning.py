@@ -102,6 +102,16 @@ def test_chances_are_the_shares_with_which_each_model_comes_first(
 
 
 @both
+def test_of_a_model_that_is_the_only_one_permitted_nothing_is_said_to_be_tried(
+    strategy: LearningStrategy | HybridStrategy, models: tuple[PricedModel, ...]
+) -> None:
+    ask = replace(asks(models, 1)[0], policy=RoutingPolicy(quality_floor=0.9))
+    usual, drawn = (strategy.decide(replace(ask, chance=chance)) for chance in (0.9, 0.001))
+    assert drawn == usual
+    assert (drawn.propensity, dict(drawn.chances)) == (1, {"dear": 1})
+
+
+@both
 @pytest.mark.parametrize(
     ("policy", "may"),
     [

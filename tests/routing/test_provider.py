@@ -252,6 +252,7 @@ def test_empty_account_is_not_worth_a_retry() -> None:
         ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT"}, 30.0),
         ({"retry-after": "Fri, 20 Nov 2026 11:00:00 GMT"}, 0.0),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 +99999999999999999"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "nan"}, None),
         ({}, None),

@@ -18,6 +18,7 @@ from workers.provider_server import serving
 
 from aico.routing.learner.design import DESIGN
 from aico.routing.learner.kept import restored
+from aico.routing.learner.statistics import Statistics
 from aico.routing.strategies.strategies import Strategies
 from aico.routing.verifier.answer_design import LOSS
 from aico.routing.verifier.drafts import Check
@@ -176,8 +177,11 @@ def test_a_judgement_counts_for_as_much_whatever_was_known_before(scene: Draftin
     scene.judge(scene.drafted(SURE).id, 0.75, model=CHEAP)
     scene.learn()
     for one in scene.run(learner.statistics(scene.tenant.id)):
-        assert np.allclose(np.frombuffer(one.data[4:20], "<f8"), np.frombuffer(corrected[one.kind].data[4:20], "<f8"))
-        assert one.data[-1000:] == corrected[one.kind].data[-1000:]
+        _, dimensions = lesson._DESIGNS[one.kind]
+        whole, mended = (Statistics.decoded(held.data, dimensions) for held in (one, corrected[one.kind]))
+        assert (mended.labels, mended.squares) == pytest.approx((whole.labels, whole.squares))
+        assert np.allclose(mended.moments, whole.moments, atol=1e-9)
+        assert np.allclose(mended.products, whole.products, atol=1e-9)
 
 
 def test_the_same_quality_from_a_better_source_counts_for_more(scene: Drafting) -> None:

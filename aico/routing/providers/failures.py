@@ -104,7 +104,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
         return None if seconds is None else max(0.0, seconds)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None  # neither form of the header: as if it were absent
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())

@@ -24,6 +24,7 @@ from aico.routing.providers.wire import (
     WireError,
     arguments_text,
     auth_headers,
+    claimed_status,
     encode_body,
     read_payload,
     read_usage,
@@ -219,7 +220,7 @@ class GeminiGenerate:
 def _readable(body: bytes | str) -> _Answer:
     answer = read_payload(_Answer, body)
     if answer.error is not None:
-        raise _wire_error(answer.error, answer.error.code)
+        raise _wire_error(answer.error, claimed_status(answer.error.code))
     return answer
 
 

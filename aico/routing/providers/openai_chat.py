@@ -22,6 +22,7 @@ from aico.routing.providers.wire import (
     StreamPart,
     WireError,
     auth_headers,
+    claimed_status,
     encode_body,
     max_output_tokens,
     read_payload,
@@ -196,8 +197,7 @@ def _readable(body: bytes | str) -> _Answer:
 
 
 def _wire_error(error: _Error, status: int | None) -> WireError:
-    claimed = error.code if isinstance(error.code, int) else None
-    code = error.name
+    claimed, code = claimed_status(error.code), error.name
     return WireError(safe_message(status or claimed, code, error.message), code=code, status=status or claimed)
 
 

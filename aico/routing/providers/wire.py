@@ -19,6 +19,7 @@ from aico.routing.providers.payload import Payload
 from aico.routing.providers.profiles import Profile
 
 _MESSAGE_CHARS = 200
+_LEAST_STATUS, _LARGEST_STATUS = 100, 599
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,11 @@ def new_call_id() -> str:
 def max_output_tokens(request: ChatRequest, model: Model) -> int | None:
     """What the caller asked for, held to what the model can write."""
     return min(request.max_tokens, model.max_output) if request.max_tokens is not None else None
+
+
+def claimed_status(code: object) -> int | None:
+    """The HTTP status that an error in an answer's body names as its code; None for a number of the provider's own."""
+    return code if isinstance(code, int) and _LEAST_STATUS <= code <= _LARGEST_STATUS else None
 
 
 def safe_message(status: int | None, code: str | None, text: str | None) -> str:

@@ -20,7 +20,7 @@ def explore(candidates: Sequence[Model], chance: float) -> Explored:
     each = EXPLORED / len(candidates)
     chances = {model.id: each for model in candidates}
     chances[candidates[0].id] += 1 - EXPLORED
-    if chance >= EXPLORED:
+    if chance >= EXPLORED or len(candidates) == 1:  # of one alone nothing is left to chance
         return Explored(tuple(candidates), chances, drawn=False)
     drawn = candidates[min(len(candidates) - 1, int(chance / each))]
     return Explored((drawn, *(model for model in candidates if model is not drawn)), chances, drawn=True)

@@ -16,7 +16,10 @@ class Standalone:
         self._learner = Learner(models, memory)
 
     def update(self, features: Features, model: str, reward: float) -> None:
-        """`reward` in 0..1 is how good the answer of `model` was. Raises KeyError for a model that was not named."""
+        """`reward` in 0..1 is how good the answer of `model` was.
+
+        Raises KeyError for a model that was not named, and ValueError for a reward that is none.
+        """
         self._learner.update(features, model, reward)
 
     def solve(self) -> None:

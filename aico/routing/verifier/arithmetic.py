@@ -18,10 +18,12 @@ _MOST_DEPTH = 8  # of brackets
 _ANNOTATED = re.compile(r"<<([^<>\n]{0,400})>>")
 _LATEX = re.compile(r"\\(?:times|cdot|div|left|right|[*$%()\[\]])")
 _LATEX_MEANS = {r"\times": "*", r"\cdot": "*", r"\div": "/", r"\left": "", r"\right": ""}
+_BULLET = re.compile(r"^[ \t]{0,12}[-*\u2013][ \t]{1,8}", re.MULTILINE)  # of a list, and no minus
 _REMARK = re.compile(r"\([^()\d\n]{0,80}\)")  # words in brackets, which name what a number counts
 _TOKEN = re.compile(
     r"(?P<number>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)"
-    r"|(?P<times>[x\u00d7*\u00b7\u22c5])|(?P<operator>\*\*|[-+/\u00f7^\u2212\u2013()])|(?P<percent>%)|(?P<skip>[\s$€£]+)|(?P<equals>[=≈])"
+    r"|(?P<times>[\u00d7*\u00b7\u22c5]|x(?=\s{0,3}[\d.($€£]))|(?P<unknown>x(?![^\W_]))"
+    r"|(?P<operator>\*\*|[-+/\u00f7^\u2212\u2013()])|(?P<percent>%)|(?P<skip>[\s$€£]+)|(?P<equals>[=≈])"
     r"|(?P<other>[^\W\d_]+|.)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -29,9 +31,10 @@ _TIMES, _OVER, _MINUS = "\u00d7\u00b7\u22c5xX", "\u00f7", "\u2212\u2013"  # besi
 _SAME = {**dict.fromkeys(_TIMES, "*"), **dict.fromkeys(_OVER, "/"), **dict.fromkeys(_MINUS, "-"), "**": "^"}
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 3}
 _OPEN, _CLOSE, _PERCENT, _NEGATIVE = "(", ")", "%", "-"
+_UNKNOWN = "?"  # an x that stands for a number: no calculation can be made with it
 _LARGEST = 1e15
 _HIGHEST_POWER = 12.0
-_RELATIVE = 1e-3  # what intermediate rounding may move
+_RELATIVE, _ABOUT = 1e-3, 0.05  # what intermediate rounding may move; what the sign for "about" allows
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,17 @@ class Equation:
 
     @property
     def holds(self) -> bool:
-        return any(abs(self.left - meant) <= self.tolerance for meant in (self.right, *self.also))
+        return any(abs(self.left - meant) <= self._allowed(meant) for meant in (self.right, *self.also))
+
+    def _allowed(self, meant: float) -> float:
+        """What is meant as a percentage is a hundred times as large, and so is what rounding moves."""
+        return self.tolerance * max(1.0, abs(meant / self.right) if self.right else 1.0)
 
 
 def equations(text: str) -> tuple[Equation, ...]:
     """What the text's first MOST_CHARS characters claim, in its order and each once. Linear time."""
     looked_at = text[:MOST_CHARS]
-    bare = _REMARK.sub(" ", _LATEX.sub(_plain, _ANNOTATED.sub("", looked_at)))
+    bare = _BULLET.sub("", _REMARK.sub(" ", _LATEX.sub(_plain, _ANNOTATED.sub("", looked_at))))
     found = (_of_line(line) for line in (*_ANNOTATED.findall(looked_at), *bare.splitlines()))
     return tuple(dict.fromkeys(equation for line in found for equation in line))
 
@@ -78,13 +85,15 @@ def _of_line(line: str) -> Iterator[Equation]:
     if "=" not in line and "≈" not in line:
         return
     sides: list[list[Token | None]] = [[]]
+    signs: list[str] = []
     for match in _TOKEN.finditer(line):
         if match["equals"]:
             sides.append([])
+            signs.append(match[0])
         elif not match["skip"]:
             sides[-1].append(_read(match))
-    for before, after in pairwise(sides):
-        equation = _equation(_ending(before), _beginning(after))
+    for (before, after), sign in zip(pairwise(sides), signs, strict=True):
+        equation = _equation(_ending(before), _beginning(after), about=sign == "≈")
         if equation is not None:
             yield equation
 
@@ -95,7 +104,7 @@ def _read(match: re.Match[str]) -> Token | None:
         return _number(match["number"])
     if match["times"] or match["operator"] or match["percent"]:
         return _SAME.get(match[0], match[0])
-    return None
+    return _UNKNOWN if match["unknown"] else None
 
 
 def _number(written: str) -> Number:
@@ -125,7 +134,7 @@ def _beginning(side: Sequence[Token | None]) -> Sequence[Token]:
     return taken
 
 
-def _equation(left: Sequence[Token], right: Sequence[Token]) -> Equation | None:
+def _equation(left: Sequence[Token], right: Sequence[Token], *, about: bool) -> Equation | None:
     inputs = tuple(token.value for token in left if isinstance(token, Number))
     if len(inputs) < 2 or not right:  # noqa: PLR2004 - a single number calculates nothing
         return None
@@ -133,9 +142,17 @@ def _equation(left: Sequence[Token], right: Sequence[Token]) -> Equation | None:
     if first is None or second is None:
         return None
     shown = [token for token in right if isinstance(token, Number)]
-    finest = 10.0 ** -shown[-1].decimals if len(shown) == 1 and shown[-1].decimals else 0.0
-    tolerance = max(1.01 * finest, _RELATIVE * abs(second), 1e-9)
+    tolerance = max(1.01 * _finest(right, about=about), (_ABOUT if about else _RELATIVE) * abs(second), 1e-9)
     return Equation(first, second, tolerance, inputs, _also(left, right, shown[0].value))
+
+
+def _finest(right: Sequence[Token], *, about: bool) -> float:
+    """What the last digit stands for; 0 where nothing was rounded: a whole number is what it is."""
+    shown = [token for token in right if isinstance(token, Number)]
+    per_cent = right[-1] == _PERCENT
+    if len(shown) != 1 or not (shown[0].decimals or about or per_cent):
+        return 0.0
+    return 10.0 ** -(shown[0].decimals + 2 * per_cent)
 
 
 def _also(left: Sequence[Token], right: Sequence[Token], first: float) -> tuple[float, ...]:
@@ -181,8 +198,8 @@ class _Stacks:
             self._expect(wants_amount=False)
             self.amounts[-1] /= 100
         elif self.wants_amount and token == _NEGATIVE:
-            self.amounts.append(0.0)
-            self.pending.append(_NEGATIVE)
+            self.amounts.append(-1.0)
+            self.pending.append("*")
         else:
             self._expect(wants_amount=False)
             self._operator(token)

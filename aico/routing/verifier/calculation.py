@@ -1,6 +1,7 @@
 """Signs on the answer to a question that asks for a number: its result, its arithmetic, and what it made use of."""
 
 import re
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 
 from aico.routing.verifier.arithmetic import Equation, equations, numbers
@@ -98,17 +99,17 @@ def _use_signs(question: str, claims: Sequence[Equation]) -> Iterator[Sign]:
     """What the question says and no step uses; and what the steps use and nothing gave."""
     if not claims:
         return
-    given = numbers(question)
-    used = [number for claim in claims for number in claim.inputs]
-    unused = {number for number in given if not any(_derived(number, one) for one in used)} - {0.0, 1.0}
+    given = set(numbers(question))
+    used = sorted(number for claim in claims for number in claim.inputs)
+    unused = {number for number in given if not any(_among(used, form) for form in _forms(number))} - {0.0, 1.0}
     if unused:
         loss = 1 - (1 - _UNUSED_LOSS) ** len(unused)
         yield Sign(SignName.UNUSED_NUMBERS, loss, f"makes no use of {min(unused):g} from the question", len(unused))
-    known = {*given, *_spelled(question), *_USUAL}
+    known = sorted({*given, *_spelled(question), *_USUAL})
     foreign = 0
     for claim in claims:
-        foreign += sum(not any(_derived(one, number) for one in known) for number in claim.inputs)
-        known.add(claim.right)
+        foreign += sum(not any(_among(known, origin) for origin in _origins(number)) for number in claim.inputs)
+        insort(known, claim.right)
     if foreign:
         loss = 1 - (1 - _FOREIGN_LOSS) ** foreign
         yield Sign(SignName.FOREIGN_NUMBERS, loss, f"calculates with {foreign} numbers that nothing gave", foreign)
@@ -122,10 +123,21 @@ def _spelled(question: str) -> Iterator[float]:
             yield float(_TIMES[word])
 
 
-def _derived(given: float, used: float) -> bool:
-    """As it stands, as a share of a hundred, or what such a share leaves or makes."""
+def _forms(given: float) -> Sequence[float]:
+    """In which it may be used: as it stands, as a share of a hundred, or what such a share leaves or makes."""
     share = given / 100
-    return any(_close(used, form) for form in (given, share, 1 - share, 1 + share, 100 - given, 100 + given))
+    return given, share, 1 - share, 1 + share, 100 - given, 100 + given
+
+
+def _origins(used: float) -> Sequence[float]:
+    """Those of which it is a form."""
+    return used, 100 * used, 100 - 100 * used, 100 * used - 100, 100 - used, used - 100
+
+
+def _among(ascending: Sequence[float], wanted: float) -> bool:
+    """O(log n): texts may hold thousands of numbers."""
+    at = bisect_left(ascending, wanted)
+    return any(_close(one, wanted) for one in ascending[max(0, at - 1) : at + 1])
 
 
 def _close(one: float, other: float) -> bool:

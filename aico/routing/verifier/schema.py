@@ -11,6 +11,8 @@ from typing import Any
 
 MOST_STEPS = 20_000  # pairs of a value and a schema that are compared
 _MOST_DEPTH = 64
+_LISTED = ("enum", "required", "type", "$ref")  # what takes time by its length, each time that it is looked at
+_IN_A_STEP = 32  # entries or characters
 
 _TYPES: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
@@ -56,6 +58,7 @@ class Comparison:
             yield f"{at} must not be there"
         if not isinstance(schema, Mapping):
             return
+        self.steps += sum(map(_length, map(schema.get, _LISTED))) // _IN_A_STEP
         if "$ref" in schema:
             yield from self.violations(value, self._referred(schema["$ref"]), at, depth + 1)
         yield from _plain(value, schema, at)
@@ -126,6 +129,10 @@ def _plain(value: Any, schema: Mapping[str, Any], at: str) -> Iterator[str]:
         yield f"{at} is shorter than its {least}"
     if _TYPES["integer"](schema.get(most)) and len(value) > schema[most]:
         yield f"{at} is longer than its {most}"
+
+
+def _length(found: object) -> int:
+    return len(found) if isinstance(found, list | tuple | str) else 0
 
 
 def _same(value: object, other: object) -> bool:

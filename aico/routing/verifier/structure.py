@@ -82,8 +82,15 @@ def _wrong_call(call: ToolCall, tools: Mapping[str, Tool]) -> str | None:
 
 
 def _parsed(text: str) -> Any:
-    """Whole numbers of any length are read as floats: to make an int of many digits takes more than linear time."""
-    return json.loads(text, parse_int=_whole)
+    """Whole numbers of any length are read as floats: to make an int of many digits takes more than linear time.
+
+    Raises ValueError for what JSON does not know either, such as NaN.
+    """
+    return json.loads(text, parse_int=_whole, parse_constant=_no_number)
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(word)
 
 
 def _whole(digits: str) -> float | int:

@@ -8,7 +8,7 @@ import pytest
 
 from aico.core.chat import ChatRequest, Choice, FinishReason, JsonSchema, Message, Role
 from aico.routing.features import extract_features
-from aico.routing.verifier import schema, structure, words
+from aico.routing.verifier import calculation, schema, structure, words
 from aico.routing.verifier.schema import MOST_STEPS, Comparison, violation
 from aico.routing.verifier.signs import SignName
 from aico.routing.verifier.verifier import Verification, verify
@@ -53,6 +53,23 @@ def test_of_a_long_answer_no_more_is_looked_at_than_of_a_shorter_one(piece: str)
         taken.append(Counting.taken)
     assert taken[0] > 0
     assert abs(taken[1] - taken[0]) <= 2 * len(piece)
+
+
+def test_numbers_are_looked_up_and_not_compared_each_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+    plain = calculation._close
+
+    def close(one: float, other: float) -> bool:
+        nonlocal compared
+        compared += 1
+        return plain(one, other)
+
+    monkeypatch.setattr(calculation, "_close", close)
+    question = "How many? " + " ".join(str(number) for number in range(1_000, 2_500))
+    answer = "\n".join(f"{number}+{number + 7}={2 * number + 7}" for number in range(2_600, 3_600))
+    found = {sign.name for sign in seen(question, answer).signs}
+    assert {SignName.UNUSED_NUMBERS, SignName.FOREIGN_NUMBERS} <= found
+    assert 0 < compared < 60_000
 
 
 def test_deep_and_long_json_is_answered_for() -> None:
@@ -109,6 +126,35 @@ def test_whatever_the_schema_the_comparison_ends(hostile: dict[str, Any], value:
     comparison = Comparison(hostile)
     list(comparison.violations(value, hostile, "it", 0))
     assert 0 < comparison.steps <= 2 * MOST_STEPS
+
+
+class Entries(list[Any]):
+    """A list that says how many of its entries were read."""
+
+    read = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for one in super().__iter__():
+            Entries.read += 1
+            yield one
+
+
+@pytest.mark.parametrize(
+    ("listed", "value"),
+    [
+        ({"enum": Entries(range(5_000))}, 4_999),
+        ({"type": Entries(["string"] * 5_000 + ["integer"])}, 1),
+        ({"required": Entries(["a"] * 5_000)}, {"a": 1}),
+        ({"$ref": Counting("#/" + "a/" * 50_000)}, 1),
+    ],
+    ids=["enum", "type", "required", "reference"],
+)
+def test_what_a_schema_lists_counts_as_work_each_time_that_it_is_looked_through(
+    listed: dict[str, Any], value: object
+) -> None:
+    Entries.read = Counting.taken = 0
+    assert violation([value] * 2_000, {"items": listed}) is None
+    assert 0 < Entries.read + Counting.taken <= 40 * MOST_STEPS
 
 
 def test_a_schema_of_a_request_is_compared_within_its_bound() -> None:

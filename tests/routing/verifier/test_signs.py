@@ -94,6 +94,7 @@ def test_what_was_cut_off_or_declined_says_so_itself() -> None:
         ('{"age": 4.0, "name": "Ann"}', None),
         ('{"age": 4', SignName.NOT_JSON),
         ("Here you are: {}", SignName.NOT_JSON),
+        ('{"age": NaN}', SignName.NOT_JSON),
         ('{"age": "4"}', SignName.AGAINST_SCHEMA),
         ('{"age": true}', SignName.AGAINST_SCHEMA),
         ('{"age": -1}', SignName.AGAINST_SCHEMA),
