@@ -3,6 +3,7 @@
 Memory grows with the number of calls, by hashes and vectors. Of their words at most _HELD_CHARS are held at a time.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -49,7 +50,8 @@ class Gatherer:
         self._store = VectorStore(embedders)
         self._rows: list[Row] = []
         self._vectors: dict[bytes, int] = {}  # by fingerprint
-        self._alone: dict[bytes, tuple[bytes, str]] = {}  # by namespace: the only fingerprint in it and its last turn
+        # By namespace: the only fingerprint in it and its last turn. The oldest is taken out again and again.
+        self._alone: OrderedDict[bytes, tuple[bytes, str]] = OrderedDict()
         self._held = 0  # characters of those
         self._met: set[bytes] = set()  # namespaces whose turns are compared
         self._unanswered: dict[str, Row] = {}
@@ -139,7 +141,7 @@ class Gatherer:
         self._store.keep(places)
         moved = {place: index for index, place in enumerate(places)}
         self._vectors = {one: moved.get(place, -1) for one, place in self._vectors.items()}
-        self._alone = {name: held for name, held in self._alone.items() if self._sampled(held[0])}
+        self._alone = OrderedDict((name, held) for name, held in self._alone.items() if self._sampled(held[0]))
         self._held = sum(len(text) for _, text in self._alone.values())
 
 
