@@ -122,9 +122,13 @@ vector as (
   on conflict (tenant_id, entry_id) do update
     set model = excluded.model, embedding = excluded.embedding, expires_at = excluded.expires_at, created_at = now()
 ),
-event as (
+event as (  -- what is said of a job as a whole counts once: with the ending that stands
   insert into public.ledger_outbox
-  select * from jsonb_populate_recordset(null::public.ledger_outbox, %(events)s::jsonb)
+  select r.*
+  from jsonb_array_elements(%(events)s::jsonb) e (attempt)
+  cross join lateral jsonb_populate_record(null::public.ledger_outbox,
+    case when (e.attempt ->> 'job_id')::uuid in (select id from done) then e.attempt
+      else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] end) r
   on conflict do nothing
 ),
 decided as (  -- what was decided when the job was parked stands
