@@ -147,12 +147,10 @@ class ExperimentChange(BaseModel):
     def redesigned(self) -> list[str]:
         return [name for name in ("unit", "arms", "plan") if getattr(self, name) is not None]
 
-    def design(self, before: Design) -> Design:
-        return Design(
-            self.unit or before.unit,
-            before.arms if self.arms is None else arms_of(self.arms),
-            self.plan or before.plan,
-        )
+    @property
+    def drawn(self) -> tuple[Arm, ...] | None:
+        """Its arms; None: they stay."""
+        return None if self.arms is None else arms_of(self.arms)
 
 
 class ArmView(BaseModel):

@@ -113,7 +113,8 @@ class TenantChange(BaseModel):
     ] = None
     judge_model: Annotated[ModelName | None, Field(description="What compares answers.")] = None
     judge_daily_cents: Annotated[
-        Decimal | None, Field(ge=0, le=1_000_000, description="What comparing may cost a day; at most the service's.")
+        Decimal | None,
+        Field(ge=0, le=1_000_000, max_digits=18, description="What comparing may cost a day; at most the service's."),
     ] = None
     compare_with_own_keys: Annotated[
         bool, Field(description="Whether the tenant's own provider keys may be used for it.")

@@ -122,16 +122,13 @@ vector as (
   on conflict (tenant_id, entry_id) do update
     set model = excluded.model, embedding = excluded.embedding, expires_at = excluded.expires_at, created_at = now()
 ),
-ours as (
-  select j.id from public.jobs j join ending f on f.id = j.id and f.fence = j.fence where j.tenant_id = %(tenant)s
-),
-event as (  -- what is said of a job as a whole is said by whoever held it last
+event as (  -- what is said of a job as a whole counts once: with the ending that stands
   insert into public.ledger_outbox
   select r.*
-  from jsonb_array_elements(%(events)s::jsonb) e
-  left join ours o on o.id = (e ->> 'job_id')::uuid
-  cross join lateral jsonb_populate_record(null::public.ledger_outbox, case when o.id is null
-    then e - '{arms,job_cents,baseline_model,baseline_cost_cents}'::text[] else e end) r
+  from jsonb_array_elements(%(events)s::jsonb) e (attempt)
+  cross join lateral jsonb_populate_record(null::public.ledger_outbox,
+    case when (e.attempt ->> 'job_id')::uuid in (select id from done) then e.attempt
+      else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] end) r
   on conflict do nothing
 ),
 decided as (  -- what was decided when the job was parked stands

@@ -52,6 +52,7 @@ _CONDITIONS = {
     "batches": "not exists (select from public.jobs j where j.tenant_id = o.tenant_id and j.batch_id = o.id)",
 }
 _SHOWN = {"jobs": "id, fence, status"}
+_SUMS = 100_000  # more than there are models
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,15 @@ def end_batches(held: HeldRequest) -> Statement[None]:
     return Statement(_SQL["end_batches"], fenced(held), no_row)
 
 
-def stop_learner(held: HeldRequest) -> Statement[None]:
-    """Nothing that has been learned counts from now on; whoever learns is shut out."""
-    return Statement(_SQL["stop_learner"], fenced(held), no_row)
+def stop_learner(held: HeldRequest) -> list[Statement[Any]]:
+    """Nothing that has been learned counts from now on; whoever learns is shut out.
+
+    To be run in this order in one transaction: who takes the learner up next finds no sums to carry on.
+    """
+    return [
+        Statement(_SQL["stop_learner"], fenced(held), no_row),
+        rows(held, "learner_statistics", limit=_SUMS),
+    ]
 
 
 def answers_of(held: HeldRequest, jobs: Sequence[UUID]) -> Statement[None]:

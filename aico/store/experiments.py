@@ -1,6 +1,6 @@
 """Statements about experiments: how they come to be, run and end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -39,17 +39,17 @@ class Design:
     arms: tuple[Arm, ...]
     plan: Plan
 
-    def columns(self) -> dict[str, Any]:
-        return {
-            "unit": self.unit,
-            "arms": arms_json(self.arms),
-            "plan": self.plan.model_dump(mode="json"),
-            "levers": levers(self.arms),
-        }
 
-
-def arms_json(arms: Sequence[Arm]) -> list[dict[str, Any]]:
-    return [arm.model_dump(mode="json", exclude_none=True) for arm in arms]
+def columns(unit: Unit | None = None, arms: tuple[Arm, ...] | None = None, plan: Plan | None = None) -> dict[str, Any]:
+    """Of the parts of a design that are given."""
+    shown = None if arms is None else [arm.model_dump(mode="json", exclude_none=True) for arm in arms]
+    found = {
+        "unit": unit,
+        "arms": shown,
+        "plan": None if plan is None else plan.model_dump(mode="json"),
+        "levers": None if arms is None else levers(arms),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +68,28 @@ class Experiment:
 
 def create(tenant: UUID, experiment: UUID, name: str, description: str, design: Design, by: str) -> Statement[Outcome]:
     """DONE, NAME_TAKEN or TOO_MANY. Where MAX_EXPERIMENTS must hold exactly, `tenants.lock` comes before it."""
-    columns = design.columns()
+    parts = columns(design.unit, design.arms, design.plan)
     params = {
         **_named(tenant, experiment, by),
         "name": name,
         "description": description,
-        "unit": columns["unit"],
-        "arms": Jsonb(columns["arms"]),
-        "plan": Jsonb(columns["plan"]),
-        "levers": columns["levers"],
+        "unit": parts["unit"],
+        "arms": Jsonb(parts["arms"]),
+        "plan": Jsonb(parts["plan"]),
+        "levers": parts["levers"],
         "most": MAX_EXPERIMENTS,
     }
     return Statement(_SQL["create"], params, _outcome)
 
 
 def change(
-    tenant: UUID, experiment: UUID, words: Mapping[str, str], design: Design | None, by: str
+    tenant: UUID, experiment: UUID, words: Mapping[str, str], design: Mapping[str, Any], by: str
 ) -> Statement[Outcome]:
-    """`words`: `name` and `description`, which change at any time. A `design` is changed in a draft alone.
+    """`words`: `name` and `description`, which change at any time. `design`: `columns`, which change in a draft alone.
 
-    DONE, NAME_TAKEN, or a status. No row: there is no such experiment.
+    What is in neither stays as it is. DONE, NAME_TAKEN, or a status. No row: there is no such experiment.
     """
-    changes = {**words, **({} if design is None else design.columns())}
-    params = {**_named(tenant, experiment, by), "changes": Jsonb(changes), "anytime": design is None}
+    params = {**_named(tenant, experiment, by), "changes": Jsonb({**words, **design}), "anytime": not design}
     return Statement(_SQL["change"], params, _outcome)
 
 

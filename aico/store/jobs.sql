@@ -135,6 +135,9 @@ undecided as (
 ),
 unjudged as (
   delete from public.outcomes o using gone where o.tenant_id = %(tenant)s and o.job_id = gone.id
+),
+unsaid as (
+  delete from public.feedback f using gone where f.tenant_id = %(tenant)s and f.job_id = gone.id
 )
 select id from gone
 

@@ -61,6 +61,8 @@ class HeldPair:
     second_verdict: str | None
     interrupted: PairCall | None  # by the death of the worker that held it before
     tries: int  # that failed
+    age_seconds: float
+    reserved: str | None  # the place in a rate limit for which it waited
     wishes: Wishes
     models: frozenset[str] | None  # that the job's API key may use; None: all
     keys: Mapping[str, TenantKey]  # the tenant's own, by provider
@@ -88,6 +90,8 @@ def _held(tenant: UUID, job: UUID, row: Row) -> HeldPair:
         second_verdict=row["second_verdict"],
         interrupted=PairCall.model_validate(row["calling"]) if row["calling"] else None,
         tries=row["tries"],
+        age_seconds=row["age_seconds"],
+        reserved=row["reserved"],
         wishes=wishes_of(row),
         models=models_of(row),
         keys=keys_of(row["provider_keys"]),
@@ -160,8 +164,9 @@ def book(held: HeldPair, attempt: Attempt, gain: Gain) -> Statement[bool]:
     return Statement(_SQL["book"], params, lambda row: row["held"])
 
 
-def postpone(held: HeldPair, pause_seconds: float) -> Statement[None]:
-    return Statement(_SQL["postpone"], {**_fenced(held), "pause": pause_seconds}, no_row)
+def postpone(held: HeldPair, pause_seconds: float, reserved: str | None = None) -> Statement[None]:
+    """`reserved` is the place in a rate limit for which it waits."""
+    return Statement(_SQL["postpone"], {**_fenced(held), "pause": pause_seconds, "reserved": reserved}, no_row)
 
 
 def drop(held: HeldPair, reason: str) -> Statement[int]:

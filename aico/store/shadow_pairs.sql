@@ -8,7 +8,8 @@ from public.jobs j, public.tenants t
 where p.tenant_id = %(tenant)s and p.job_id = %(job)s and p.finished_at is null and p.step_at <= now()
   and (p.lease_until is null or p.lease_until < now())
   and j.tenant_id = p.tenant_id and j.id = p.job_id and j.answer is not null and t.id = p.tenant_id
-returning p.fence, p.served, p.rival, p.judge, p.answer, p.first_verdict, p.second_verdict, p.calling, p.tries, j.request,
+returning p.fence, p.served, p.rival, p.judge, p.answer, p.first_verdict, p.second_verdict, p.calling, p.tries,
+  p.reserved, extract(epoch from now() - p.created_at)::double precision as age_seconds, j.request,
   j.answer ->> 'text' as served_answer, (j.answer ->> 'output_tokens')::integer as served_tokens,
   t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys, t.draw_salt,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
@@ -37,7 +38,7 @@ returning job_id
 -- name: book
 with held as (
   update public.shadow_pairs p
-  set calling = null, answer = coalesce(%(answer)s, p.answer), first_verdict = coalesce(%(first)s, p.first_verdict),
+  set calling = null, reserved = null, answer = coalesce(%(answer)s, p.answer), first_verdict = coalesce(%(first)s, p.first_verdict),
     second_verdict = coalesce(%(second)s, p.second_verdict),
     held_cents = greatest(p.held_cents - %(cents)s::numeric, 0), tries = p.tries + %(failed)s::boolean::integer
   where p.tenant_id = %(tenant)s and p.job_id = %(job)s and p.fence = %(fence)s and p.finished_at is null
@@ -56,7 +57,8 @@ select exists (select from held) as held, (select count(*) from spent) as booked
 
 -- name: postpone
 update public.shadow_pairs
-set lease_until = null, calling = null, held_cents = 0, step_at = now() + make_interval(secs => %(pause)s)
+set lease_until = null, calling = null, held_cents = 0, reserved = %(reserved)s,
+  step_at = now() + make_interval(secs => %(pause)s)
 where tenant_id = %(tenant)s and job_id = %(job)s and fence = %(fence)s and finished_at is null
 
 -- name: finish

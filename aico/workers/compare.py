@@ -7,6 +7,7 @@ pair goes on where its last worker left it.
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from functools import cache, partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -37,6 +38,7 @@ LEASE_SECONDS = 15.0
 MAX_TRIES = 3
 PAUSES = (30.0, 300.0)  # seconds, after the first failure and the second
 BUSY_SECONDS = 20.0  # until others have given back what they put aside
+LONGEST_SECONDS = 3600.0  # that a pair waits for room; else those that find none would pile up
 _stopping = threading.Event()
 
 
@@ -77,9 +79,10 @@ class _FailedTry(Exception):
 
 
 class _Later(Exception):
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, reserved: str | None = None) -> None:
         super().__init__(f"later: {seconds} s")
         self.seconds = seconds
+        self.reserved = reserved
 
 
 class _Comparison:
@@ -104,7 +107,10 @@ class _Comparison:
             else:
                 self._postpone(PAUSES[self._held.tries - 1])
         except _Later as later:
-            self._postpone(later.seconds)
+            if self._held.age_seconds < LONGEST_SECONDS:
+                self._postpone(later.seconds, later.reserved)
+            else:
+                self._drop("no_room")
         else:
             self._run(shadow_pairs.finish(self._held, result.value, result.quality))
             self._say("pair_judged", result=result.value)
@@ -137,8 +143,11 @@ class _Comparison:
 
     def _put_aside(self, plan: Plan) -> None:
         cents = plan.cents_left(self._held)
-        if not cents:
-            return
+        if cents:
+            self._hold(cents, plan)
+        self._run(shadow_pairs.plan(self._held, plan.rival.id, plan.judge.id))
+
+    def _hold(self, cents: Decimal, plan: Plan) -> None:
         (room,) = self._run(
             shadow_pairs.hold(
                 self._held,
@@ -153,7 +162,6 @@ class _Comparison:
             raise NotCompared("budget_spent")
         if room is Room.BUSY:
             raise _Later(BUSY_SECONDS)
-        self._run(shadow_pairs.plan(self._held, plan.rival.id, plan.judge.id))
 
     def _answer(self, plan: Plan) -> None:
         call = self._by.call(self._held, plan, AttemptKind.SHADOW)
@@ -190,7 +198,7 @@ class _Comparison:
                 raise _Later(PAUSES[0]) from error  # its rate limit has no place
             raise _FailedTry("provider_failed") from error
         except Held as wait:
-            raise _Later(wait.seconds) from wait
+            raise _Later(wait.seconds, wait.place) from wait
         except Cancelled as stopped:
             for attempt in made:
                 self._book(_as(call, attempt), Gain())
@@ -211,8 +219,8 @@ class _Comparison:
             tries=held.tries + gain.failed,
         )
 
-    def _postpone(self, seconds: float) -> None:
-        self._run(shadow_pairs.postpone(self._held, seconds))
+    def _postpone(self, seconds: float, reserved: str | None = None) -> None:
+        self._run(shadow_pairs.postpone(self._held, seconds, reserved))
         self._say("pair_postponed", seconds=seconds)
 
     def _drop(self, reason: str) -> None:

@@ -130,6 +130,7 @@ class Comparer:
             should_stop=should_stop,
             tokens=estimate_input_tokens(request.messages) + (request.max_tokens or 0),
             patience=_PATIENCE_SECONDS,
+            reserved=held.reserved,
             credentials=self._keyring.credentials(held.keys),
         ).completion
 

@@ -32,7 +32,7 @@ _LEDGER, _LEFTOVERS, _PAIRS = "ledger", "leftovers", "shadow_pairs"
 EVERYTHING = (
     *(_BATCHES, _CACHE, _PAIRS, _JOBS, _CACHE, _PAIRS, _JOBS),
     *("idempotency_keys", "feedback", "outcomes", "assignments"),
-    *("decisions", _LEARNER, "learner_statistics", "learner_solutions"),
+    *("decisions", _LEARNER, "learner_solutions"),
     *("webhook_deliveries", "batch_faults", "batches", "data_requests", "files", _LEDGER, _LEFTOVERS),
 )
 CHOSEN = (_CACHE, _JOBS)
@@ -71,7 +71,7 @@ class Erasure:
         if step == _BATCHES:
             self._run(erasures.end_batches(self._held))
         elif step == _LEARNER:
-            self._run(erasures.stop_learner(self._held))
+            self._together(erasures.stop_learner(self._held))
         elif step == _LEDGER:
             self._strip_ledger(after)
         elif step == _LEFTOVERS:

@@ -86,9 +86,7 @@ class Collector:
         except AicoError as error:  # the catalogue has changed so much that nothing would be asked now
             return FailedLine(job, error.detail, attempt)
         ending = self._answers.ending(job, choice, self._model, outcome, [attempt], lane="batch")
-        ending = replace(ending, policy=job.chosen_by or ending.policy)
-        # The baseline of a job is counted once: with the answer that ended it.
-        return ending if job.open else replace(ending, baseline=None)
+        return replace(ending, policy=job.chosen_by or ending.policy)
 
     def _attempt(self, job: Asked, outcome: Completion | LineFailure) -> Attempt:
         now, model, created = datetime.now(UTC), self._model, self._held.created_at

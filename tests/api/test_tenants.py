@@ -152,6 +152,7 @@ def test_the_policy_is_changed_field_by_field(person: Person, admin: psycopg.Con
         ({"judge_model": "gpt-17"}, 404),
         ({"shadow_rate": 1.1}, 422),
         ({"judge_daily_cents": -1}, 422),
+        ({"judge_daily_cents": "1e-100000"}, 422),
         ({"implicit_outcomes": None}, 422),
     ],
 )

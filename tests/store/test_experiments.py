@@ -12,7 +12,7 @@ from experimenting import TWO, Lab, attempt
 from aico.core.assignment import Arm, Treatment
 from aico.core.attempts import AttemptOutcome
 from aico.core.experiment_results import ArmFigures
-from aico.core.experiments import Metric, Status
+from aico.core.experiments import Metric, Plan, Status
 from aico.core.sequential import Clusters
 from aico.core.strategies import StrategyName
 from aico.store import alerts, audit, experiment_figures, experiments, tenants
@@ -147,6 +147,15 @@ def test_so_many_experiments_run_and_no_more(lab: Lab) -> None:
     same = (Arm(name="a", control=True), Arm(name="b"))
     outcomes = [lab.start(lab.draft(name=f"{number}", arms=same)) for number in range(MAX_RUNNING + 1)]
     assert outcomes == [Outcome.DONE] * MAX_RUNNING + [Outcome.TOO_MANY]
+
+
+def test_two_who_change_different_parts_of_a_draft_keep_both(lab: Lab) -> None:
+    experiment, arms = lab.draft(), (TWO[0], Arm(name="c"))
+    for parts in (experiments.columns(arms=arms), experiments.columns(plan=Plan(max_days=3))):
+        change = experiments.change(lab.tenant.id, experiment, {}, parts, "test")
+        assert lab.database.run(lab.scope, change) == [Outcome.DONE]
+    design = lab.see(experiment).design
+    assert (design.arms, design.plan, design.unit) == (arms, Plan(max_days=3), "job")
 
 
 def test_a_stop_and_an_arms_end_are_told_once_and_audited(lab: Lab) -> None:

@@ -12,6 +12,7 @@ import pytest
 from builders import ending_of, new_job
 from conftest import Tenant
 
+from aico.core.assignment import NOT_ASSIGNED, Assigned, Treatment
 from aico.core.jobs import CacheMode
 from aico.core.signals import REPEATED, Signal
 from aico.store import claims, feedback, jobs, outcomes
@@ -28,8 +29,14 @@ class World:
     def __init__(self, database: Database, tenant: Tenant, admin: psycopg.Connection[Any]) -> None:
         self.database, self.tenant, self.scope, self.admin = database, tenant.id, Scope.tenant(tenant.id), admin
 
-    def answer(self, prompt: str = "prompt", mode: CacheMode = CacheMode.EXACT, *signals: Signal) -> UUID:
-        job = new_job(prompt, mode=mode)
+    def answer(
+        self,
+        prompt: str = "prompt",
+        mode: CacheMode = CacheMode.EXACT,
+        *signals: Signal,
+        assigned: Assigned = NOT_ASSIGNED,
+    ) -> UUID:
+        job = replace(new_job(prompt, mode=mode), assigned=assigned)
         self.run(jobs.submit(self.tenant, [job]))
         self.admin.execute("update public.jobs set stage = 'route' where id = %s", (job.id,))
         (held,) = self.run(claims.claim(self.tenant, job.id, 30))
@@ -114,6 +121,15 @@ def test_who_asks_at_once_for_another_answer_was_not_content_with_the_first(worl
     assert world.sums() == [judged(REPEATED, Source.IMPLICIT)]
 
 
+def test_all_answers_before_the_repetition_are_doubted_and_none_after_it(world: World) -> None:
+    before = [world.answer(), world.answer()]
+    world.answer(mode=CacheMode.REFRESH)
+    after = world.answer()
+    world.repeats()
+    assert [world.kept(job) for job in before] == [[(MODEL, REPEATED, "implicit")]] * 2
+    assert world.kept(after) == []
+
+
 def test_what_the_user_says_of_an_answer_stands_against_a_repetition(world: World) -> None:
     job = world.answer()
     world.judge(job, 1.0, Source.USER)
@@ -134,6 +150,20 @@ def test_what_is_no_repetition_says_nothing(world: World) -> None:
         world.answer(f"{second} {number}", later)
         world.repeats()
         assert world.kept(job) == []
+
+
+def test_a_cache_mode_that_chance_has_chosen_says_nothing(world: World) -> None:
+    off = Treatment(cache=CacheMode.OFF)
+    for number, assigned in enumerate(
+        (Assigned(arms=("holdout/baseline",), treatment=off, direct=True), Assigned(arms=("x/a",), treatment=off))
+    ):
+        job = world.answer(f"asked {number}")
+        world.answer(f"asked {number}", CacheMode.OFF, assigned=assigned)
+        world.repeats()
+        assert world.kept(job) == []
+        world.answer(f"asked {number}", CacheMode.REFRESH, assigned=assigned)  # what the caller says wins
+        world.repeats()
+        assert world.kept(job) == [(MODEL, REPEATED, "implicit")]
 
 
 def test_another_key_that_asks_the_same_says_nothing(world: World, tenant: Tenant) -> None:

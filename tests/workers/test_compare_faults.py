@@ -1,5 +1,6 @@
 """Comparisons that are cut short, fail, or are taken over: no call is lost or booked twice."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,10 +9,46 @@ from conftest import Tenant
 from workers.comparing import JUDGE, LARGE, SAID, Play, play, prefers
 
 from aico.core.attempts import AttemptKind
+from aico.routing.catalogue import Catalogue
+from aico.routing.models import RateLimit
 from aico.store import shadow_pairs
 from aico.workers import compare
+from aico.workers.comparer import Comparer
+from aico.workers.pacing import LocalPacer
 
 __all__ = ["play"]
+
+
+def test_who_waited_for_a_place_in_a_rate_limit_has_it(play: Play, tenant: Tenant) -> None:
+    scene = play()
+    limit = RateLimit(provider="openai_compatible", model=LARGE, requests_per_minute=6)
+    paced = replace(scene, comparer=Comparer(scene.runtime.settings, LocalPacer([limit], lambda: 0.0)))
+    for number, visits in enumerate(
+        (1, 2)
+    ):  # the first takes what there is; the second waits once, not again and again
+        job = scene.answered(tenant, f"What is the capital of France, again {number}?")
+        for _ in range(visits):
+            assert len(scene.server.asked_of(LARGE)) == number
+            paced.compare(tenant, job.id)
+            scene.due(job.id)
+        assert scene.pair(job.id)["status"] == "judged"
+    paced.comparer.close()
+
+
+def test_a_pair_for_which_there_is_no_room_for_an_hour_is_dropped(play: Play, tenant: Tenant) -> None:
+    scene = play()
+    limit = RateLimit(provider="openai_compatible", model=LARGE, requests_per_minute=1)
+    full = LocalPacer([limit], lambda: 0.0)
+    full.back_off(Catalogue.from_settings(scene.runtime.settings).find(LARGE), 300)
+    paced = replace(scene, comparer=Comparer(scene.runtime.settings, full))
+    job = scene.answered(tenant)
+    assert paced.compare(tenant, job.id)["status"] == "waiting"
+    scene.due(job.id)
+    scene.admin.execute("update shadow_pairs set created_at = now() - interval '1 hour' where job_id = %s", (job.id,))
+    pair = paced.compare(tenant, job.id)
+    assert (pair["status"], pair["reason"]) == ("dropped", "no_room")
+    assert scene.server.asked_of(LARGE) == []
+    paced.comparer.close()
 
 
 @pytest.mark.parametrize("said", ["A", "The better one is A", '{"verdict": "A", "score": 3}', '{"verdict": "C"}', ""])

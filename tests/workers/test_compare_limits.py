@@ -36,7 +36,7 @@ def test_a_comparison_takes_its_calls_from_the_limits_of_the_keys_that_answer_jo
     comparer = Comparer(keyed, full)
     model = next(one for one in Catalogue.from_settings(keyed).models if one.provider == "openai")
     request = ChatRequest(messages=(Message(role=Role.USER, content="Why?"),))
-    held = cast("HeldPair", SimpleNamespace(keys={}))
+    held = cast("HeldPair", SimpleNamespace(keys={}, reserved=None))
     attempts: list[Any] = []
     with pytest.raises(AllCandidatesFailed):
         comparer.ask(held, model, request, attempts.append, lambda: False)

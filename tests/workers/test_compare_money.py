@@ -37,6 +37,19 @@ def test_without_a_known_price_nothing_is_called(play: Play, tenant: Tenant) -> 
     assert len(scene.server.bodies) == 1
 
 
+def test_what_costs_nothing_is_compared_like_the_rest(play: Play, tenant: Tenant) -> None:
+    scene = play()
+    file = scene.runtime.settings.catalogue_file
+    assert file is not None
+    for price in (1, 2, 4):
+        file.write_text(file.read_text().replace(f'put = "{price}"', 'put = "0"'))
+    free = Scene.of(scene.runtime, scene.server, scene.admin)
+    job = scene.answered(tenant)
+    pair = free.compare(tenant, job.id)
+    free.close()
+    assert (pair["status"], pair["rival"], pair["judge"]) == ("judged", LARGE, JUDGE)
+
+
 def test_a_key_that_is_limited_to_models_sends_its_words_to_no_others(play: Play, tenant: Tenant) -> None:
     scene = play()
     scene.admin.execute("update api_keys set models = %s where id = %s", ([SMALL, LARGE], tenant.key_id))

@@ -8,7 +8,7 @@ from workers.erasing import Desk, desk, fill
 from workers.test_route import provider, routed
 
 from aico.core.data_rights import receipt_digest
-from aico.store import jobs, learner, ledger
+from aico.store import erasures, jobs, learner, ledger
 from aico.store.data_requests import RequestStatus
 from aico.store.learner import Lesson, Solution
 
@@ -123,6 +123,14 @@ def test_another_tenants_job_cannot_be_named(desk: Desk, make_tenant: Callable[[
     assert receipt.counts["jobs"] == 1
     assert other.run(jobs.get(other.tenant.id, theirs.id))[0].answer is not None
     assert other.traces()["ledger_attempts.error"] == 2
+
+
+def test_who_takes_the_learner_up_during_an_erasure_finds_nothing_to_carry_on(desk: Desk) -> None:
+    fill(desk)
+    request = desk.hold(desk.ask())
+    desk.runtime.database.run_each([(desk.scope, one) for one in erasures.stop_learner(request)])
+    assert desk.run(learner.claim(desk.tenant.id, 60))
+    assert desk.run(learner.statistics(desk.tenant.id)) == []
 
 
 def test_an_erasure_shuts_out_whoever_learns_and_what_was_learned_counts_no_more(desk: Desk) -> None:

@@ -71,12 +71,12 @@ async def change_experiment(
     experiment_id: ExperimentId, request: ExperimentChange, held: Held, principal: SettingsWriter
 ) -> ExperimentView:
     """Change a draft, or the name and the description of any experiment."""
-    before = await _find(held, principal, experiment_id)
-    redesigned = request.redesigned
-    design = request.design(before.design) if redesigned else None
-    if design is not None:
-        await _check(held, principal, design.arms)
-    if request.words or design is not None:
+    await _find(held, principal, experiment_id)
+    redesigned, arms = request.redesigned, request.drawn
+    if arms is not None:
+        await _check(held, principal, arms)
+    if request.words or redesigned:
+        design = experiments.columns(request.unit, arms, request.plan)
         change = experiments.change(principal.tenant, experiment_id, request.words, design, principal.actor)
         outcome = await _locked(held, principal.tenant, change)
         _heed_name(outcome, request.name)
