@@ -64,6 +64,24 @@ def test_the_same_question_is_answered_from_the_cache(able: OpenAI, worker: Stre
     assert (raw.headers["x-aico-cache"], raw.headers["x-aico-cost-cents"]) == ("exact", "0")
 
 
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+CONVERSATION: list[Any] = [
+    {"role": "developer", "content": [{"type": "text", "text": "Be "}, {"type": "text", "text": "brief."}]},
+    {
+        "role": "assistant",
+        "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
+    },
+    {"role": "tool", "tool_call_id": "call_1", "content": "Rain."},
+    {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "And this?"},
+            {"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}},
+        ],
+    },
+]
+
+
 def test_every_common_parameter_reaches_the_worker(able: OpenAI, worker: StreamingWorker, database: Database) -> None:
     seen = []
 
@@ -72,27 +90,10 @@ def test_every_common_parameter_reaches_the_worker(able: OpenAI, worker: Streami
         seen.append(held.request)
         worker.end(held, "{}")
 
-    picture = "data:image/png;base64,iVBORw0KGgo="
     with working(work):
         able.chat.completions.create(
             model="able",
-            messages=[
-                {"role": "developer", "content": [{"type": "text", "text": "Be "}, {"type": "text", "text": "brief."}]},
-                {
-                    "role": "assistant",
-                    "tool_calls": [
-                        {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
-                    ],
-                },
-                {"role": "tool", "tool_call_id": "call_1", "content": "Rain."},
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "text", "text": "And this?"},
-                        {"type": "image_url", "image_url": {"url": picture, "detail": "low"}},
-                    ],
-                },
-            ],
+            messages=CONVERSATION,
             max_completion_tokens=50,
             temperature=0.5,
             top_p=0.9,
@@ -115,7 +116,7 @@ def test_every_common_parameter_reaches_the_worker(able: OpenAI, worker: Streami
     assert [message.role for message in asked.messages] == [Role.SYSTEM, Role.ASSISTANT, Role.TOOL, Role.USER]
     assert asked.messages[0].content == "Be brief."
     assert asked.messages[1].tool_calls == (ToolCall(id="call_1", name="weather", arguments="{}"),)
-    assert asked.messages[3].images[0].url == picture
+    assert asked.messages[3].images[0].url == PICTURE
     assert (asked.max_tokens, asked.temperature, asked.top_p, asked.seed) == (50, 0.5, 0.9, 7)
     assert (asked.presence_penalty, asked.frequency_penalty, asked.logit_bias) == (0.1, -0.1, {"50256": -100})
     assert (asked.stop, asked.logprobs, asked.top_logprobs) == (("END",), True, 2)

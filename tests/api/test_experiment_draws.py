@@ -1,21 +1,17 @@
 """What callers' jobs are drawn into while an experiment runs, by every process of the API."""
 
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
 import psycopg
 import pytest
-from api.conftest import DEAD_PORT, Connect, serving, wait_until
+from api.conftest import Connect, serving, wait_until
 from api.drafting import PATH, draft, owned, owner
+from api.other_process import other_process
 from conftest import Tenant
 
 from aico.core.settings import Settings
-from aico.embedded.ports import LOOPBACK
 
 __all__ = ["owned", "owner"]
 
@@ -82,32 +78,9 @@ def test_users_stay_in_their_arm_whatever_door_they_come_through(
 @pytest.fixture
 def two_processes(base_settings: Settings) -> Iterator[tuple[str, str]]:
     """That would remember credentials for an hour."""
-    with serving(base_settings.model_copy(update={"api_key_cache_seconds": 3600.0})) as first:
-        with socket.create_server((LOOPBACK, 0)) as probe:
-            port = probe.getsockname()[1]
-        environment = {
-            **os.environ,
-            "PORT": str(port),
-            "DATABASE_URL": base_settings.database_url,
-            "REDIS_URL": base_settings.redis_url.get_secret_value(),
-            "API_KEY_CACHE_SECONDS": "3600",
-            "LOCAL_MODEL_URL": f"http://{LOOPBACK}:{DEAD_PORT}/v1",
-        }
-        process = subprocess.Popen([sys.executable, "-m", "aico.cli.main", "serve"], env=environment)
-        second = f"http://{LOOPBACK}:{port}"
-        try:
-            wait_until(lambda: _answers(second))
-            yield first, second
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/health/live", timeout=1).is_success
-    except httpx2.TransportError:
-        return False
+    patient = base_settings.model_copy(update={"api_key_cache_seconds": 3600.0})
+    with serving(patient) as first, other_process(base_settings) as second:
+        yield first, second
 
 
 def test_a_start_and_a_stop_are_known_to_every_process(

@@ -1,20 +1,16 @@
 """Credentials that API processes remember: for how long, and that a change is heard of by all of them at once."""
 
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import httpx2
 import psycopg
 import pytest
 import redis
 from api.conftest import DEAD_PORT, Connect, assert_problem, serving, wait_until
 from api.identity import People
+from api.other_process import other_process
 from api.project import Project
 from conftest import Tenant, new_tenant
 
@@ -38,33 +34,8 @@ def first(base_settings: Settings, signing: Project) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def second(base_settings: Settings, signing: Project) -> Iterator[str]:
-    """Another process, with the MCP server mounted."""
-    with socket.create_server((LOOPBACK, 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "PORT": str(port),
-        "DATABASE_URL": base_settings.database_url,
-        "REDIS_URL": base_settings.redis_url.get_secret_value(),
-        "SUPABASE_URL": signing.url,
-        "API_KEY_CACHE_SECONDS": "3600",
-        "LOCAL_MODEL_URL": f"http://{LOOPBACK}:{DEAD_PORT}/v1",
-    }
-    process = subprocess.Popen([sys.executable, "-m", "aico.cli.main", "serve"], env=environment)
-    url = f"http://{LOOPBACK}:{port}"
-    try:
-        wait_until(lambda: _answers(url))
+    with other_process(base_settings, SUPABASE_URL=signing.url) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/health/live", timeout=1).is_success
-    except httpx2.TransportError:
-        return False
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What is known of the arms that jobs were drawn into: costs as they are booked, quality as it is judged."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +8,10 @@ import psycopg
 import pytest
 from builders import ending_of, new_job
 from conftest import Tenant
+from experimenting import attempt
 
 from aico.core.assignment import HELD_OUT, ROUTED, Assigned, Treatment
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline
+from aico.core.attempts import Attempt, AttemptOutcome, Baseline
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode
 from aico.core.usage import Usage
@@ -22,19 +22,6 @@ from aico.store.scope import Scope
 
 MODEL = "smollm2-135m"  # what `ending_of` says answered
 Connection = psycopg.Connection[Any]
-
-
-def attempt(cents: str, outcome: AttemptOutcome = AttemptOutcome.OK) -> Attempt:
-    return Attempt(
-        id=new_id(),
-        at=datetime.now(UTC),
-        kind=AttemptKind.CALL,
-        outcome=outcome,
-        provider="p",
-        model="m",
-        latency_ms=3,
-        cost_cents=Decimal(cents),
-    )
 
 
 class World:

@@ -12,6 +12,7 @@ import pytest
 from builders import new_job
 from conftest import Postgres, Tenant
 from psycopg.rows import dict_row
+from workers.catalogues import catalogue
 from workers.provider_server import Server, serving
 
 from aico.core.jobs import CacheMode, Job
@@ -29,25 +30,10 @@ from aico.workers.runtime import Runtime
 
 SMALL, LARGE, JUDGE = "small-one", "large-one", "judge-one"  # a rank each, the first answers what is simple
 SAID = {SMALL: "Paris.", LARGE: "It is Paris, on the Seine."}
-CATALOGUE = "".join(
-    f"""
-[[models]]
-id = "{name}"
-provider = "openai_compatible"
-provider_model = "{name}"
-quality = {quality}
-context_window = 32768
-max_output = 4096
-capabilities = ["json", "schema", "sampling"]
-
-[[prices]]
-provider = "openai_compatible"
-model = "{name}"
-from = 2026-01-01
-input = "{price}"
-output = "{price}"
-"""
-    for name, quality, price in ((SMALL, 0.5, 1), (LARGE, 0.7, 2), (JUDGE, 0.9, 4))
+CATALOGUE = catalogue(
+    [(SMALL, 0.5, 1), (LARGE, 0.7, 2), (JUDGE, 0.9, 4)],
+    provider="openai_compatible",
+    capabilities=["json", "schema", "sampling"],
 )
 
 Judging = Callable[[dict[str, str]], str]  # of the answers by place, what the judge says

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from builders import new_job
+from workers.catalogues import catalogue
 from workers.comparing import judged, verdict
 from workers.learning import Learning
 from workers.provider_server import Server
@@ -16,25 +17,8 @@ from aico.workers import learn, route
 
 CHEAP, DEAR, JUDGE = "cheap", "dear", "judge"
 RANKS = {CHEAP: 0.6, DEAR: 0.95, JUDGE: 0.2}
-MODELS = "".join(
-    f"""
-[[models]]
-id = "{name}"
-provider = "local"
-provider_model = "{name}"
-quality = {RANKS[name]}
-context_window = 100000
-max_output = 1000
-capabilities = ["sampling"]
-
-[[prices]]
-provider = "local"
-model = "{name}"
-from = 2000-01-01
-input = "{price}"
-output = "{price}"
-"""
-    for name, price in ((CHEAP, "0.1"), (DEAR, "10"), (JUDGE, "20"))
+MODELS = catalogue(
+    ((name, RANKS[name], price) for name, price in ((CHEAP, 0.1), (DEAR, 10), (JUDGE, 20))), capabilities=["sampling"]
 )
 BETTER = "They have 100 sheep."
 SURE = "20 * 4 = 80 and 20 + 80 = 100 sheep"  # passes by what is to be seen on it

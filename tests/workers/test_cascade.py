@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from builders import new_job
 from conftest import Tenant
+from workers.catalogues import catalogue
 from workers.provider_server import Server, serving
 
 from aico.core.access import OPERATOR
@@ -31,26 +32,7 @@ from aico.workers.said import Piece
 EPOCH, FAR = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 SUM = "Ann has 20 sheep and Ben has 4 times as many. How many sheep do they have together?"
 RIGHT, WRONG = "20 * 4 = 80 and 20 + 80 = 100 sheep", "20 * 4 = 90 and 20 + 90 = 110 sheep"
-MODELS = "".join(
-    f"""
-[[models]]
-id = "{name}"
-provider = "local"
-provider_model = "{name}"
-quality = {quality}
-context_window = 100000
-max_output = 1000
-capabilities = ["sampling"]
-
-[[prices]]
-provider = "local"
-model = "{name}"
-from = 2000-01-01
-input = "{price}"
-output = "{price}"
-"""
-    for name, quality, price in (("cheap", 0.6, "0.1"), ("dear", 0.95, "10"))
-)
+MODELS = catalogue([("cheap", 0.6, 0.1), ("dear", 0.95, 10)], capabilities=["sampling"])
 DRAFT_CENTS, BETTER_CENTS = Decimal("0.0015"), Decimal("0.15")  # the server reports 150 tokens for each call
 
 

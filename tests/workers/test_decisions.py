@@ -13,6 +13,7 @@ import pytest
 from builders import new_job, unit_vector
 from conftest import Postgres, Tenant
 from psycopg.rows import dict_row
+from workers.catalogues import catalogue
 from workers.learning import PLAIN, SUBTLE, Learning
 from workers.provider_server import Server, serving
 
@@ -42,25 +43,7 @@ quality = 0.1
 context_window = 8192
 max_output = 2048
 """
-CATALOGUE = NOT_HERE + "".join(
-    f"""
-[[models]]
-id = "{name}"
-provider = "local"
-provider_model = "{name}"
-quality = {quality}
-context_window = 8192
-max_output = 2048
-
-[[prices]]
-provider = "local"
-model = "{name}"
-from = 2020-01-01
-input = {price}
-output = {price}
-"""
-    for name, quality, price in ((PLAIN, 0.4, 0.1), (SUBTLE, 0.9, 2))
-)
+CATALOGUE = NOT_HERE + catalogue([(PLAIN, 0.4, 0.1), (SUBTLE, 0.9, 2)])
 RANKS = {PLAIN: 0.4, SUBTLE: 0.9}
 
 

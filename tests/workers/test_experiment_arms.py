@@ -8,6 +8,7 @@ import pytest
 from builders import chat
 from conftest import Tenant
 from experimenting import Lab
+from workers.catalogues import catalogue
 from workers.provider_server import Server, serving
 
 from aico.core.assignment import Arm, Assigned, Treatment
@@ -30,34 +31,7 @@ from aico.workers.leases import Leases
 from aico.workers.router import Router
 from aico.workers.runtime import Runtime
 
-MODELS = """
-[[models]]
-id = "small"
-provider = "local"
-provider_model = "small"
-quality = 0.5
-context_window = 100000
-max_output = 4000
-[[models]]
-id = "large"
-provider = "local"
-provider_model = "large"
-quality = 0.9
-context_window = 100000
-max_output = 4000
-[[prices]]
-provider = "local"
-model = "small"
-from = 2020-01-01
-input = 100
-output = 100
-[[prices]]
-provider = "local"
-model = "large"
-from = 2020-01-01
-input = 1000
-output = 1000
-"""
+MODELS = catalogue([("small", 0.5, 100), ("large", 0.9, 1000)])
 ARMS = (Arm(name="as-it-is", control=True), Arm(name="large", treatment=Treatment(model="large")))
 
 

@@ -1,6 +1,7 @@
 """The model that the tenant's own outcomes expect most of, for what it costs."""
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from aico.core.chat import AUTO_MODEL
 from aico.routing.strategies.complexity import STRATEGY as COMPLEXITY
@@ -10,6 +11,7 @@ from aico.routing.strategies.protocol import Ask, Confidence, Decision, able, pe
 from aico.routing.strategies.standalone import Standalone
 from aico.routing.strategies.valuing import (
     TARGET,
+    Valued,
     confidence,
     expectations,
     in_words,
@@ -24,28 +26,43 @@ VERSION = "learning-1"
 _COMPLEXITY = ComplexityStrategy()
 
 
+@dataclass(frozen=True)
+class Settled:
+    """What is decided where value and complexity were held against each other."""
+
+    ordered: Sequence[Valued]
+    reasons: tuple[str, ...] = ()
+    overruled: bool = False  # complexity has it against what was learned
+
+
 class LearningStrategy(Standalone):
     def decide(self, ask: Ask) -> Decision:
         """See Strategy.decide. Until there are enough outcomes, and for named models and leanings, by complexity."""
-        plain = _COMPLEXITY.decide(ask)
-        learned = usable(ask.learned)
-        if learned is None or ask.policy.model != AUTO_MODEL:
-            return by_complexity(ask, plain, STRATEGY, VERSION)
-        target = TARGET if ask.policy.quality_target is None else ask.policy.quality_target
-        ordered = valued(learned, ask.features, permitted(able(ask.features, ask.models), ask.policy), target)
-        decided = replace(
-            plain,
-            candidates=models_of(ordered),
-            strategy=STRATEGY,
-            confidence=confidence(ordered),
-            reasons=in_words(ordered, learned, target),
-            policy_version=f"{VERSION}/learned-{learned.version}",
-            expected=expectations(ordered),
-        )
-        return explored(ask, decided)
+        return by_value(ask, STRATEGY, VERSION, lambda ordered, _: Settled(ordered))
 
 
-def by_complexity(ask: Ask, plain: Decision, strategy: str, version: str) -> Decision:
+def by_value(ask: Ask, strategy: str, version: str, settle: Callable[[Sequence[Valued], str], Settled]) -> Decision:
+    """`settle` is given the models by value, and which one complexity would choose; it is asked where both can tell."""
+    plain = _COMPLEXITY.decide(ask)
+    learned = usable(ask.learned)
+    if learned is None or ask.policy.model != AUTO_MODEL:
+        return _by_complexity(ask, plain, strategy, version)
+    target = TARGET if ask.policy.quality_target is None else ask.policy.quality_target
+    ordered = valued(learned, ask.features, permitted(able(ask.features, ask.models), ask.policy), target)
+    settled = settle(ordered, plain.candidates[0].id)
+    decided = replace(
+        plain,
+        candidates=models_of(settled.ordered),
+        strategy=strategy,
+        confidence="low" if settled.overruled else confidence(settled.ordered),
+        reasons=(*in_words(ordered, learned, target), *settled.reasons),
+        policy_version=f"{version}/learned-{learned.version}",
+        expected=expectations(ordered),
+    )
+    return _explored(ask, decided)
+
+
+def _by_complexity(ask: Ask, plain: Decision, strategy: str, version: str) -> Decision:
     """Complexity's decision under another strategy's name. Something is tried only where outcomes are learned from."""
     if ask.policy.model != AUTO_MODEL:
         return plain if plain.strategy != COMPLEXITY else replace(plain, strategy=strategy)
@@ -58,10 +75,10 @@ def by_complexity(ask: Ask, plain: Decision, strategy: str, version: str) -> Dec
         reasons=(*plain.reasons, reason),
         policy_version=f"{version}/learned-{ask.learned.version}",
     )
-    return explored(ask, decided)
+    return _explored(ask, decided)
 
 
-def explored(ask: Ask, decided: Decision) -> Decision:
+def _explored(ask: Ask, decided: Decision) -> Decision:
     """All candidates are permitted, so whichever is drawn is."""
     found = explore(decided.candidates, ask.chance)
     if not found.drawn:
