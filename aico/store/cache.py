@@ -16,20 +16,28 @@ _SQL = named_sql("cache")
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """The nearest live entry to a job's last turn, at or above the job's threshold."""
+class Near:
+    """A live entry near a job's last turn."""
 
     job: UUID
     entry: UUID
-    answer: Answer
-    routing: RoutingReport
-    similarity: float
+    question: str
+    model: str  # that answered
+    group: UUID  # entries of one group have answers that serve each other's questions
+    compared: bool  # whether its group was found out; else it may belong to another one too
+    similarity: float  # cosine
 
 
-def probe(
-    tenant: UUID, jobs: Sequence[ToEmbed], vectors: Iterable[NDArray[np.float32]], model: str
-) -> Statement[Match]:
-    """For each job its best match, if any. Vectors have 384 numbers and are L2-normalised.
+def near(
+    tenant: UUID,
+    jobs: Sequence[ToEmbed],
+    vectors: Iterable[NDArray[np.float32]],
+    model: str,
+    *,
+    least_similarity: float,
+    count: int,
+) -> Statement[Near]:
+    """For each job up to `count` entries, nearest first. Vectors have 384 numbers and are L2-normalised.
 
     Exact search: linear in the rows of each job's namespace.
     """
@@ -38,20 +46,45 @@ def probe(
         "ids": [job.id for job in jobs],
         "namespaces": [job.namespace for job in jobs],
         "embeddings": [HalfVector(vector) for vector in vectors],
-        "thresholds": [job.threshold for job in jobs],
+        "floors": [least_similarity] * len(jobs),
         "max_ages": [job.max_age_seconds for job in jobs],
         "model": model,
+        "count": count,
     }
-    return Statement(_SQL["probe"], params, _match)
+    return Statement(_SQL["near"], params, _near)
 
 
-def _match(row: Row) -> Match:
-    return Match(
+def _near(row: Row) -> Near:
+    return Near(
         job=row["job_id"],
+        entry=row["entry_id"],
+        question=row["question"],
+        model=row["model"],
+        group=row["answer_group"],
+        compared=row["compared"],
+        similarity=row["similarity"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer that may be served again."""
+
+    entry: UUID
+    answer: Answer
+    routing: RoutingReport
+
+
+def answers(tenant: UUID, entries: Sequence[UUID]) -> Statement[Kept]:
+    """Those that are still there."""
+    return Statement(_SQL["answers"], {"tenant": tenant, "ids": list(entries)}, _kept)
+
+
+def _kept(row: Row) -> Kept:
+    return Kept(
         entry=row["entry_id"],
         answer=Answer.model_validate(row["answer"]),
         routing=RoutingReport.model_validate(row["routing"]),
-        similarity=row["similarity"],
     )
 
 

@@ -1,9 +1,13 @@
--- name: probe
-select p.id as job_id, m.id as entry_id, m.answer, m.routing, m.similarity
-from unnest(%(ids)s::uuid[], %(namespaces)s::bytea[], %(embeddings)b::extensions.halfvec[], %(thresholds)s::real[],
-  %(max_ages)s::real[]) as p (id, namespace, embedding, threshold, max_age)
-cross join lateral public.match_cache_entries(
-  %(tenant)s, p.namespace, %(model)s, p.embedding, p.threshold, 1, make_interval(secs => p.max_age)) m
+-- name: near
+select p.id as job_id, m.id as entry_id, m.question, m.model, m.answer_group, m.compared, m.similarity
+from unnest(%(ids)s::uuid[], %(namespaces)s::bytea[], %(embeddings)b::extensions.halfvec[], %(floors)s::real[],
+  %(max_ages)s::real[]) as p (id, namespace, embedding, least, max_age)
+cross join lateral private.nearest_entries(
+  %(tenant)s, p.namespace, %(model)s, p.embedding, p.least, %(count)s, make_interval(secs => p.max_age)) m
+
+-- name: answers
+select id as entry_id, answer, routing from public.cache_entries
+where tenant_id = %(tenant)s and id = any (%(ids)s::uuid[]) and expires_at > now()
 
 -- name: purge_expired
 select private.purge_expired_answers(%(limit)s) as purged

@@ -84,7 +84,9 @@ with ending as (
   ) as f (id, fence, status, answer, routing, error, keep, entry, compare, rival, rival_answer)
 ),
 prior as (
-  select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model
+  select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model, j.tags, j.near_entry,
+    case when f.keep and j.embedding is not null then j.request #>> '{messages,-1,content}' end as question,
+    case when f.keep then left(j.request #>> '{messages,0,content}', 120) end as label
   from public.jobs j join ending f on f.id = j.id and f.fence = j.fence
   where j.tenant_id = %(tenant)s and j.status in ('queued', 'in_progress')
     and (f.entry is null or exists (  -- an answer that was erased meanwhile is not served; the job is taken on again
@@ -101,18 +103,28 @@ done as (
   where j.tenant_id = %(tenant)s and j.id = f.id
   returning j.id, j.status
 ),
-entry as (
-  insert into public.cache_entries (id, tenant_id, namespace, fingerprint, job_id, answer, routing, expires_at)
+entry as (  -- answers in the same words are of one group
+  insert into public.cache_entries as e (id, tenant_id, namespace, fingerprint, job_id, answer, routing, question, tags,
+    answer_group, compared, expires_at)
   select distinct on (p.fingerprint) gen_random_uuid(), %(tenant)s, p.namespace, p.fingerprint, p.id, f.answer, f.routing,
+    p.question, p.tags, md5(f.answer ->> 'text')::uuid, p.near_entry is null,
     now() + coalesce((select make_interval(days => r.cache_days) from public.retention r where r.tenant_id = %(tenant)s),
       make_interval(secs => %(ttl)s))
   from ending f join prior p on p.id = f.id
   where f.keep
   order by p.fingerprint, p.id -- of equal questions in one call one answer is kept
   on conflict (tenant_id, fingerprint) do update
-    set job_id = excluded.job_id, answer = excluded.answer, routing = excluded.routing, created_at = now(),
+    set job_id = excluded.job_id, answer = excluded.answer, routing = excluded.routing, question = excluded.question,
+      tags = excluded.tags, answer_group = excluded.answer_group, compared = excluded.compared, good = 0, bad = 0, created_at = now(),
       expires_at = excluded.expires_at
   returning id, job_id, expires_at
+),
+named as (
+  insert into public.cache_namespaces (tenant_id, namespace, label)
+  select distinct on (p.namespace) %(tenant)s, p.namespace, p.label
+  from entry e join prior p on p.id = e.job_id where p.question is not null
+  order by p.namespace
+  on conflict do nothing
 ),
 vector as (
   insert into public.cache_vectors (tenant_id, namespace, model, entry_id, embedding, expires_at)

@@ -21,6 +21,7 @@ _SQL = named_sql("erasures")
 _OF_JOBS = (
     ("shadow_pairs", "job_id"),
     ("jobs", "id"),
+    ("cache_checks", "job_id"),
     ("cache_entries", "job_id"),
     ("idempotency_keys", "job_id"),
     ("feedback", "job_id"),
@@ -32,6 +33,8 @@ _OF_JOBS = (
 # What an erasure of everything deletes whole, by the primary key without the tenant.
 _KEYS = {
     "cache_entries": ("id",),
+    "cache_checks": ("job_id",),
+    "cache_namespaces": ("namespace",),
     "shadow_pairs": ("job_id",),
     "jobs": ("id",),
     "idempotency_keys": ("key",),

@@ -5,6 +5,7 @@ The same process answers those who ask for vectors themselves: it has the model.
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -22,7 +23,7 @@ from aico.embedding_service.factory import load_embedder
 from aico.embedding_service.protocol import Embedder
 from aico.store import cache as cache_store
 from aico.store import embeddings
-from aico.store.cache import Match
+from aico.store.cache import Kept, Near
 from aico.store.claims import Ending
 from aico.store.embeddings import ToEmbed
 from aico.store.scope import Scope
@@ -37,6 +38,14 @@ log = structlog.get_logger()
 
 FREE = Decimal(0)
 Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An answer that is served again, and how near its question is."""
+
+    kept: Kept
+    similarity: float
 
 
 @cache
@@ -143,10 +152,26 @@ def _settle(
     ]
     matches: dict[UUID, Match] = {}
     if readers:
-        probe = cache_store.probe(tenant, [job for job, _ in readers], [vector for _, vector in readers], model)
-        found = patiently(lambda: runtime.database.run(Scope.tenant(tenant), probe))
         may_hear = {job.id: job.models for job in batch}
-        matches = {match.job: match for match in found if _allowed(match, may_hear[match.job])}
+        thresholds = {job.id: job.threshold for job in batch}
+        near = cache_store.near(
+            tenant,
+            [job for job, _ in readers],
+            [vector for _, vector in readers],
+            model,
+            least_similarity=min(thresholds.values()),
+            count=1,
+        )
+        found = patiently(lambda: runtime.database.run(Scope.tenant(tenant), near))
+        nearest = {
+            one.job: one for one in found if one.similarity >= thresholds[one.job] and _allowed(one, may_hear[one.job])
+        }
+        if nearest:
+            kept = cache_store.answers(tenant, [one.entry for one in nearest.values()])
+            answers = {one.entry: one for one in patiently(lambda: runtime.database.run(Scope.tenant(tenant), kept))}
+            matches = {
+                job: Match(answers[one.entry], one.similarity) for job, one in nearest.items() if one.entry in answers
+            }
     latency_ms = int((time.monotonic() - started) * 1000)
     finish(
         runtime, tenant, [_hit(job, match, latency_ms) for job in batch if (match := matches.get(job.id)) is not None]
@@ -158,14 +183,14 @@ def _settle(
         runtime.tell(bells=[to_route(tenant, job.id, job.job_class) for job in waiting])
 
 
-def _allowed(match: Match, models: frozenset[str] | None) -> bool:
+def _allowed(match: Near, models: frozenset[str] | None) -> bool:
     """A job that is replayed under another key keeps its namespace, where other models may have answered."""
-    return models is None or match.routing.model in models
+    return models is None or match.model in models
 
 
 def _hit(job: ToEmbed, match: Match, latency_ms: int) -> Ending:
     """The stored answer under its own provenance, at no cost."""
-    routing = match.routing.model_copy(
+    routing = match.kept.routing.model_copy(
         update={
             "cache": CacheState.SEMANTIC,
             "similarity": match.similarity,
@@ -194,8 +219,8 @@ def _hit(job: ToEmbed, match: Match, latency_ms: int) -> Ending:
         job.fence,
         JobStatus.COMPLETED,
         api_key_id=job.api_key_id,
-        answer=match.answer,
-        entry=match.entry,
+        answer=match.kept.answer,
+        entry=match.kept.entry,
         routing=routing,
         attempts=(attempt,),
         baseline=baseline,

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from builders import ending_of, new_job, unit_vector
 from conftest import Tenant
+from numpy.typing import NDArray
 
 from aico.core.jobs import CacheMode, CacheState, Controls, JobClass, JobStatus, Stage
 from aico.store import backlog, cache, claims, embeddings, jobs
@@ -19,6 +20,7 @@ from aico.store.claims import Claim
 from aico.store.embeddings import ToEmbed
 from aico.store.jobs import NewJob
 from aico.store.scope import Scope
+from aico.store.statement import Statement
 
 
 def store(database: Database, tenant: Tenant, *new: NewJob) -> list[jobs.Submitted]:
@@ -130,6 +132,12 @@ def test_an_expired_answer_is_not_served(database: Database, tenant: Tenant) -> 
     assert store(database, tenant, new_job("expires"))[0].answer is None
 
 
+def nearest(
+    tenant: Tenant, job: ToEmbed, vector: NDArray[np.float32], *, variant: str = "variant", least: float = 0.95
+) -> Statement[cache.Near]:
+    return cache.near(tenant.id, [job], [vector], variant, least_similarity=least, count=1)
+
+
 def test_an_expired_neighbour_does_not_hide_a_live_answer(database: Database, tenant: Tenant) -> None:
     scope = Scope.tenant(tenant.id)
     expired = new_job("expired neighbour")
@@ -146,11 +154,13 @@ def test_an_expired_neighbour_does_not_hide_a_live_answer(database: Database, te
     finish(database, tenant, ending_of(claim(database, tenant, live.id)[0], text="new"))
     asking = new_job("asking")
     store(database, tenant, asking)
-    probe = cache.probe(tenant.id, to_embed(database, tenant, asking.id), [unit_vector(5)], "variant")
-    assert [match.answer.text for match in database.run(scope, probe)] == ["new"]
+    probe = nearest(tenant, to_embed(database, tenant, asking.id)[0], unit_vector(5))
+    assert [near.question for near in database.run(scope, probe)] == ["live neighbour"]
     assert database.run(Scope.system(), cache.purge_expired(1000)) != [0]
     assert database.run(Scope.system(), cache.purge_expired(1000)) == [0]
-    assert [match.answer.text for match in database.run(scope, probe)] == ["new"]
+    (near,) = database.run(scope, probe)
+    (kept,) = database.run(scope, cache.answers(tenant.id, [near.entry]))
+    assert (near.question, kept.answer.text) == ("live neighbour", "new")
 
 
 def test_an_answer_that_must_not_be_kept_is_not(database: Database, tenant: Tenant) -> None:
@@ -166,13 +176,12 @@ def test_the_probe_finds_what_is_near_in_the_same_namespace_and_variant(database
     store(database, tenant, near)
     (waiting,) = to_embed(database, tenant, near.id)
 
-    def probe(job: ToEmbed, variant: str, seed: int = 7) -> list[cache.Match]:
-        statement = cache.probe(tenant.id, [job], np.stack([unit_vector(seed)]), variant)
-        return database.run(Scope.tenant(tenant.id), statement)
+    def probe(job: ToEmbed, variant: str, seed: int = 7) -> list[cache.Near]:
+        return database.run(Scope.tenant(tenant.id), nearest(tenant, job, unit_vector(seed), variant=variant))
 
     (match,) = probe(waiting, "variant")
     assert match.similarity > 0.999
-    assert match.answer.text == "Paris."
+    assert (match.question, match.model, match.compared) == ("near", "smollm2-135m", True)
     assert probe(waiting, "another variant") == []
     assert probe(waiting, "variant", seed=8) == []
     assert probe(replace(waiting, namespace=bytes(32)), "variant") == []
@@ -241,7 +250,7 @@ def test_one_tenants_answer_is_never_anothers(database: Database, make_tenant: C
     (stored,) = store(database, second, new_job("shared prompt"))
     assert stored.answer is None
     (waiting,) = to_embed(database, second, stored.id)
-    probe = cache.probe(second.id, [waiting], np.stack([unit_vector(3)]), "variant")
+    probe = nearest(second, waiting, unit_vector(3))
     assert database.run(Scope.tenant(second.id), probe) == []
     assert database.run(Scope.tenant(second.id), jobs.get(second.id, job)) == []
     assert database.run(Scope.tenant(second.id), jobs.get(first.id, job)) == []
@@ -259,9 +268,7 @@ def test_a_neighbour_that_is_too_old_hides_no_younger_one(
     (found,) = to_embed(database, tenant, job.id)
     near = unit_vector(1) + np.float32(0.9) * unit_vector(2)
     near /= np.float32(np.linalg.norm(near))
-    (match,) = database.run(
-        Scope.tenant(tenant.id), cache.probe(tenant.id, [replace(found, threshold=0.1)], [near], "variant")
-    )
+    (match,) = database.run(Scope.tenant(tenant.id), nearest(tenant, found, near, least=0.1))
     old, young = float(near @ unit_vector(1)), float(near @ unit_vector(2))
     assert match.similarity == pytest.approx(young, abs=0.01)
     assert old > young + 0.05
