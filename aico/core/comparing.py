@@ -51,3 +51,9 @@ class Comparing:
     def draws(self, job: str) -> bool:
         """Whether a job is drawn, the same each time. What else is drawn by the tenant's salt is unrelated."""
         return self.rate > 0 and fraction(f"{self.draw_salt}/shadow", job) < self.rate
+
+
+def audits(settings: Settings, wishes: Wishes) -> bool:
+    """Whether the cache's decisions are checked: somebody may judge them, and there is money for it."""
+    comparing = Comparing.of(settings, wishes)
+    return comparing.judge is not None and min(comparing.daily_cents, settings.judge_service_budget_cents) > 0

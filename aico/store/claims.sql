@@ -97,7 +97,7 @@ prior as (
 done as (
   update public.jobs j
   set status = f.status, answer = f.answer, routing = f.routing, error = f.error, finished_at = now(),
-    lease_until = null, calling = null, embedding = null,
+    lease_until = null, calling = null, embedding = null, near_entry = coalesce(f.entry, j.near_entry),
     served_from = (select e.job_id from public.cache_entries e where e.tenant_id = %(tenant)s and e.id = f.entry)
   from ending f join prior p on p.id = f.id
   where j.tenant_id = %(tenant)s and j.id = f.id
@@ -114,7 +114,7 @@ entry as (  -- answers in the same words are of one group
   where f.keep
   order by p.fingerprint, p.id -- of equal questions in one call one answer is kept
   on conflict (tenant_id, fingerprint) do update
-    set job_id = excluded.job_id, answer = excluded.answer, routing = excluded.routing, question = excluded.question,
+    set job_id = excluded.job_id, asked_by = null, answer = excluded.answer, routing = excluded.routing, question = excluded.question,
       tags = excluded.tags, answer_group = excluded.answer_group, compared = excluded.compared, good = 0, bad = 0, created_at = now(),
       expires_at = excluded.expires_at
   returning id, job_id, expires_at

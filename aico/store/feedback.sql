@@ -1,6 +1,6 @@
 -- name: give
 with judged as (
-  select id, answer is not null as answered, routing ->> 'model' as model
+  select id, answer is not null as answered, routing ->> 'model' as model, served_from is not null as cached
   from public.jobs where tenant_id = %(tenant)s and id = %(job)s
 ),
 given as (  -- the same again leaves even its time as it is
@@ -13,7 +13,9 @@ given as (  -- the same again leaves even its time as it is
 )
 select j.answered, g.created_at,
   case when j.answered and j.model is not null
-    then private.observe(%(tenant)s, j.id, j.model, %(score)s::real, 'user') end as observed
+    then private.observe(%(tenant)s, j.id, j.model, %(score)s::real, 'user') end as observed,
+  case when j.answered and j.cached
+    then private.judge_hit(%(tenant)s, j.id, %(good)s, %(least_good)s::integer[]) end as namespace
 from judged j left join given g on true
 
 -- name: get

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -16,6 +16,8 @@ from psycopg.types.json import Jsonb
 from aico.core.attempts import Attempt, AttemptKind, Call
 from aico.core.chat import ChatRequest
 from aico.core.comparing import Wishes
+from aico.core.entry_quality import LEAST_GOOD
+from aico.core.jobs import Answer
 from aico.store.api_keys import models_of
 from aico.store.ledger import event_row
 from aico.store.provider_keys import TenantKey, keys_of
@@ -23,6 +25,24 @@ from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("shadow_pairs")
 _NOTHING = Decimal(0)
+
+Judged = Literal["judge", "same"]  # by a model, or there was nothing to judge: both answers have the same words
+
+
+class Purpose(StrEnum):
+    """What a pair is to show."""
+
+    QUALITY = "quality"  # which of two models answers better
+    CACHE = "cache"  # whether a cached answer serves the question as well as one of its own
+
+
+class CheckKind(StrEnum):
+    """What the cache decided about the answer that is checked."""
+
+    HIT = "hit"  # it was served
+    HELD = "held"  # it would have been, if the namespace were not on probation
+    NEAR = "near"  # it scored too little
+    EXACT = "exact"  # it was served to the same question
 
 
 class PairCall(Call):
@@ -49,15 +69,16 @@ class HeldPair:
 
     tenant: UUID
     job: UUID
+    purpose: Purpose
+    check: CheckKind | None  # of a pair of the cache; None: that is gone
     fence: int
     request: ChatRequest
     served: str  # model
-    served_answer: str
-    served_tokens: int
+    given: Answer  # to the caller
     rival: str | None  # model; None: not chosen yet
     judge: str | None
-    answer: str | None  # the rival's, once there is one
-    first_verdict: str | None  # with the served answer in the first place
+    answer: str | None  # the rival's, once there is one; of a decision not to serve one, the cached one
+    first_verdict: str | None  # with the given answer in the first place
     second_verdict: str | None
     interrupted: PairCall | None  # by the death of the worker that held it before
     tries: int  # that failed
@@ -69,7 +90,7 @@ class HeldPair:
 
 
 def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[HeldPair]:
-    """No row: it has ended, is to wait, or somebody else holds it."""
+    """A pair of the job. No row: it has ended, is to wait, or somebody else holds it."""
     params = {"tenant": tenant, "job": job, "lease": lease_seconds}
     return Statement(_SQL["claim"], params, lambda row: _held(tenant, job, row))
 
@@ -78,11 +99,12 @@ def _held(tenant: UUID, job: UUID, row: Row) -> HeldPair:
     return HeldPair(
         tenant=tenant,
         job=job,
+        purpose=Purpose(row["purpose"]),
+        check=row["kind"] and CheckKind(row["kind"]),
         fence=row["fence"],
         request=ChatRequest.model_validate(row["request"]),
         served=row["served"],
-        served_answer=row["served_answer"],
-        served_tokens=row["served_tokens"],
+        given=Answer.model_validate(row["given"]),
         rival=row["rival"],
         judge=row["judge"],
         answer=row["answer"],
@@ -169,20 +191,41 @@ def postpone(held: HeldPair, pause_seconds: float, reserved: str | None = None) 
     return Statement(_SQL["postpone"], {**_fenced(held), "pause": pause_seconds, "reserved": reserved}, no_row)
 
 
-def drop(held: HeldPair, reason: str) -> Statement[int]:
-    """End it without a result. `reason` is stable, for programs. No row: the claim is lost."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    result: str
+    namespace: bytes | None = None  # of the cache, of whose decisions more is known now
+
+
+def drop(held: HeldPair, reason: str) -> Statement[None]:
+    """End it without a result. `reason` is stable, for programs."""
     params = {**_fenced(held), "result": None, "quality": None, "reason": reason}
-    return Statement(_SQL["finish"], params, lambda row: row["observed"])
+    return Statement(_SQL["finish"], params, no_row)
 
 
-def finish(held: HeldPair, result: str, quality: float) -> Statement[int]:
+def finish(held: HeldPair, result: str, quality: float) -> Statement[Ended]:
     """End it with the judge's result; `quality` in 0..1 is the served answer's, what is left of 1 the rival's.
 
     Both become outcomes in the same statement, and the rival's words are deleted. No row: the claim is lost.
     """
     params = {**_fenced(held), "result": result, "quality": quality, "reason": None}
-    return Statement(_SQL["finish"], params, lambda row: row["observed"])
+    return Statement(_SQL["finish"], params, lambda _: Ended(result))
+
+
+def drop_check(held: HeldPair, reason: str) -> Statement[None]:
+    """Likewise a pair of the cache, and its check with it."""
+    return Statement(_SQL["drop_check"], {**_fenced(held), "reason": reason}, no_row)
+
+
+def finish_check(held: HeldPair, *, same: bool, source: Judged) -> Statement[Ended]:
+    """End a pair of the cache with what was found, and settle its check in the same statement.
+
+    No row: the claim is lost, or the caller has spoken already.
+    """
+    result = "same" if same else "different"
+    params = {**_fenced(held), "result": result, "same": same, "source": source, "least_good": list(LEAST_GOOD)}
+    return Statement(_SQL["finish_check"], params, lambda row: Ended(result, row["namespace"]))
 
 
 def _fenced(held: HeldPair) -> dict[str, Any]:
-    return {"tenant": held.tenant, "job": held.job, "fence": held.fence}
+    return {"tenant": held.tenant, "job": held.job, "purpose": held.purpose.value, "fence": held.fence}

@@ -1,4 +1,4 @@
-"""Has another model answer too, and a judge compare both answers. Nobody waits for it, and no caller sees any of it.
+"""Has a model answer beside the caller, and a judge compare two answers. Nobody waits for it, and no caller sees it.
 
 Runs in the route worker, after all jobs. Each call is noted before it is made and booked with what it gave, so that a
 pair goes on where its last worker left it.
@@ -17,16 +17,16 @@ import structlog
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
 from aico.core.chat import ChatRequest, Completion, FinishReason
 from aico.routing.catalogue import Catalogue
-from aico.routing.judging import Verdict, agreed, judge_request, parse_verdict, seen
 from aico.routing.models import Model
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
 from aico.store import shadow_pairs
 from aico.store.scope import Scope
-from aico.store.shadow_pairs import Gain, HeldPair, PairCall, Room
+from aico.store.shadow_pairs import Ended, Gain, HeldPair, PairCall, Room
 from aico.store.statement import Statement
 from aico.workers.app import app
-from aico.workers.comparer import Comparer, NotCompared, Plan
+from aico.workers.comparer import Comparer, Plan
 from aico.workers.pacing import RedisPacer
+from aico.workers.purposes import WORK, NotCompared, Turn
 from aico.workers.queue import TaskName, to_record
 from aico.workers.renewal import renewing
 from aico.workers.runtime import Runtime, get_runtime, patiently
@@ -92,11 +92,12 @@ class _Comparison:
         self._runtime = runtime
         self._by = by
         self._held = held
+        self._work = WORK[held.purpose]
 
     def run(self) -> None:
         try:
             self._account()
-            result = self._compare()
+            finish = self._compare()
         except _ClaimLost:
             self._say("pair_left")
         except NotCompared as error:
@@ -112,8 +113,8 @@ class _Comparison:
             else:
                 self._drop("no_room")
         else:
-            self._run(shadow_pairs.finish(self._held, result.value, result.quality))
-            self._say("pair_judged", result=result.value)
+            for ended in self._run(finish):
+                self._say("pair_judged", result=ended.result)
 
     def _account(self) -> None:
         """Book the call of a worker that died over it, before another is made: we may die over it too."""
@@ -132,14 +133,14 @@ class _Comparison:
         if self._held.tries >= MAX_TRIES:
             raise NotCompared("workers_lost")
 
-    def _compare(self) -> Verdict:
+    def _compare(self) -> Statement[Ended]:
         plan = self._by.plan(self._held)
         self._put_aside(plan)
         if self._held.answer is None:
             self._answer(plan)
-        first = self._held.first_verdict or self._verdict(plan, served_first=True)
-        second = self._held.second_verdict or self._verdict(plan, served_first=False)
-        return agreed(Verdict(first), Verdict(second))
+        for turn in self._work.turns(self._held):
+            self._judge(plan, turn)
+        return self._work.finish(self._held)
 
     def _put_aside(self, plan: Plan) -> None:
         cents = plan.cents_left(self._held)
@@ -171,18 +172,13 @@ class _Comparison:
         if self._held.answer is None:
             raise NotCompared("rival_not_whole")
 
-    def _verdict(self, plan: Plan, *, served_first: bool) -> Verdict:
-        answers = [self._held.served_answer, self._held.answer or ""]
-        first, second = answers if served_first else reversed(answers)
+    def _judge(self, plan: Plan, turn: Turn) -> None:
         call = self._by.call(self._held, plan, AttemptKind.JUDGE)
-        attempt, said = self._call(call, plan.judge, judge_request(plan.judge, self._held.request, first, second))
-        place = parse_verdict(said.text)
-        if place is None:
-            self._book(attempt, Gain(failed=True))
+        attempt, said = self._call(call, plan.judge, self._work.asks(plan.judge, self._held, turn))
+        gain = self._work.hears(said.text, turn)
+        self._book(attempt, gain or Gain(failed=True))
+        if gain is None:
             raise _FailedTry("no_verdict")
-        verdict = seen(place, served_first=served_first)
-        self._book(attempt, Gain(first_verdict=verdict) if served_first else Gain(second_verdict=verdict))
-        return verdict
 
     def _call(self, call: PairCall, model: Model, request: ChatRequest) -> tuple[Attempt, Completion]:
         """The attempt, not booked yet, and what was said. What failed is booked."""
@@ -224,11 +220,12 @@ class _Comparison:
         self._say("pair_postponed", seconds=seconds)
 
     def _drop(self, reason: str) -> None:
-        self._run(shadow_pairs.drop(self._held, reason))
+        self._run(self._work.drop(self._held, reason))
         self._say("pair_dropped", reason=reason)
 
     def _say(self, what: str, **more: Any) -> None:
-        log.info(what, tenant=str(self._held.tenant), job=str(self._held.job), **more)
+        held = self._held
+        log.info(what, tenant=str(held.tenant), job=str(held.job), purpose=held.purpose.value, **more)
 
     def _run(self, statement: Statement[T]) -> list[T]:
         run: Callable[[], list[T]] = partial(self._runtime.database.run, Scope.tenant(self._held.tenant), statement)

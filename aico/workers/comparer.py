@@ -18,7 +18,7 @@ from aico.core.usage import Usage
 from aico.routing.catalogue import Catalogue
 from aico.routing.dispatcher import Dispatcher
 from aico.routing.features import extract_features
-from aico.routing.judging import judge_request, rival_of, rival_request
+from aico.routing.judging import rival_request
 from aico.routing.models import Model
 from aico.routing.pacing import Pacer
 from aico.routing.prices import PriceBook
@@ -29,18 +29,11 @@ from aico.routing.strategies.protocol import PricedModel, able, among
 from aico.routing.tokens import estimate_input_tokens
 from aico.store.shadow_pairs import HeldPair, PairCall
 from aico.workers.keyring import Keyring
+from aico.workers.purposes import WORK, NotCompared, Turn
 
 CONNECTIONS = 8
 MARGIN = Decimal("1.1")  # of what is put aside, because tokens are estimated
 _PATIENCE_SECONDS = 30.0  # for a place in a rate limit
-
-
-class NotCompared(Exception):
-    """A pair that comes to nothing. `reason` is stable, for programs."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,7 @@ class Plan:
 
     def cents_left(self, held: HeldPair) -> Decimal:
         """Of the calls that have not been made."""
-        verdicts = [held.first_verdict, held.second_verdict].count(None)
+        verdicts = len(WORK[held.purpose].turns(held))
         return (0 if held.answer is not None else self.rival_cents) + verdicts * self.judge_cents
 
 
@@ -78,6 +71,8 @@ class Comparer:
 
     def plan(self, held: HeldPair) -> Plan:
         """Raises NotCompared."""
+        work = WORK[held.purpose]
+        work.check(held)
         comparing = Comparing.of(self._settings, held.wishes)
         models = self._contenders(held, comparing)
         served = next((model for model in self._catalogue.all_models if model.id == held.served), None)
@@ -85,12 +80,12 @@ class Comparer:
         if comparing.judge is None or judge is None or served is None:
             raise NotCompared("no_judge" if served is not None else "model_gone")
         others = models if held.answer is None else self._catalogue.all_models  # who has answered is asked nothing more
-        rival = self._rival(held, served, [model for model in others if model.id != judge.id])
-        question = rival_request(held.request, rival, held.served_tokens)
+        rival = self._rival(held, served, [model for model in others if work.judge_answers or model.id != judge.id])
+        question = rival_request(held.request, rival, held.given.output_tokens)
         room = question.max_tokens or rival.max_output
         rival_cents = self._cents(rival, estimate_input_tokens(question.messages), room)
         # With the served answer twice it is at least as long as with nothing; the rival's is at most `room` tokens.
-        asked = judge_request(judge, held.request, held.served_answer, held.answer or "")
+        asked = work.asks(judge, held, Turn.FIRST)
         tokens = estimate_input_tokens(asked.messages) + (0 if held.answer is not None else room)
         judge_cents = self._cents(judge, tokens, asked.max_tokens or judge.max_output)
         if tokens + (asked.max_tokens or 0) > judge.context_window:
@@ -158,7 +153,7 @@ class Comparer:
             equipped = able(extract_features(held.request), [PricedModel(model, None) for model in models])
         except AicoError as error:
             raise NotCompared("no_rival") from error
-        rival = rival_of(served, [priced.model for priced in equipped])
+        rival = WORK[held.purpose].rival(served, [priced.model for priced in equipped])
         if rival is None:
             raise NotCompared("no_rival")
         return rival

@@ -22,6 +22,7 @@ from aico.store import (
     backlog,
     batches,
     cache,
+    cache_checks,
     data_requests,
     files,
     lanes,
@@ -205,6 +206,7 @@ class Sweeper:
     def _ring_for_pairs(self) -> None:
         if self._runtime.redis.llen(Queue.COMPARE.value):
             return
+        self._runtime.database.run(Scope.system(), cache_checks.take_on(limit=BATCH))
         due = self._runtime.database.run(Scope.system(), shadow_pairs.due(limit=PAIRS))
         self._runtime.tell(bells=[to_compare(one.tenant, one.job) for one in due])
 
