@@ -1,4 +1,4 @@
-"""How a model is asked for a verdict: a JSON document to judge, out of which nothing can break; one object comes back."""
+"""How a model is asked for a verdict: a JSON document to judge, out of which nothing breaks, and one object back."""
 
 import json
 import re

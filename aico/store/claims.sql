@@ -86,7 +86,8 @@ with ending as (
 prior as (
   select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model, j.tags, j.near_entry,
     case when f.keep and j.embedding is not null then j.request #>> '{messages,-1,content}' end as question,
-    case when f.keep then left(j.request #>> '{messages,0,content}', 120) end as label
+    case when f.keep and j.request #>> '{messages,0,role}' = 'system'
+      then left(j.request #>> '{messages,0,content}', 120) else '' end as label
   from public.jobs j join ending f on f.id = j.id and f.fence = j.fence
   where j.tenant_id = %(tenant)s and j.status in ('queued', 'in_progress')
     and (f.entry is null or exists (  -- an answer that was erased meanwhile is not served; the job is taken on again

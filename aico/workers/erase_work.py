@@ -31,6 +31,7 @@ _LEDGER, _LEFTOVERS, _PAIRS = "ledger", "leftovers", "shadow_pairs"
 # The cache before the jobs, so that nothing more is copied from it; both again for what ended in between.
 EVERYTHING = (
     *(_BATCHES, _CACHE, _PAIRS, _JOBS, _CACHE, _PAIRS, _JOBS),
+    "cache_namespaces",
     *("idempotency_keys", "feedback", "outcomes", "assignments"),
     *("decisions", _LEARNER, "learner_solutions"),
     *("webhook_deliveries", "batch_faults", "batches", "data_requests", "files", _LEDGER, _LEFTOVERS),

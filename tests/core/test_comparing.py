@@ -1,11 +1,12 @@
 """What a tenant makes of what the service allows to be compared."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from aico.core.assignment import fraction
-from aico.core.comparing import USUAL_RATE, Comparing, Wishes
+from aico.core.comparing import USUAL_RATE, Comparing, Wishes, audits
 from aico.core.settings import Settings
 
 JUDGED = Settings.model_construct(judge_model="judge")
@@ -41,3 +42,26 @@ def test_the_share_that_is_drawn_is_the_rate_and_has_nothing_to_do_with_the_hold
     assert abs(len(drawn) - 1_000) < 120  # more than four standard deviations
     assert abs(len(drawn & held_out) - 200) < 60
     assert {job for job in jobs if comparing.draws(job)} == drawn
+
+
+@pytest.mark.parametrize(
+    ("service", "wishes", "checked"),
+    [
+        ({}, Wishes(), True),
+        ({"judge_model": None}, Wishes(judge_model="mine"), False),
+        ({}, Wishes(judge_daily_cents=Decimal(0)), False),
+        ({"judge_service_budget_cents": Decimal(0)}, Wishes(), False),
+        ({"shadow_rate": 0.0}, Wishes(shadow_rate=0.0), True),
+    ],
+    ids=[
+        "a judge",
+        "no judge of the service",
+        "no money of the tenant",
+        "no money of the service",
+        "no pairs of models",
+    ],
+)
+def test_the_cache_is_checked_where_somebody_judges_and_may_be_paid(
+    service: dict[str, Any], wishes: Wishes, checked: bool
+) -> None:
+    assert audits(JUDGED.model_copy(update=service), wishes) is checked

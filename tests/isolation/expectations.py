@@ -149,6 +149,7 @@ DEFINER_FUNCTIONS = {
     "settle_of_service": "nothing: sums are added up",
     "session_lives": "whether a user is still signed in",
     "stale_provider_keys": "ids of tenants and keys, for the operator's rotation",
+    "take_on_checks": "a count of the checks that were looked at",
     "tenant_by_name": "the tenant of the name that the operator gives",
     "under_way": "a count of all tenants together",
     "users_called": "ids and addresses of users, for the operator's command line",

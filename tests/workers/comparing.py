@@ -59,12 +59,19 @@ class Panel(Server):
     def reply(self, key: str | None) -> tuple[int, dict[str, Any]]:
         asked = self.bodies[-1]
         model = asked["model"]
-        text = self.judging(judged(asked)["answers"]) if model == JUDGE else SAID.get(model, "?")
+        text = self.judging(shown(asked)) if model == JUDGE else SAID.get(model, "?")
         self.replies = [(self.status.get(model, 200), text, "stop" if model == JUDGE else self.finish)]
         return super().reply(key)
 
     def asked_of(self, model: str) -> list[dict[str, Any]]:
         return [body for body in self.bodies if body["model"] == model]
+
+
+def shown(body: dict[str, Any]) -> dict[str, str]:
+    """The answers in what a judge was sent: by their places, or of an audit by what they are."""
+    document = judged(body)
+    answers: dict[str, str] = document.get("answers", document)
+    return answers
 
 
 def judged(body: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ def test_the_receipt_counts_what_went_and_can_be_checked(desk: Desk) -> None:
         "shadow_pairs": 1,
         "jobs": 6,
         "cache_entries": 5,
+        "cache_namespaces": 1,
         "idempotency_keys": 5,
         "feedback": 5,
         "outcomes": 6,  # five of them of the feedback
