@@ -82,7 +82,8 @@ language sql volatile security definer set search_path = '' as $$
   ),
   moved as (
     update public.cache_checks c
-    set step_at = case when l.open then now() + greatest(interval '1 second', (now() - c.created_at) / 2) end,
+    set step_at = case when l.open
+        then now() + least(interval '10 minutes', greatest(interval '1 second', (now() - c.created_at) / 2)) end,
       status = case when l.open or l.usable then c.status else 'dropped' end,
       embedding = case when l.open or l.usable then c.embedding end
     from looked l where c.tenant_id = l.tenant_id and c.job_id = l.job_id
@@ -129,6 +130,10 @@ begin
       held_cents = 0, lease_until = null, finished_at = now()
     where p.tenant_id = tenant and p.job_id = job and p.purpose = 'cache' and p.finished_at is null;
   end if;
+  if checked.kind <> 'exact' then  -- the row is locked from here on: groups of a namespace are joined one after another
+    insert into public.cache_namespaces as n (tenant_id, namespace, verdicts) values (tenant, checked.namespace, 1)
+    on conflict on constraint cache_namespaces_pkey do update set verdicts = n.verdicts + 1;
+  end if;
   if checked.kind = 'hit' then
     perform private.copy_to_question(checked, same);
   elsif checked.kind in ('near', 'held') then
@@ -136,10 +141,6 @@ begin
   end if;
   if checked.kind <> 'near' then  -- what scored too little was not the answer's fault
     gone := private.count_judgement(checked, same, least_good);
-  end if;
-  if checked.kind <> 'exact' then
-    insert into public.cache_namespaces as n (tenant_id, namespace, verdicts) values (tenant, checked.namespace, 1)
-    on conflict on constraint cache_namespaces_pkey do update set verdicts = n.verdicts + 1;
   end if;
   return query select case when checked.kind <> 'exact' then checked.namespace end, checked.entry_id, gone;
 end $$;

@@ -95,6 +95,26 @@ def test_pairs_that_are_due_are_rung_for_once(
         admin.execute("delete from shadow_pairs")
 
 
+def test_checks_of_jobs_that_have_ended_become_pairs_and_are_rung_for(
+    runtime: Runtime, sweeper: Sweeper, tenant: Tenant, postgres: Postgres
+) -> None:
+    ended, still_open = (store(runtime, tenant, new_job(prompt)) for prompt in ("ended", "open"))
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute("delete from shadow_pairs")
+        for job in (ended, still_open):
+            admin.execute(
+                "insert into cache_checks (tenant_id, job_id, namespace, entry_id, kind, chance, similarity, score,"
+                " features, fingerprint) values (%s, %s, 'n', gen_random_uuid(), 'hit', 1, 1, 1, '{1}', 'f')",
+                (tenant.id, job.id),
+            )
+        answer, routing = '{"text": "so", "finish_reason": "stop"}', '{"model": "m"}'
+        query = "update jobs set status = 'completed', answer = %s, routing = %s where id = %s"
+        admin.execute(query, (answer, routing, ended.id))
+        sweeper.sweep()
+        assert (rung(runtime, "compare", ended), rung(runtime, "compare", still_open)) == (1, 0)
+        admin.execute("delete from shadow_pairs")
+
+
 def test_repetitions_are_looked_for_from_where_it_stopped(
     runtime: Runtime, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

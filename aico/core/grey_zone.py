@@ -1,0 +1,13 @@
+"""Where the cache can neither serve an answer nor rule it out: whether it pays to have a model look first."""
+
+from decimal import Decimal
+
+
+def worth_asking(probability_same: float, call_cents: Decimal | None, judge_cents: Decimal | None) -> bool:
+    """Whether asking saves more, on average, than it costs: with this probability, 0 to 1, the call is not needed.
+
+    None is an unknown price, on which nothing is staked.
+    """
+    if call_cents is None or judge_cents is None:
+        return False
+    return Decimal(probability_same) * call_cents > judge_cents
