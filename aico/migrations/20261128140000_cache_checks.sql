@@ -67,7 +67,8 @@ language sql volatile security definer set search_path = '' as $$
   with looked as (
     select c.tenant_id, c.job_id, j.status in ('queued', 'in_progress') as open, j.routing ->> 'model' as served,
       case when c.kind <> 'hit' then e.model end as rival,
-      j.status = 'completed' and j.answer is not null and (c.kind = 'hit' or e.id is not null) as usable
+      j.status = 'completed' and j.answer is not null and j.routing ->> 'model' is not null
+        and (c.kind = 'hit' or e.id is not null) as usable
     from public.cache_checks c
     join public.jobs j on j.tenant_id = c.tenant_id and j.id = c.job_id
     left join public.cache_entries e on e.tenant_id = c.tenant_id and e.id = c.entry_id

@@ -1,10 +1,12 @@
 """What becomes of decisions of the cache that are checked: the real database, with a model and a judge on a server."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from builders import new_job
-from workers.auditing import DIFFERENT, SAME, Open, open_cache, play
+from workers.auditing import DIFFERENT, SAME, Cache, Open, open_cache, play
 from workers.comparing import JUDGE, LARGE, SAID, SMALL, judged
 
 from aico.core.attempts import AttemptKind
@@ -12,6 +14,7 @@ from aico.core.chat import FinishReason
 from aico.core.jobs import Answer, CacheMode, JobStatus
 from aico.store import jobs, shadow_pairs
 from aico.store.shadow_pairs import Purpose
+from aico.store.statement import Statement
 
 __all__ = ["open_cache", "play"]
 
@@ -252,3 +255,37 @@ def test_where_the_model_may_not_answer_its_neighbour_does(open_cache: Open) -> 
     cache.scene.admin.execute("update jobs set api_key_id = %s where id = %s", (cache.tenant.key_id, job))
     assert cache.audit(job)["verdict"] is True
     assert [body["model"] for body in cache.scene.server.bodies] == [LARGE, JUDGE]
+
+
+def test_groups_that_are_joined_at_once_from_both_sides_become_one(open_cache: Open) -> None:
+    cache = open_cache()
+    for number in range(8):
+        first = cache.keep(f"first {number}", f"one {number}")
+        second = cache.miss(f"second {number}", first, f"other {number}")
+        third = cache.miss(f"third {number}", cache.entry_of(second)["id"], f"third {number}")
+        fourth = cache.miss(  # like the first
+            f"fourth {number}", cache.entry_of(third)["id"], f"one {number}"
+        )
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda job: settle(cache, job), (second, third, fourth)))
+        entries = (cache.entries(first)[0], *(cache.entry_of(job) for job in (second, third, fourth)))
+        assert len({entry["answer_group"] for entry in entries}) == 1
+    assert cache.verdicts() == 24
+
+
+def test_a_verdict_that_is_taken_back_takes_the_answer_out_of_the_group(open_cache: Open) -> None:
+    cache = open_cache()
+    entry = cache.keep(FRANCE, "The capital is Paris.")
+    job = cache.miss(ITALY, entry, "It is Rome.")
+    groups = []
+    for same in (True, False):
+        settle(cache, job, same=same)
+        groups.append((cache.entry_of(job)["answer_group"], cache.entries(entry)[0]["answer_group"]))
+    assert [own == other for own, other in groups] == [True, False]
+    assert groups[0][1] == groups[1][1]
+
+
+def settle(cache: Cache, job: UUID, *, same: bool = True) -> None:
+    """As a judge would, on a connection of its own."""
+    query = "select private.settle_check(%(tenant)s, %(job)s, %(same)s, 'judge', '{1}') as settled"
+    cache.run(Statement(query, {"tenant": cache.tenant.id, "job": job, "same": same}, dict))
