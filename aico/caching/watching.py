@@ -1,0 +1,57 @@
+"""Notices when hits have become worse, from verdicts in the order of time.
+
+Two CUSUM tests (Page, 1954). One sees what is served: the target against several times the target. A wrong answer puts
+a namespace on probation: nothing is served, and what would have been is answered afresh and compared, which costs a
+saving but no harm. Right answers end it soon; further wrong ones show that the error has changed, and then what was
+known before no longer counts. The other test sees every verdict, also on what was not served, against the score by
+which it was decided: it raises the alarm before many hits have been audited.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import exp, log
+
+_TIMES, _LEAST = 2.5, 0.08  # the error that is tested for: so many times the target, and no less than that
+_CALM = 0.25  # of the weight of a wrong answer: probation ends below it
+_BROKEN = 1.6  # likewise: above it the error has changed
+_WORSE = log(4.0)  # by so much less the log-odds are right than they say: what surprise is tested for
+_SURPRISED = 6.0  # logarithm of the likelihood ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A verdict, and what was expected."""
+
+    score: float  # log-odds at which it was decided
+    right: bool
+    eligible: bool  # it was served, or would have been but for probation
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    probation: bool
+    broken_at: int | None  # place of the last verdict that showed a change
+
+
+def watched(verdicts: Iterable[Seen], target: float) -> Watch:
+    """O(verdicts)."""
+    worse = max(_TIMES * target, _LEAST)
+    up, down = log(worse / target), log((1 - worse) / (1 - target))
+    level, surprise, probation, broken_at = 0.0, 0.0, False, None
+    for place, one in enumerate(verdicts):
+        if one.score > 0:  # what was thought to be wrong anyway tells little, and may be far off
+            surprise = max(0.0, surprise + _evidence(one))
+        if one.eligible:
+            level = max(0.0, level + (down if one.right else up))
+            probation = not one.right or (probation and level > _CALM * up)
+        if surprise > _SURPRISED:
+            level, surprise, probation = level + up, 0.0, True
+        if level > _BROKEN * up:
+            level, surprise, probation, broken_at = 0.0, 0.0, False, place
+    return Watch(probation, broken_at)
+
+
+def _evidence(one: Seen) -> float:
+    """Logarithm of the likelihood ratio: that the odds have become worse, against that they are as the score says."""
+    sign = -1 if one.right else 1
+    return log((1 + exp(sign * one.score)) / (1 + exp(sign * (one.score - _WORSE))))
