@@ -1,0 +1,73 @@
+"""What turns a question round: negation, opposites, more and less. Two of them may turn it back."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from aico.embedding_service.verification.lexicon import opposite
+from aico.embedding_service.verification.profile import TextProfile
+from aico.embedding_service.verification.residue import How, Residue
+from aico.embedding_service.verification.words import MORE
+
+_NEGATIVE = ("not", "without", "unable")
+_MEANINGLESS = {("or", "not"), ("not", "only"), ("why", "not"), ("not", "just")}
+
+
+@dataclass(frozen=True)
+class Polarity:
+    negation: bool  # one text negates what the other has
+    doubtful: bool  # the numbers of negations differ, and what they negate is not common to both
+    degree: bool  # more against less
+    opposites: int
+    turned_back: bool  # two of the above, so that both say the same
+
+    @property
+    def opposed(self) -> bool:
+        return bool(self.opposites or self.degree)
+
+
+def polarity(asked: TextProfile, kept: TextProfile, rest: Residue, *, exchanged: bool) -> Polarity:
+    differ = (negations(asked) - negations(kept)) % 2 == 1
+    negation = differ and (_common_scope(asked, kept) or not (rest.asked or rest.kept or rest.pairs))
+    degree = _degree(asked) * _degree(kept) < 0
+    opposites = len(rest.of(How.OPPOSITE)) + _small_opposites(asked, kept)
+    turned_back = (opposites == 1 and (negation + degree + exchanged) == 1) or (opposites == 0 and degree and exchanged)
+    return Polarity(negation, differ and not negation, degree, opposites, turned_back)
+
+
+def negations(text: TextProfile) -> int:
+    count = sum(text.functions[word] for word in _NEGATIVE)
+    if count:
+        lemmas = [token.lemma for token in text.tokens]
+        count -= sum(pair in _MEANINGLESS for pair in pairwise(lemmas))
+    return count
+
+
+def _common_scope(asked: TextProfile, kept: TextProfile) -> bool:
+    """Whether what the one negates is in the other too."""
+    return any(
+        scope in other.counts
+        for text, other in ((asked, kept), (kept, asked))
+        if negations(text) > negations(other)
+        for scope in _scopes(text)
+    )
+
+
+def _scopes(text: TextProfile) -> list[str]:
+    return [
+        next((after.lemma for after in text.tokens[place + 1 : place + 6] if after.content), "")
+        for place, token in enumerate(text.tokens)
+        if token.lemma in _NEGATIVE
+    ]
+
+
+def _degree(text: TextProfile) -> int:
+    return sum(sign * text.functions[word] for word, sign in MORE.items())
+
+
+def _small_opposites(asked: TextProfile, kept: TextProfile) -> int:
+    """Of function words: up and down. Those that are spoken of elsewhere, as negation or time is, are left out."""
+    left, right = asked.functions.keys() - kept.functions.keys(), kept.functions.keys() - asked.functions.keys()
+    return sum(opposite(one, two) for one in left & _TURNING for two in right & _TURNING)
+
+
+_TURNING = frozenset(["up", "down", "on", "off", "over", "under", "above", "below"])

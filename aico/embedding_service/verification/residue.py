@@ -1,0 +1,128 @@
+"""The content of each text that the other has not: matched by meaning as far as that goes."""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from aico.embedding_service.verification.lexicon import derived, is_known, opposite, same_meaning
+from aico.embedding_service.verification.profile import TextProfile
+from aico.embedding_service.verification.tokens import Kind
+from aico.embedding_service.verification.vectors import WordVectors
+
+_MOST_PAIRED = 8  # words a side that are held against each other
+_LEAST_SLIP = 4  # letters of a word in which a slip of the fingers is believed
+_UNKNOWN_COSINE = 0.25  # of two words, where no vectors are there: about the mean of different words
+
+
+class How(StrEnum):
+    SAME = "same"  # another form, an abbreviation, a misspelling
+    SYNONYM = "synonym"
+    OPPOSITE = "opposite"
+    OTHER = "other"
+
+
+class Pair(NamedTuple):
+    asked: str
+    kept: str
+    how: How
+    cosine: float
+
+
+@dataclass(frozen=True)
+class Residue:
+    pairs: tuple[Pair, ...]
+    asked: tuple[str, ...]  # lemmas that stand for nothing in the kept text
+    kept: tuple[str, ...]
+
+    def of(self, how: How) -> tuple[Pair, ...]:
+        return tuple(pair for pair in self.pairs if pair.how is how)
+
+
+def residue(asked: TextProfile, kept: TextProfile, vectors: WordVectors | None) -> Residue:
+    left, right = _less(asked.counts, kept.counts), _less(kept.counts, asked.counts)
+    left, right, joined = _written_apart(left, right)
+    paired = sorted(
+        (_pair(one, two, asked, kept, vectors) for one in left[:_MOST_PAIRED] for two in right[:_MOST_PAIRED]),
+        key=_goodness,
+        reverse=True,
+    )
+    pairs = [*joined]
+    for pair in paired:
+        if pair.asked in left and pair.kept in right and _may_pair(pair, asked, kept):
+            left.remove(pair.asked)
+            right.remove(pair.kept)
+            pairs.append(pair)
+    return Residue(tuple(pairs), tuple(left), tuple(right))
+
+
+def _less(counts: Counter[str], others: Counter[str]) -> list[str]:
+    return [lemma for lemma, count in counts.items() if count > others.get(lemma, 0)]
+
+
+def _written_apart(left: list[str], right: list[str]) -> tuple[list[str], list[str], list[Pair]]:
+    """Without what one text writes as one word and the other as two or with other marks: node.js, nodejs, node js."""
+    pairs = list[Pair]()
+    for here, there, mine in ((left, right, True), (right, left, False)):
+        if len(here) > _MOST_PAIRED or len(there) > _MOST_PAIRED:
+            continue
+        for word in tuple(here):
+            parts = _making(_letters(word), there)
+            if word in here and parts:
+                here.remove(word)
+                for part in parts:
+                    there.remove(part)
+                whole = " ".join(parts)
+                pairs.append(Pair(word, whole, How.SAME, 1.0) if mine else Pair(whole, word, How.SAME, 1.0))
+    return left, right, pairs
+
+
+def _making(letters: str, words: list[str]) -> list[str]:
+    if len(letters) < _LEAST_SLIP:
+        return []
+    for place, word in enumerate(words):
+        if _letters(word) == letters:
+            return [word]
+        if place + 1 < len(words) and _letters(word + words[place + 1]) == letters:
+            return [word, words[place + 1]]
+    return []
+
+
+def _letters(word: str) -> str:
+    return "".join(filter(str.isalnum, word[:60])).lower()
+
+
+def _pair(one: str, two: str, asked: TextProfile, kept: TextProfile, vectors: WordVectors | None) -> Pair:
+    if asked.kinds[one] > Kind.WORD or kept.kinds[two] > Kind.WORD:
+        return Pair(one, two, How.OTHER, 0.0)
+    cosine = vectors.cosine(one, two) if vectors else _UNKNOWN_COSINE
+    if opposite(one, two):
+        return Pair(one, two, How.OPPOSITE, cosine)
+    if derived(one, two) or slip(one, two):
+        return Pair(one, two, How.SAME, cosine)
+    return Pair(one, two, How.SYNONYM if same_meaning(one, two) else How.OTHER, cosine)
+
+
+def _goodness(pair: Pair) -> tuple[int, float, str, str]:
+    rank = {How.SAME: 3, How.SYNONYM: 2, How.OPPOSITE: 2, How.OTHER: 0}
+    return rank[pair.how], pair.cosine, min(pair.asked, pair.kept), max(pair.asked, pair.kept)
+
+
+def _may_pair(pair: Pair, asked: TextProfile, kept: TextProfile) -> bool:
+    """Light words stand for light words only, and code and numbers for each other."""
+    if pair.how is not How.OTHER:
+        return True
+    one, two = asked.kinds[pair.asked], kept.kinds[pair.kept]
+    return one == two
+
+
+def slip(one: str, two: str) -> bool:
+    """Whether one is the other but for one letter or two exchanged, and is no word itself."""
+    if min(len(one), len(two)) < _LEAST_SLIP or abs(len(one) - len(two)) > 1 or (is_known(one) and is_known(two)):
+        return False
+    short, long = sorted((one, two), key=len)
+    same = next((place for place, letter in enumerate(short) if letter != long[place]), len(short))
+    if len(short) == len(long):
+        exchanged = short[same : same + 2] == long[same : same + 2][::-1] and short[same + 2 :] == long[same + 2 :]
+        return exchanged or short[same + 1 :] == long[same + 1 :]
+    return short[same:] == long[same + 1 :]
