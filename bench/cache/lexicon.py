@@ -15,7 +15,8 @@ from pathlib import Path
 
 from aico.embedding_service.verification.lexicon import FILE
 
-_FIRST_SENSES = 2
+_FIRST_SENSES = {"s": 2, "a": 4, "d": 2}  # by kind of line
+_MANY = 99
 _WORD = re.compile(r"[a-z]{2,20}(?:-[a-z]{2,20})?")
 _FILES = {"noun": "n", "verb": "v", "adj": "a", "adv": "r"}
 _POINTERS = {"!": "a", "+": "d"}
@@ -36,7 +37,7 @@ def _lines(folder: Path) -> Iterator[str]:
     synsets = dict(_synsets(folder))
     ranks = _ranks(folder)
     for (kind, offset), (words, pointers) in synsets.items():
-        usual = sorted({word for word in words if _usual(word, kind, offset, ranks)})
+        usual = sorted({word for word in words if _usual(word, kind, offset, ranks) <= _FIRST_SENSES["s"]})
         if len(usual) > 1:
             yield f"s {' '.join(usual)}"
         for symbol, target, source, sink in pointers:
@@ -44,12 +45,15 @@ def _lines(folder: Path) -> Iterator[str]:
             if other is None or not source or not sink:
                 continue
             one, two = words[source - 1], other[0][sink - 1]
-            if one != two and _usual(one, kind, offset, ranks) and _usual(two, *target, ranks):
-                yield f"{_POINTERS[symbol]} {min(one, two)} {max(one, two)}"
+            line = _POINTERS[symbol]
+            rank = max(_usual(one, kind, offset, ranks), _usual(two, *target, ranks))
+            if one != two and rank <= _FIRST_SENSES[line]:
+                yield f"{line} {min(one, two)} {max(one, two)}"
 
 
-def _usual(word: str, kind: str, offset: str, ranks: dict[tuple[str, str, str], int]) -> bool:
-    return bool(_WORD.fullmatch(word)) and ranks.get((word, kind, offset), 99) <= _FIRST_SENSES
+def _usual(word: str, kind: str, offset: str, ranks: dict[tuple[str, str, str], int]) -> int:
+    """The how manieth sense of the word this is; many for what is no single word."""
+    return ranks.get((word, kind, offset), _MANY) if _WORD.fullmatch(word) else _MANY
 
 
 def _synsets(

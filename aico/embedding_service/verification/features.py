@@ -70,7 +70,7 @@ def see(asked: TextProfile, kept: TextProfile, cosine: float, vectors: WordVecto
     straight = roles(asked, kept)
     swapped = straight is False or (straight is None and exchanged(asked, kept))
     turns = polarity(asked, kept, rest, exchanged=swapped)
-    when = times(asked, kept)
+    when = times(asked, kept, rest)
     numbers = amounts(asked, kept)
     guards = tuple(_guards(asked, kept, rest, turns, when, numbers, swapped=swapped))
     values = dict.fromkeys(FEATURES, 0.0)

@@ -32,6 +32,9 @@ UNITS = groups(
     """
 )
 
+DURATIONS = frozenset(
+    {"second", "minute", "hour", "day", "week", "month", "year", "foot", "yard", "cup"}
+)  # and other words
 LANGUAGES = groups(
     """
     english; french français; german deutsch; spanish español castilian; italian; portuguese; dutch; russian; greek;
@@ -64,7 +67,7 @@ SAME = groups(
     television tv tvs; photograph photo photos pic pics picture pictures; advertisement ad ads advert; laboratory
     lab labs; document doc docs; postgresql postgres; authentication auth authn; development dev; production prod;
     environment env; telephone phone phones; mathematics math maths; examination exam exams; favourite favorite;
-    colour color; centre center; vaccine vax; identification id; infrastructure infra; identity ident; united_states
+    colour color; centre center; vaccine vax; infrastructure infra; identity id; united_states
     usa; cheap budget affordable inexpensive; adviser advisor; cancel cancelled canceled cancelling; film movie
     movies films; purchase buy bought buying; fix troubleshoot troubleshooting repair resolve; remove delete; near
     close nearest closest; wifi wi-fi; email e-mail mail; website site sites

@@ -14,6 +14,7 @@ _T = TypeVar("_T")
 FILE = Path(__file__).with_name("lexicon.txt.gz")  # from WordNet 3.1, see bench/cache/lexicon.py
 
 _NEGATING = {"un": 4, "non": 4, "anti": 4, "in": 6, "im": 6, "ir": 6, "il": 5, "dis": 6, "de": 6}  # shortest stem
+_BEFORE_VERBS = ("un", "re", "de", "dis")  # unblocking is no word of the dictionary, blocking is
 _LONGEST = 30
 _INFLECTIONS = frozenset({"", "s", "es", "ed", "d", "ing", "er", "r", "ers", "ly", "ment", "ion", "ation", "al"})
 _LEAST_STEM = 4
@@ -54,8 +55,16 @@ def lemma(word: str) -> str:
     if len(word) > _LONGEST:
         return word
     found = simplemma.lemmatize(word, lang="en").lower()
-    if found == word and word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > _LEAST_STEM:
-        found = word[:-1]
+    if found != word:
+        return found
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")) and (len(word) > _LEAST_STEM or not is_known(word)):
+        return word[:-1] if len(word) >= _LEAST_STEM else word
+    if word.endswith("ed") and len(word) > _LEAST_STEM:
+        doubled = (word[:-3],) if word[-3] == word[-4] else ()
+        return next((stem for stem in (*doubled, word[:-1], word[:-2]) if is_known(stem)), word)
+    prefix = next((prefix for prefix in _BEFORE_VERBS if word.startswith(prefix)), "")
+    if prefix and word.endswith(("ing", "ed")) and not is_known(word):
+        return prefix + lemma(word[len(prefix) :])
     return found
 
 

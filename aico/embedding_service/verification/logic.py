@@ -18,7 +18,7 @@ def quantifiers_differ(asked: TextProfile, kept: TextProfile) -> bool:
 def _joined_otherwise(text: TextProfile, other: TextProfile) -> bool:
     """One text with or alone, the other with and alone, around words that they share in part."""
     mine, theirs = text.functions, other.functions
-    if not mine["or"] or theirs["or"] or mine["and"]:
+    if not mine["or"] or mine["and"] or theirs["or"] or theirs["between"]:
         return False
     together = theirs["and"] > 0 or any(word in theirs or word in other.counts for word in _TOGETHER)
     return together and bool(text.counts.keys() & other.counts.keys())

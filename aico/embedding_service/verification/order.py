@@ -4,16 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from aico.embedding_service.verification.profile import TextProfile
-from aico.embedding_service.verification.tokens import Kind, Token
+from aico.embedding_service.verification.tokens import Token
 from aico.embedding_service.verification.words import ROLES, STRONG_ROLES, SYMMETRIC
 
 _LOOKED_AT = 60  # tokens that are left of both texts without their common beginning and end
+_CLOSE = 3  # tokens before a preposition that it may relate to what follows
 _PHRASE = 5  # words that one preposition may govern
 _BREAKS = frozenset(
     {"and", "or", "be", "do", "can", "will", "have", "should", "must", "may", "if", "because", "when", "that"}
 )
 _LISTING = frozenset({"and", "or", "vs", "versus"})
 _PARTICIPLE_WITHIN = 3  # tokens before "by"
+_UNCHANGED = frozenset({"hurt", "put", "cut", "hit", "set", "let", "read", "beat", "shut", "spread", "run", "overcome", "cast", "quit"})
 _IGNORED = frozenset({"a", "the", "an"})
 
 
@@ -38,8 +40,7 @@ def roles(asked: TextProfile, kept: TextProfile) -> bool | None:
         return None
     verb = next(passive.verb for passive in passives if passive)
     one, two = (
-        passive or _active(text.tokens[:_LOOKED_AT], verb)
-        for passive, text in zip(passives, (asked, kept), strict=True)
+        passive or _other(text.tokens[:_LOOKED_AT], verb) for passive, text in zip(passives, (asked, kept), strict=True)
     )
     if one is None or two is None or one.verb != two.verb:
         return None
@@ -54,19 +55,29 @@ def voice(tokens: Sequence[Token]) -> Voice | None:
         if token.lemma != "by" or place == 0:
             continue
         for at in range(place - 1, max(place - 1 - _PARTICIPLE_WITHIN, 0), -1):
-            if _participle(tokens[at]) and any(before.lemma in {"be", "get"} for before in tokens[:at]):
+            if _participle(tokens[at]) and _has_be(tokens[:at]):
                 agent = _content(_phrase(tokens[place + 1 :]))
                 return Voice(tokens[at].lemma, agent, _content(tokens[:at])) if agent else None
     return None
 
 
-def _active(tokens: Sequence[Token], verb: str) -> Voice | None:
+def _other(tokens: Sequence[Token], verb: str) -> Voice | None:
+    """Of a text whose verb names nobody behind "by": active, or a passive that leaves open who acts."""
     at = next((place for place, token in enumerate(tokens) if token.lemma == verb), None)
-    return None if at is None else Voice(verb, _content(tokens[:at]), _content(tokens[at + 1 :]))
+    if at is None:
+        return None
+    passive = _participle(tokens[at]) and not tokens[at].text.endswith(("ing", "s")) and _has_be(tokens[:at])
+    before, after = _content(tokens[:at]), _content(tokens[at + 1 :])
+    return Voice(verb, frozenset(), before) if passive else Voice(verb, before, after)
+
+
+def _has_be(tokens: Sequence[Token]) -> bool:
+    return any(token.lemma in {"be", "get"} for token in tokens)
 
 
 def _participle(token: Token) -> bool:
-    return token.content and (token.text.lower() != token.lemma or token.text.endswith(("ed", "en")))
+    word = token.text.lower()
+    return token.content and (word != token.lemma or word.endswith(("ed", "en")) or word in _UNCHANGED)
 
 
 def _phrase(tokens: Sequence[Token]) -> Sequence[Token]:
@@ -101,12 +112,28 @@ def _symmetric(asked: TextProfile, kept: TextProfile, one: Sequence[Token], two:
 
 
 def _slots_exchanged(one: Sequence[Token], two: Sequence[Token]) -> bool:
+    """A to B against B to A, or from A in B against from B in A."""
+    if any((after, role, before) in _related(two) for before, role, after in _related(one)):
+        return True
     mine, theirs = _slots(one), _slots(two)
-    moved = {word: (mine[word], theirs[word]) for word in mine.keys() & theirs.keys() if mine[word] != theirs[word]}
-    return any(
-        (there, here) in moved.values() and STRONG_ROLES & {here, there} and here is not None
-        for here, there in moved.values()
-    )
+    moved = {(mine[word], theirs[word]) for word in mine.keys() & theirs.keys() if mine[word] != theirs[word]}
+    return any(here and there and (there, here) in moved and {here, there} & STRONG_ROLES for here, there in moved)
+
+
+def _related(tokens: Sequence[Token]) -> set[tuple[str, str, str]]:
+    """What stands close before a preposition, the preposition, and what it governs."""
+    found = set[tuple[str, str, str]]()
+    for place, token in enumerate(tokens):
+        role = ROLES.get(token.text.lower())
+        if role in STRONG_ROLES:
+            before = _content(tokens[max(place - _CLOSE, 0) : place])
+            found |= {
+                (left, role, right)
+                for left in before
+                for right in _content(_phrase(tokens[place + 1 :]))
+                if left != right
+            }
+    return found
 
 
 def _slots(tokens: Sequence[Token]) -> Mapping[str, str]:
@@ -132,7 +159,7 @@ def _around_exchanged(asked: TextProfile, kept: TextProfile, one: Sequence[Token
         return False
     mine = [token.lemma for token in one if token.lemma not in _IGNORED and token.kind]
     theirs = [token.lemma for token in two if token.lemma not in _IGNORED and token.kind]
-    if sorted(mine) != sorted(theirs) or mine[0] not in theirs or theirs[0] not in mine:
+    if not mine or sorted(mine) != sorted(theirs) or mine[0] not in theirs or theirs[0] not in mine:
         return False
     first, last = theirs.index(mine[0]), mine.index(theirs[0])
     before, after = mine[last:], theirs[first:]

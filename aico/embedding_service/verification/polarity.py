@@ -1,5 +1,6 @@
 """What turns a question round: negation, opposites, more and less. Two of them may turn it back."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,6 +10,10 @@ from aico.embedding_service.verification.residue import How, Residue
 from aico.embedding_service.verification.words import MORE
 
 _NEGATIVE = ("not", "without", "unable")
+_SCOPE = 6  # tokens after a negation in which what it negates is looked for
+_KNOWING = frozenset({"know", "sure", "understand", "certain", "clear", "idea", "clue"})  # not to know is to ask
+_TROUBLE = frozenset({"trouble", "fail", "failure", "problem", "issue", "break", "broken", "wrong", "refuse", "error"})
+_MOST_LEFT = 6  # content words that differ: in freer words a negation may be meant by another word
 _MEANINGLESS = {("or", "not"), ("not", "only"), ("why", "not"), ("not", "just")}
 
 
@@ -27,10 +32,11 @@ class Polarity:
 
 def polarity(asked: TextProfile, kept: TextProfile, rest: Residue, *, exchanged: bool) -> Polarity:
     differ = (negations(asked) - negations(kept)) % 2 == 1
-    negation = differ and (_common_scope(asked, kept) or not (rest.asked or rest.kept or rest.pairs))
+    left = len(rest.pairs) + len(rest.asked) + len(rest.kept)
+    negation = differ and left <= _MOST_LEFT and (left == 0 or _common_scope(asked, kept))
     degree = _degree(asked) * _degree(kept) < 0
     opposites = len(rest.of(How.OPPOSITE)) + _small_opposites(asked, kept)
-    turned_back = (opposites == 1 and (negation + degree + exchanged) == 1) or (opposites == 0 and degree and exchanged)
+    turned_back = (opposites == 1 and (differ + degree + exchanged) == 1) or (opposites == 0 and degree and exchanged)
     return Polarity(negation, differ and not negation, degree, opposites, turned_back)
 
 
@@ -39,25 +45,28 @@ def negations(text: TextProfile) -> int:
     if count:
         lemmas = [token.lemma for token in text.tokens]
         count -= sum(pair in _MEANINGLESS for pair in pairwise(lemmas))
+        count -= sum(one in _NEGATIVE and two in _KNOWING for one, two in pairwise(lemmas))
     return count
 
 
 def _common_scope(asked: TextProfile, kept: TextProfile) -> bool:
     """Whether what the one negates is in the other too."""
     return any(
-        scope in other.counts
+        scope in other.counts and not inability and other.counts.keys().isdisjoint(_TROUBLE)
         for text, other in ((asked, kept), (kept, asked))
         if negations(text) > negations(other)
-        for scope in _scopes(text)
+        for scope, inability in _scopes(text)
     )
 
 
-def _scopes(text: TextProfile) -> list[str]:
-    return [
-        next((after.lemma for after in text.tokens[place + 1 : place + 6] if after.content), "")
-        for place, token in enumerate(text.tokens)
-        if token.lemma in _NEGATIVE
-    ]
+def _scopes(text: TextProfile) -> Iterator[tuple[str, bool]]:
+    """What each negation negates, and whether somebody says to be unable to do it, which asks how it is done."""
+    lemmas = [token.lemma for token in text.tokens]
+    for place, token in enumerate(text.tokens):
+        if token.lemma in _NEGATIVE:
+            scope = next((after.lemma for after in text.tokens[place + 1 : place + _SCOPE] if after.content), "")
+            subject = lemmas[max(place - 2, 0) : place]
+            yield scope, token.lemma == "unable" or scope == "able" or subject in (["i", "can"], ["we", "can"])
 
 
 def _degree(text: TextProfile) -> int:

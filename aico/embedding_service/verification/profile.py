@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from aico.embedding_service.verification.asking import language_of, question_of
-from aico.embedding_service.verification.groups import CALENDAR, DAYS, FORMS, LANGUAGES, PROGRAMMING, UNITS
+from aico.embedding_service.verification.groups import CALENDAR, DAYS, DURATIONS, FORMS, LANGUAGES, PROGRAMMING, UNITS
 from aico.embedding_service.verification.lexicon import is_known
 from aico.embedding_service.verification.tokens import Kind, Token, tokenise
 from aico.embedding_service.verification.words import FIRST, GENDERED, THIRD
@@ -81,7 +81,13 @@ class TextProfile:
 
     @cached_property
     def units(self) -> frozenset[str]:
-        return self._members(UNITS)
+        """A while alone, as in "for days", is no unit; a number of days is, and so is what something is turned into."""
+        before = (None, *self.tokens)
+        return frozenset(
+            UNITS[token.lemma]
+            for token, last in zip(self.tokens, before, strict=False)
+            if token.lemma in UNITS and (token.lemma not in DURATIONS or (last and _counts(last)))
+        )
 
     @cached_property
     def languages(self) -> frozenset[str]:
@@ -142,6 +148,10 @@ class TextProfile:
             for key in (word, token.lemma)
             if key in groups
         )
+
+
+def _counts(token: Token) -> bool:
+    return token.kind is Kind.NUMBER or token.lemma in {"to", "into", "in", "per"}
 
 
 def profile(text: str) -> TextProfile:

@@ -12,6 +12,7 @@ from aico.embedding_service.verification.vectors import WordVectors
 
 _MOST_PAIRED = 8  # words a side that are held against each other
 _LEAST_SLIP = 4  # letters of a word in which a slip of the fingers is believed
+_LEAST_INITIALS = 2
 _UNKNOWN_COSINE = 0.25  # of two words, where no vectors are there: about the mean of different words
 
 
@@ -78,12 +79,16 @@ def _written_apart(left: list[str], right: list[str]) -> tuple[list[str], list[s
 
 
 def _making(letters: str, words: list[str]) -> list[str]:
-    if len(letters) < _LEAST_SLIP:
+    """Which of the words, spelled together or by their initials, make these letters."""
+    if len(letters) < _LEAST_INITIALS:
         return []
     for place, word in enumerate(words):
-        if _letters(word) == letters:
+        initials = words[place : place + len(letters)]
+        if len(letters) <= len(initials) and "".join(part[:1] for part in initials) == letters:
+            return initials
+        if len(letters) >= _LEAST_SLIP and _letters(word) == letters:
             return [word]
-        if place + 1 < len(words) and _letters(word + words[place + 1]) == letters:
+        if len(letters) >= _LEAST_SLIP and place + 1 < len(words) and _letters(word + words[place + 1]) == letters:
             return [word, words[place + 1]]
     return []
 

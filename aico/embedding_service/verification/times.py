@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from aico.embedding_service.verification.profile import TextProfile
+from aico.embedding_service.verification.residue import Residue
 from aico.embedding_service.verification.tokens import Kind
 
 _USED_TO = re.compile(r"\bused to\b|\b[Dd]id .{1,60}\buse to\b")
@@ -12,6 +13,7 @@ _ACCUSTOMED = re.compile(r"\b(?:be|is|are|am|was|were|get|got|getting)\s+(?:\w+\
 _LOOKED_AT = 2_000
 _PAST, _PRESENT = frozenset({"was", "were", "did"}), frozenset({"is", "are", "do", "does", "am"})
 _FUTURE = frozenset({"will", "shall", "'ll"})
+_FEW = 2  # content words that differ, "become" among them: in freer words an aspect is no difference
 _BEGINNING = 6  # tokens in which the tense of a question shows
 
 
@@ -21,14 +23,13 @@ class Times(NamedTuple):
     tense: bool
 
 
-def times(asked: TextProfile, kept: TextProfile) -> Times:
+def times(asked: TextProfile, kept: TextProfile, rest: Residue) -> Times:
+    few = len(rest.pairs) + len(rest.asked) + len(rest.kept) <= _FEW
     differ = (
         _exclude(asked.days, kept.days)
         or _exclude(asked.calendar, kept.calendar)
         or _sides(asked, kept)
-        or _past_habit(asked) != _past_habit(kept)
-        or _becoming(asked, kept)
-        or _becoming(kept, asked)
+        or (few and (_past_habit(asked) != _past_habit(kept) or _becoming(asked, kept) or _becoming(kept, asked)))
     )
     one_sided = bool(asked.calendar) != bool(kept.calendar) or _dated(asked) != _dated(kept)
     one, two = _tense(asked), _tense(kept)

@@ -26,7 +26,7 @@ FUNCTION = groups(
     them their one ones who whom whose what which where when why how whether if because since so such as at by for
     from in into of on onto off out over to toward towards under up down upon via with within without through about
     above below between among against across along around and or nor but not no than then too also only even both
-    either neither every each all any some more most less least few fewer much many same other another own self
+    either neither every each all any some more most less least few fewer much many same other another self
     myself yourself itself themselves before after during while until till like per vs versus
     """
     )
@@ -38,7 +38,7 @@ FILLER = _all(
     please pls plz kindly really actually truly literally basically simply just honestly frankly indeed fact well hi
     hello hey dear thanks thank thx ok okay currently presently very quite rather exactly specifically anyway maybe
     perhaps definitely certainly surely obviously somehow still ever already kinda sorta um uh hmm yes yeah wonder
-    wondering know tell idea possible possibly able a.k.a etc essentially
+    wondering tell possible possibly able a.k.a etc essentially
     """
 )
 # Words of asking: they differ between phrasings of one question, and say little about what is asked.
@@ -49,7 +49,8 @@ LIGHT = _all(
     provide overview information info detail question answer learn understand make try do go happen look search some
     something anything someone anyone work people person recommended step instruction proper correct right easy
     quick basic intro introduction usage create write locate return output compare comparison difference thread post
-    like issue problem reason cause practice method process come take put keep lot kind type sort idea option
+    like know
+    idea sure issue problem reason cause practice method process come take put keep lot kind type sort idea option
     """
 )
 NEGATORS = _all(
