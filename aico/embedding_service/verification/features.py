@@ -15,6 +15,7 @@ from aico.embedding_service.verification.residue import How, Pair, Residue, resi
 from aico.embedding_service.verification.times import Times, times
 from aico.embedding_service.verification.tokens import Kind
 from aico.embedding_service.verification.vectors import WordVectors
+from aico.embedding_service.verification.words import ARTICLES
 
 # Their names, in the order in which they are kept; a change of meaning is another design, to be learned afresh.
 FEATURES = (
@@ -27,6 +28,8 @@ FEATURES = (
     "respelt",  # other forms, abbreviations, slips
     "added",  # weight of words that only one text has
     "added_most",
+    "inserted",  # weight of the one that only one text has, where the texts are the same word for word otherwise
+    "replaced",  # the same of one for which the other text has another
     "light",  # words of asking that differ
     "uncommon",  # share of all content that is not common to both, 0..1
     "functions",  # function words that differ
@@ -134,6 +137,8 @@ def _words(asked: TextProfile, kept: TextProfile, rest: Residue, vectors: WordVe
     light = sum(_light(pair, asked, kept) for pair in rest.of(How.OTHER)) + len(alone) - len(added)
     common = len(asked.counts.keys() & kept.counts.keys())
     apart = 2 * len(others) + len(alone)
+    rigid = _rigid(asked, kept, rest)
+    far = max((weight * (1 - pair.cosine) for weight, pair in zip(weights, others, strict=True)), default=0.0)
     moved = sum(((asked.functions - kept.functions) + (kept.functions - asked.functions)).values())
     return {
         "substituted": min(sum(weights), 4.0),
@@ -145,11 +150,23 @@ def _words(asked: TextProfile, kept: TextProfile, rest: Residue, vectors: WordVe
         "respelt": min(len(rest.of(How.SAME)), 4.0),
         "added": min(sum(added), 5.0),
         "added_most": max(added, default=0.0),
+        "inserted": max(added, default=0.0) * rigid,
+        "replaced": far * rigid,
         "light": min(light, 5.0),
         "uncommon": apart / max(apart + 2 * common, 1),
         "functions": math.log1p(moved),
         "clean": float(not (others or alone)),
     }
+
+
+def _rigid(asked: TextProfile, kept: TextProfile, rest: Residue) -> bool:
+    """Whether all that both say stands in the same order, with hardly another function word."""
+    left = {word for pair in rest.pairs for word in (pair.asked, pair.kept)} | {*rest.asked, *rest.kept}
+    one, two = (
+        [token.lemma for token in text.tokens if token.kind and token.lemma not in left and token.lemma not in ARTICLES]
+        for text in (asked, kept)
+    )
+    return one == two
 
 
 def _light(pair: Pair, asked: TextProfile, kept: TextProfile) -> bool:

@@ -15,6 +15,7 @@ FILE = Path(__file__).with_name("lexicon.txt.gz")  # from WordNet 3.1, see bench
 
 _NEGATING = {"un": 4, "non": 4, "anti": 4, "in": 6, "im": 6, "ir": 6, "il": 5, "dis": 6, "de": 6}  # shortest stem
 _BEFORE_VERBS = ("un", "re", "de", "dis")  # unblocking is no word of the dictionary, blocking is
+_DOUBLED = frozenset("bdgmnprt")
 _LONGEST = 30
 _INFLECTIONS = frozenset({"", "s", "es", "ed", "d", "ing", "er", "r", "ers", "ly", "ment", "ion", "ation", "al"})
 _LEAST_STEM = 4
@@ -56,7 +57,8 @@ def lemma(word: str) -> str:
         return word
     found = simplemma.lemmatize(word, lang="en").lower()
     if found != word:
-        return found
+        twice = found[-1:] in _DOUBLED and found[-2:-1] == found[-1:] and is_known(found[:-1])
+        return found[:-1] if twice else found  # preferr
     if word.endswith("s") and not word.endswith(("ss", "us", "is")) and (len(word) > _LEAST_STEM or not is_known(word)):
         return word[:-1] if len(word) >= _LEAST_STEM else word
     if word.endswith("ed") and len(word) > _LEAST_STEM:

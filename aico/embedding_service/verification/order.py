@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from aico.embedding_service.verification.profile import TextProfile
 from aico.embedding_service.verification.tokens import Token
-from aico.embedding_service.verification.words import ROLES, STRONG_ROLES, SYMMETRIC
+from aico.embedding_service.verification.words import ARTICLES, ROLES, STRONG_ROLES, SYMMETRIC
 
 _LOOKED_AT = 60  # tokens that are left of both texts without their common beginning and end
 _CLOSE = 3  # tokens before a preposition that it may relate to what follows
@@ -16,7 +16,6 @@ _BREAKS = frozenset(
 _LISTING = frozenset({"and", "or", "vs", "versus"})
 _PARTICIPLE_WITHIN = 3  # tokens before "by"
 _UNCHANGED = frozenset({"hurt", "put", "cut", "hit", "set", "let", "read", "beat", "shut", "spread", "run", "overcome", "cast", "quit"})
-_IGNORED = frozenset({"a", "the", "an"})
 
 
 class Voice(NamedTuple):
@@ -157,8 +156,8 @@ def _around_exchanged(asked: TextProfile, kept: TextProfile, one: Sequence[Token
     """X P Y in one and Y P X in the other, in sentences: keywords alone have no order."""
     if not asked.functions or not kept.functions:
         return False
-    mine = [token.lemma for token in one if token.lemma not in _IGNORED and token.kind]
-    theirs = [token.lemma for token in two if token.lemma not in _IGNORED and token.kind]
+    mine = [token.lemma for token in one if token.lemma not in ARTICLES and token.kind]
+    theirs = [token.lemma for token in two if token.lemma not in ARTICLES and token.kind]
     if not mine or sorted(mine) != sorted(theirs) or mine[0] not in theirs or theirs[0] not in mine:
         return False
     first, last = theirs.index(mine[0]), mine.index(theirs[0])

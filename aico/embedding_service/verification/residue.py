@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from aico.embedding_service.verification.groups import OPPOSITES
 from aico.embedding_service.verification.lexicon import derived, is_known, opposite, same_meaning
 from aico.embedding_service.verification.profile import TextProfile
 from aico.embedding_service.verification.tokens import Kind
@@ -101,7 +102,8 @@ def _pair(one: str, two: str, asked: TextProfile, kept: TextProfile, vectors: Wo
     if asked.kinds[one] > Kind.WORD or kept.kinds[two] > Kind.WORD:
         return Pair(one, two, How.OTHER, 0.0)
     cosine = vectors.cosine(one, two) if vectors else _UNKNOWN_COSINE
-    if opposite(one, two):
+    light = Kind.LIGHT in {asked.kinds[one], kept.kinds[two]}  # go and come say little, and are opposites of much
+    if opposite(one, two) and not (light and frozenset((one, two)) not in OPPOSITES):
         return Pair(one, two, How.OPPOSITE, cosine)
     if derived(one, two) or slip(one, two):
         return Pair(one, two, How.SAME, cosine)

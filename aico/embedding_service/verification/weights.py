@@ -1,5 +1,6 @@
 """Weights of the features: provisional, until they are fitted."""
 
+CONSERVATIVE = 0.8
 BIAS = -5.0
 WEIGHTS = {
     "cosine": 5.0,

@@ -32,6 +32,7 @@ FUNCTION = groups(
     )
 }
 
+ARTICLES = frozenset({"a", "an", "the"})
 # Take nothing away from a question and add nothing to it.
 FILLER = _all(
     """
