@@ -10,7 +10,7 @@ from aico.embedding_service.verification.features import FEATURES
 Floats = NDArray[np.float64]
 
 # Likeness can only speak for a match, and what differs only against it.
-SPEAKS_FOR = frozenset({"cosine", "closeness", "clean", "turned_back"})
+SPEAKS_FOR = frozenset({"cosine", "closeness", "turned_back"})
 _STEPS = 1_000
 
 
@@ -24,7 +24,7 @@ class Fitted:
 
 
 def fit(features: Floats, same: Floats, importance: Floats, certainty: float = 0.002) -> Fitted:
-    """By accelerated projected gradients (Beck and Teboulle, 2009) on scaled features; `certainty` is that of a ridge."""
+    """By accelerated projected gradients (Beck and Teboulle, 2009) on scaled features, with a ridge."""
     scale = np.maximum(features.std(axis=0), 0.05)
     rows = np.column_stack([features / scale, np.ones(len(features))])
     signs = np.array([1.0 if name in SPEAKS_FOR else -1.0 for name in FEATURES])

@@ -2,9 +2,9 @@
 
     python -m bench.cache.verifier_fit --data DIR [--write]
 
-DIR holds minimal_pairs.dev.jsonl.gz, prompt_pairs.dev.jsonl.gz and intents.dev.jsonl.gz. It is fitted on the first two and
-on our own pairs (templates.py); the intents are only looked at. Left out are whole tests of the minimal pairs, all prompt
-pairs that are connected by a text, and whole templates.
+DIR holds minimal_pairs.dev.jsonl.gz, prompt_pairs.dev.jsonl.gz and intents.dev.jsonl.gz. Fitted is on the first two
+and on our own pairs (templates.py); the intents are only looked at. Left out are whole tests of the minimal pairs, all
+prompt pairs that are connected by a text, and whole templates.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _IMPORTANCE = (1.0, 0.5, 4.0)  # of a pair of ours, a minimal pair and a prompt 
 _PHRASED = 2.0  # of ours that were phrased by hand, beside those from templates
 _FOLDS = 8
 _FIXED = 0.95  # the cosine that is commonly served
-_NEAR = 0.85
+_NEAR, _CLOSE = 0.85, 0.9
 _WEIGHTS = Path(__file__).parents[2] / "aico/embedding_service/verification/weights.py"
 
 
@@ -99,10 +99,12 @@ def _by_test(pairs: Pairs, inside: Floats, outside: Floats) -> None:
 
 
 def _guards(name: str, pairs: Pairs) -> None:
-    rows = [guards for guards, same in zip(pairs.guards, pairs.same, strict=True) if same]
-    close = [bool(guards) for guards, same, near in zip(pairs.guards, pairs.same, pairs.cosine, strict=True) if same and near >= 0.9]
-    print(f"\nguards on {name}: {100 * np.mean([bool(one) for one in rows]):.1f} %", end="")
-    print(f", {100 * np.mean(close):.1f} % where the cosine is at least 0.9")
+    seen = zip(pairs.guards, pairs.same, pairs.cosine, strict=True)
+    rows, cosine = zip(*((guards, near) for guards, same, near in seen if same), strict=True)
+    close = [bool(guards) for guards, near in zip(rows, cosine, strict=True) if near >= _CLOSE]
+    shares = 100 * np.mean([bool(one) for one in rows]), 100 * np.mean(close)
+    print(f"\nguards on {name}: {shares[0]:.1f} %", end="")
+    print(f", {shares[1]:.1f} % where the cosine is at least {_CLOSE}")
     print("  ", dict(Counter(guard.value for guards in rows for guard in guards)))
 
 
@@ -115,8 +117,8 @@ def _show(fitted: Fitted) -> None:
 def _module(fitted: Fitted) -> str:
     lines = "\n".join(f'    "{name}": {weight:.4f},' for name, weight in zip(FEATURES, fitted.weights, strict=True))
     return (
-        '"""Weights of the features, in logits: written by `python -m bench.cache.verifier_fit`, which says how they do."""\n\n'
-        f"CONSERVATIVE = {CONSERVATIVE}  # the score from which pairs are served where nothing is known of the traffic\n\n"
+        '"""Weights of the features, in logits: written by `python -m bench.cache.verifier_fit`."""\n\n'
+        f"CONSERVATIVE = {CONSERVATIVE}  # the score from which on to serve where nothing is known of the traffic\n\n"
         f"BIAS = {fitted.bias:.4f}\nWEIGHTS = {{\n{lines}\n}}\n"
     )
 

@@ -81,9 +81,7 @@ def folds(groups: NDArray[np.str_], count: int) -> Iterator[NDArray[np.bool_]]:
 def _seen(found: Sequence[Labelled], embedder: Embedder, verifier: Verifier) -> Pairs:
     vectors = embedder.embed([pair.asked for pair in found] + [pair.kept for pair in found])
     cosine = np.sum(vectors[: len(found)] * vectors[len(found) :], axis=1, dtype=float)
-    compared = [
-        verifier.compare(pair.asked, pair.kept, float(near)) for pair, near in zip(found, cosine, strict=True)
-    ]
+    compared = [verifier.compare(pair.asked, pair.kept, float(near)) for pair, near in zip(found, cosine, strict=True)]
     return Pairs(found, cosine, np.array([one.features for one in compared]), [one.guards for one in compared])
 
 

@@ -27,11 +27,16 @@ def amounts(asked: TextProfile, kept: TextProfile) -> Amounts:
     )
     units = _differ(asked.units, kept.units) or rebound
     numbers = bool(left and right) or _swapped(asked, kept) or _within_code(asked, kept)
-    return Amounts(numbers, abs(len(left) - len(right)), units)
+    return Amounts(numbers, abs(_telling(left) - _telling(right)), units)
 
 
 def _only(text: TextProfile, other: TextProfile) -> list[str]:
     return list((Counter(text.numbers) - Counter(other.numbers)).elements())
+
+
+def _telling(numbers: list[str]) -> int:
+    """The first step is a step."""
+    return sum(number != "1st" for number in numbers)
 
 
 def _differ(one: frozenset[str], two: frozenset[str]) -> bool:

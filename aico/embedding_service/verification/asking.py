@@ -29,16 +29,17 @@ _SHARED = Counter(word for words in _SPEAKS.values() for word in words)
 _LETTERS = re.compile(r"[^\W\d_]{1,20}")
 _LEAST = 2  # words that one language has, and no other here
 
-_BEGINNING = 4  # tokens
-_KINDS = {"who": "who", "whose": "who", "whom": "who", "where": "where", "when": "when", "why": "why"}
-_MUCH = {
-    "much": "how much",
-    "many": "how many",
-    "long": "how long",
-    "far": "how far",
-    "often": "how often",
-    "old": "how old",
-}
+_BEGINNING = 8  # tokens in which a question word is looked for
+_KINDS = {"who": "who", "whose": "who", "whom": "who", "where": "where", "when": "when", "why": "why", "what": "what"}
+_HOW = {word: f"how {word}" for word in ("much", "many", "far", "often", "old")} | dict.fromkeys(
+    ("long", "soon", "quickly", "fast"),
+    "when",  # how long it takes says when it comes
+)
+_WHETHER = frozenset({"be", "do", "can", "will", "should", "have", "may", "must"})
+_EXPLICIT = frozenset({"who", "where", "when", "why", "how much", "how many", "how far", "how often", "how old"})
+_JOINING = frozenset({"when", "where"})  # clauses too, not only questions
+_MOST_ASKED = 40  # tokens of a question
+_NEVER_WHY = frozenset({"how", "whether"})  # what a question for the reason is not answered by
 
 
 def language_of(text: str) -> str | None:
@@ -63,10 +64,26 @@ def _spoken(text: str) -> str | None:
 
 
 def question_of(tokens: Sequence[Token]) -> str | None:
-    """What the question word at the beginning asks for; None where it leaves that open, as how and what do."""
-    for place, token in enumerate(tokens[:_BEGINNING]):
+    """What is asked for: who, where, when, why, what, how, how much and the like, or whether; None where it is open."""
+    followed = list(zip(tokens[:_MOST_ASKED], [*tokens[1 : _MOST_ASKED + 1], None], strict=False))
+    if any(_asks_why(token, after) for token, after in followed):
+        return "why"
+    for token, after in followed[:_BEGINNING]:
         if token.lemma == "how":
-            return _MUCH.get(tokens[place + 1].lemma) if place + 1 < len(tokens) else None
-        if token.lemma in _KINDS:
+            return _HOW.get(after.text.lower(), "how") if after is not None else "how"
+        if token.lemma in _KINDS and (token.lemma not in _JOINING or (after is not None and after.lemma in _WHETHER)):
             return _KINDS[token.lemma]
-    return None
+    asks = len(tokens) > 1 and tokens[0].lemma in _WHETHER and tokens[1].lemma != "you"
+    return "whether" if asks else None
+
+
+def _asks_why(token: Token, after: Token | None) -> bool:
+    return token.lemma in {"why", "reason"} or (token.lemma == "how" and after is not None and after.lemma == "come")
+
+
+def questions_differ(one: str | None, two: str | None) -> bool:
+    """Whether what answers the one is no answer to the other: how, what and whether are asked for each other."""
+    kinds = {one, two}
+    if None in kinds or one == two:
+        return False
+    return kinds <= _EXPLICIT or kinds == {"how", "when"} or ("why" in kinds and not kinds.isdisjoint(_NEVER_WHY))

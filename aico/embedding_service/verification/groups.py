@@ -68,7 +68,9 @@ SAME = groups(
     lab labs; document doc docs; postgresql postgres; authentication auth authn; development dev; production prod;
     environment env; telephone phone phones; mathematics math maths; examination exam exams; favourite favorite;
     colour color; centre center; vaccine vax; infrastructure infra; identity id; united_states
-    usa; cheap budget affordable inexpensive; adviser advisor; cancel cancelled canceled cancelling; film movie
+    usa; cheap budget affordable inexpensive; adviser advisor; automatic automatically auto; pro pros
+    advantage benefit upside; con cons
+    disadvantage drawback downside; cancel cancelled canceled cancelling; film movie
     movies films; purchase buy bought buying; fix troubleshoot troubleshooting repair resolve; remove delete; near
     close nearest closest; wifi wi-fi; email e-mail mail; website site sites
     """

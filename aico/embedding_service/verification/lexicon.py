@@ -78,7 +78,6 @@ def is_known(word: str) -> bool:
     return simplemma.is_known(word, lang="en") or word in _relations().senses
 
 
-@lru_cache(50_000)
 def same_meaning(one: str, two: str) -> bool:
     """Of two lemmas: synonyms in a usual sense of both, or one short for the other."""
     if SAME.get(one, one) == SAME.get(two, two) or NATIONS.get(one, one) == NATIONS.get(two, two):
@@ -87,7 +86,6 @@ def same_meaning(one: str, two: str) -> bool:
     return not senses.get(one, _NONE).isdisjoint(senses.get(two, _NONE))
 
 
-@lru_cache(50_000)
 def opposite(one: str, two: str) -> bool:
     if frozenset((one, two)) in OPPOSITES or two in _relations().antonyms.get(one, ()):
         return True
@@ -103,7 +101,6 @@ def _negates(long: str, short: str) -> bool:
     return long == f"{stem}less" and len(stem) >= _LEAST_STEM - 1
 
 
-@lru_cache(50_000)
 def derived(one: str, two: str) -> bool:
     """One made from the other: migrate, migration; or the same word with other endings."""
     if two in _relations().derived.get(one, ()):

@@ -15,7 +15,9 @@ _BREAKS = frozenset(
 )
 _LISTING = frozenset({"and", "or", "vs", "versus"})
 _PARTICIPLE_WITHIN = 3  # tokens before "by"
-_UNCHANGED = frozenset({"hurt", "put", "cut", "hit", "set", "let", "read", "beat", "shut", "spread", "run", "overcome", "cast", "quit"})
+_UNCHANGED = frozenset(
+    {"hurt", "put", "cut", "hit", "set", "let", "read", "beat", "shut", "spread", "run", "overcome", "cast", "quit"}
+)
 
 
 class Voice(NamedTuple):
@@ -30,6 +32,16 @@ def exchanged(asked: TextProfile, kept: TextProfile) -> bool:
     if not one or not two or len(one) > _LOOKED_AT or len(two) > _LOOKED_AT or _symmetric(asked, kept, one, two):
         return False
     return _slots_exchanged(one, two) or _around_exchanged(asked, kept, one, two)
+
+
+def turned_round(asked: TextProfile, kept: TextProfile) -> bool:
+    """To something in the one, from it in the other, with neither word in both."""
+    for one, two in ((asked, kept), (kept, asked)):
+        if one.functions["from"] and not one.functions["to"] and two.functions["to"] and not two.functions["from"]:
+            mine, theirs = _slots(one.tokens[:_LOOKED_AT]), _slots(two.tokens[:_LOOKED_AT])
+            if any(slot == "from" and theirs.get(word) == "to" for word, slot in mine.items()):
+                return True
+    return False
 
 
 def roles(asked: TextProfile, kept: TextProfile) -> bool | None:

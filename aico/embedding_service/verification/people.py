@@ -17,7 +17,18 @@ def names_differ(asked: TextProfile, kept: TextProfile, rest: Residue) -> bool:
 
 
 def names_added(asked: TextProfile, kept: TextProfile, rest: Residue) -> int:
-    return sum(word in asked.names for word in rest.asked) + sum(word in kept.names for word in rest.kept)
+    """Names that the other text does not say, other than part of one that it does: Ada Lovelace, Lovelace."""
+    return sum(
+        word in text.names - text.acronyms and not _beside_shared(word, text, other)
+        for text, other, words in ((asked, kept, rest.asked), (kept, asked, rest.kept))
+        for word in words
+    )
+
+
+def _beside_shared(word: str, text: TextProfile, other: TextProfile) -> bool:
+    lemmas = [token.lemma for token in text.tokens]
+    at = lemmas.index(word)
+    return any(near in text.names and near in other.counts for near in lemmas[max(at - 1, 0) : at + 2] if near != word)
 
 
 def pronouns_differ(asked: TextProfile, kept: TextProfile) -> bool:

@@ -12,7 +12,23 @@ from aico.embedding_service.verification.words import MORE
 _NEGATIVE = ("not", "without", "unable")
 _SCOPE = 6  # tokens after a negation in which what it negates is looked for
 _KNOWING = frozenset({"know", "sure", "understand", "certain", "clear", "idea", "clue"})  # not to know is to ask
-_TROUBLE = frozenset({"trouble", "fail", "failure", "problem", "issue", "break", "broken", "wrong", "refuse", "error"})
+_TROUBLE = frozenset(
+    {
+        "trouble",
+        "fail",
+        "failure",
+        "problem",
+        "issue",
+        "break",
+        "broken",
+        "wrong",
+        "refuse",
+        "stop",
+        "prevent",
+        "avoid",
+        "error",
+    }
+)
 _MOST_LEFT = 6  # content words that differ: in freer words a negation may be meant by another word
 _MEANINGLESS = {("or", "not"), ("not", "only"), ("why", "not"), ("not", "just")}
 
@@ -33,10 +49,11 @@ class Polarity:
 def polarity(asked: TextProfile, kept: TextProfile, rest: Residue, *, exchanged: bool) -> Polarity:
     differ = (negations(asked) - negations(kept)) % 2 == 1
     left = len(rest.pairs) + len(rest.asked) + len(rest.kept)
-    negation = differ and left <= _MOST_LEFT and (left == 0 or _common_scope(asked, kept))
+    negation = differ and left <= _MOST_LEFT and _common_scope(asked, kept, alone=left == 0)
     degree = _degree(asked) * _degree(kept) < 0
     opposites = len(rest.of(How.OPPOSITE)) + _small_opposites(asked, kept)
-    turned_back = (opposites == 1 and (differ + degree + exchanged) == 1) or (opposites == 0 and degree and exchanged)
+    turns = ((differ or degree) and _turns_opposite(asked, kept, rest)) + exchanged
+    turned_back = rest.few and ((opposites == 1 and turns == 1) or (opposites == 0 and degree and exchanged))
     return Polarity(negation, differ and not negation, degree, opposites, turned_back)
 
 
@@ -49,14 +66,22 @@ def negations(text: TextProfile) -> int:
     return count
 
 
-def _common_scope(asked: TextProfile, kept: TextProfile) -> bool:
-    """Whether what the one negates is in the other too."""
+def _common_scope(asked: TextProfile, kept: TextProfile, *, alone: bool) -> bool:
+    """Whether what the one negates is in the other too. That something does not work may be said to ask how it does."""
     return any(
-        scope in other.counts and not inability and other.counts.keys().isdisjoint(_TROUBLE)
+        (alone or scope in other.counts)
+        and not _asks_for(text, other, unable=unable)
+        and other.counts.keys().isdisjoint(_TROUBLE)
         for text, other in ((asked, kept), (kept, asked))
         if negations(text) > negations(other)
-        for scope, inability in _scopes(text)
+        for scope, unable in _scopes(text)
     )
+
+
+def _asks_for(text: TextProfile, other: TextProfile, *, unable: bool) -> bool:
+    if unable:
+        return other.question != "whether"
+    return text.question is None and other.question in {"how", "where", "why"}
 
 
 def _scopes(text: TextProfile) -> Iterator[tuple[str, bool]]:
@@ -67,6 +92,17 @@ def _scopes(text: TextProfile) -> Iterator[tuple[str, bool]]:
             scope = next((after.lemma for after in text.tokens[place + 1 : place + _SCOPE] if after.content), "")
             subject = lemmas[max(place - 2, 0) : place]
             yield scope, token.lemma == "unable" or scope == "able" or subject in (["i", "can"], ["we", "can"])
+
+
+def _turns_opposite(asked: TextProfile, kept: TextProfile, rest: Residue) -> bool:
+    """Whether a negation, more or less stands before one of the words that are opposites."""
+    words = {word for pair in rest.of(How.OPPOSITE) for word in (pair.asked, pair.kept)}
+    return any(
+        next((after.lemma for after in text.tokens[place + 1 : place + _SCOPE] if after.content), "") in words
+        for text in (asked, kept)
+        for place, token in enumerate(text.tokens)
+        if token.lemma in _NEGATIVE or token.lemma in MORE
+    )
 
 
 def _degree(text: TextProfile) -> int:

@@ -11,17 +11,19 @@ from aico.embedding_service.verification.asking import language_of, question_of
 from aico.embedding_service.verification.groups import CALENDAR, DAYS, DURATIONS, FORMS, LANGUAGES, PROGRAMMING, UNITS
 from aico.embedding_service.verification.lexicon import is_known
 from aico.embedding_service.verification.tokens import Kind, Token, tokenise
-from aico.embedding_service.verification.words import FIRST, GENDERED, THIRD
+from aico.embedding_service.verification.words import GENDERED, THIRD
 
 _QUOTED = re.compile(
     r"(?<!\w)(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'(?!\w)|`([^`\n]{1,200})`|[“„«]([^”“»\n]{1,200})[”“»])"
 )
 _LOOKS_LIKE_CODE = re.compile(r"```|[{};]\s*$|\w\(.{0,60}\)|[=!<>]=|=>|->|\w\[.{0,40}\]|^\s{4,}\w", re.MULTILINE)
+_FENCE = "```"
 _SPACE = re.compile(r"\s+")
 _LOOSE = re.compile(r"[,;!?\"“”]+(?=\s|$)|\.(?=\s|$)|(?<!\S)[\"“”]+")
 _QUOTES_WITHIN = 4_000  # characters from the start
 _LOOKED_AT = 4_000  # characters in which code is looked for
 _TITLE = 4  # words of the shortest that is told from a name
+_ACRONYM = 5  # letters
 _MOSTLY = 0.6  # of the words capitalised: a title, in which capitals tell nothing
 
 
@@ -44,6 +46,12 @@ class TextProfile:
     @cached_property
     def codelike(self) -> bool:
         return bool(_LOOKS_LIKE_CODE.search(self.text[:_LOOKED_AT]))
+
+    @cached_property
+    def blocks(self) -> tuple[str, ...]:
+        """Fenced code, without white space at the ends of lines."""
+        fenced = self.text.split(_FENCE)[1::2] if _FENCE in self.text else []
+        return tuple("\n".join(line.rstrip() for line in block.strip().splitlines()) for block in fenced)
 
     @cached_property
     def content(self) -> tuple[Token, ...]:
@@ -77,11 +85,15 @@ class TextProfile:
 
     @cached_property
     def question(self) -> str | None:
-        return question_of(self.tokens)
+        """None too for several sentences, of which it is open which one asks."""
+        several = any(0 < start < len(self.tokens) for start in self.starts)
+        return None if several else question_of(self.tokens)
 
     @cached_property
     def units(self) -> frozenset[str]:
         """A while alone, as in "for days", is no unit; a number of days is, and so is what something is turned into."""
+        if UNITS.keys().isdisjoint(self._vocabulary):
+            return frozenset()
         before = (None, *self.tokens)
         return frozenset(
             UNITS[token.lemma]
@@ -112,6 +124,8 @@ class TextProfile:
     @cached_property
     def people(self) -> tuple[str, ...]:
         """The pronouns of third persons, in their order, as he, she or they."""
+        if THIRD.keys().isdisjoint(self._vocabulary):
+            return ()
         return tuple(THIRD[word] for word in self._lower if word in THIRD)
 
     @cached_property
@@ -119,13 +133,13 @@ class TextProfile:
         return tuple(person for person in self.people if person in GENDERED)
 
     @cached_property
-    def first_person(self) -> bool:
-        return any(word in FIRST for word in self._lower)
-
-    @cached_property
     def names(self) -> frozenset[str]:
         """Lemmas of capitalised words that no grammar capitalises. Empty for a title and for lower-case text."""
         return frozenset(self._names())
+
+    @cached_property
+    def acronyms(self) -> frozenset[str]:
+        return frozenset(token.lemma for token in self.tokens if token.text.isupper() and len(token.text) <= _ACRONYM)
 
     def _names(self) -> Iterator[str]:
         wordy = [token for token in self.tokens if token.text[:1].isalpha()]
@@ -141,13 +155,12 @@ class TextProfile:
     def _lower(self) -> tuple[str, ...]:
         return tuple(token.text.lower() for token in self.tokens)
 
+    @cached_property
+    def _vocabulary(self) -> frozenset[str]:
+        return frozenset(self._lower).union(token.lemma for token in self.tokens)
+
     def _members(self, groups: Mapping[str, str]) -> frozenset[str]:
-        return frozenset(
-            groups[key]
-            for word, token in zip(self._lower, self.tokens, strict=True)
-            for key in (word, token.lemma)
-            if key in groups
-        )
+        return frozenset(map(groups.__getitem__, groups.keys() & self._vocabulary))
 
 
 def _counts(token: Token) -> bool:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from aico.embedding_service.verification.groups import OPPOSITES
@@ -11,7 +12,8 @@ from aico.embedding_service.verification.profile import TextProfile
 from aico.embedding_service.verification.tokens import Kind
 from aico.embedding_service.verification.vectors import WordVectors
 
-_MOST_PAIRED = 8  # words a side that are held against each other
+_FEW = 2
+_MOST_PAIRED = 6  # words a side that are held against each other
 _LEAST_SLIP = 4  # letters of a word in which a slip of the fingers is believed
 _LEAST_INITIALS = 2
 _UNKNOWN_COSINE = 0.25  # of two words, where no vectors are there: about the mean of different words
@@ -22,6 +24,9 @@ class How(StrEnum):
     SYNONYM = "synonym"
     OPPOSITE = "opposite"
     OTHER = "other"
+
+
+_RANK = {How.SAME: 3, How.SYNONYM: 2, How.OPPOSITE: 2, How.OTHER: 0}
 
 
 class Pair(NamedTuple):
@@ -36,6 +41,11 @@ class Residue:
     pairs: tuple[Pair, ...]
     asked: tuple[str, ...]  # lemmas that stand for nothing in the kept text
     kept: tuple[str, ...]
+
+    @property
+    def few(self) -> bool:
+        """Whether so little differs that the texts are one sentence in two variants, not two ways to put it."""
+        return len(self.pairs) + len(self.asked) + len(self.kept) <= _FEW
 
     def of(self, how: How) -> tuple[Pair, ...]:
         return tuple(pair for pair in self.pairs if pair.how is how)
@@ -99,20 +109,25 @@ def _letters(word: str) -> str:
 
 
 def _pair(one: str, two: str, asked: TextProfile, kept: TextProfile, vectors: WordVectors | None) -> Pair:
-    if asked.kinds[one] > Kind.WORD or kept.kinds[two] > Kind.WORD:
+    kinds = asked.kinds[one], kept.kinds[two]
+    if max(kinds) > Kind.WORD:
         return Pair(one, two, How.OTHER, 0.0)
     cosine = vectors.cosine(one, two) if vectors else _UNKNOWN_COSINE
-    light = Kind.LIGHT in {asked.kinds[one], kept.kinds[two]}  # go and come say little, and are opposites of much
+    return Pair(one, two, _relation(one, two, light=Kind.LIGHT in kinds), cosine)
+
+
+@lru_cache(50_000)
+def _relation(one: str, two: str, *, light: bool) -> How:
+    """Go and come say little, and are opposites of much: `light` words are opposed only where a list says so."""
     if opposite(one, two) and not (light and frozenset((one, two)) not in OPPOSITES):
-        return Pair(one, two, How.OPPOSITE, cosine)
+        return How.OPPOSITE
     if derived(one, two) or slip(one, two):
-        return Pair(one, two, How.SAME, cosine)
-    return Pair(one, two, How.SYNONYM if same_meaning(one, two) else How.OTHER, cosine)
+        return How.SAME
+    return How.SYNONYM if same_meaning(one, two) else How.OTHER
 
 
 def _goodness(pair: Pair) -> tuple[int, float, str, str]:
-    rank = {How.SAME: 3, How.SYNONYM: 2, How.OPPOSITE: 2, How.OTHER: 0}
-    return rank[pair.how], pair.cosine, min(pair.asked, pair.kept), max(pair.asked, pair.kept)
+    return _RANK[pair.how], pair.cosine, min(pair.asked, pair.kept), max(pair.asked, pair.kept)
 
 
 def _may_pair(pair: Pair, asked: TextProfile, kept: TextProfile) -> bool:

@@ -6,15 +6,11 @@ from typing import NamedTuple
 
 from aico.embedding_service.verification.profile import TextProfile
 from aico.embedding_service.verification.residue import Residue
-from aico.embedding_service.verification.tokens import Kind
 
 _USED_TO = re.compile(r"\bused to\b|\b[Dd]id .{1,60}\buse to\b")
 _ACCUSTOMED = re.compile(r"\b(?:be|is|are|am|was|were|get|got|getting)\s+(?:\w+\s+)?used to\b")
 _LOOKED_AT = 2_000
 _PAST, _PRESENT = frozenset({"was", "were", "did"}), frozenset({"is", "are", "do", "does", "am"})
-_FUTURE = frozenset({"will", "shall", "'ll"})
-_FEW = 2  # content words that differ, "become" among them: in freer words an aspect is no difference
-_BEGINNING = 6  # tokens in which the tense of a question shows
 
 
 class Times(NamedTuple):
@@ -24,16 +20,15 @@ class Times(NamedTuple):
 
 
 def times(asked: TextProfile, kept: TextProfile, rest: Residue) -> Times:
-    few = len(rest.pairs) + len(rest.asked) + len(rest.kept) <= _FEW
     differ = (
         _exclude(asked.days, kept.days)
         or _exclude(asked.calendar, kept.calendar)
         or _sides(asked, kept)
-        or (few and (_past_habit(asked) != _past_habit(kept) or _becoming(asked, kept) or _becoming(kept, asked)))
+        or (rest.few and (_past_habit(asked) != _past_habit(kept) or _becoming(asked, kept) or _becoming(kept, asked)))
     )
     one_sided = bool(asked.calendar) != bool(kept.calendar) or _dated(asked) != _dated(kept)
     one, two = _tense(asked), _tense(kept)
-    return Times(differ, one_sided, one is not None and two is not None and one != two)
+    return Times(differ, one_sided, rest.few and one is not None and two is not None and one != two)
 
 
 def _exclude(one: AbstractSet[str], two: AbstractSet[str]) -> bool:
@@ -59,10 +54,9 @@ def _becoming(text: TextProfile, other: TextProfile) -> bool:
 
 
 def _tense(text: TextProfile) -> str | None:
-    for token in text.tokens[:_BEGINNING]:
-        if token.kind is Kind.FUNCTION:
-            word = token.text.lower().removesuffix("n't")
-            for tense, words in (("past", _PAST), ("present", _PRESENT), ("future", _FUTURE)):
-                if word in words:
-                    return tense
-    return None
+    """Of a question whether or who: is it, was it. What will be is often asked for by what is."""
+    at = 1 if text.question == "who" else 0
+    if at >= len(text.tokens):
+        return None
+    word = text.tokens[at].text.lower().removesuffix("n't")
+    return "past" if word in _PAST else "present" if word in _PRESENT else None

@@ -32,6 +32,10 @@ FUNCTION = groups(
     )
 }
 
+# Words by which a sentence takes up what was said before it.
+POINTING = _all(
+    "this that these those i me my mine we us our he him his she her hers they them their again so then there the"
+)
 ARTICLES = frozenset({"a", "an", "the"})
 # Take nothing away from a question and add nothing to it.
 FILLER = _all(
@@ -39,7 +43,7 @@ FILLER = _all(
     please pls plz kindly really actually truly literally basically simply just honestly frankly indeed fact well hi
     hello hey dear thanks thank thx ok okay currently presently very quite rather exactly specifically anyway maybe
     perhaps definitely certainly surely obviously somehow still ever already kinda sorta um uh hmm yes yeah wonder
-    wondering tell possible possibly able a.k.a etc essentially
+    wondering tell possible possibly a.k.a etc essentially
     """
 )
 # Words of asking: they differ between phrasings of one question, and say little about what is asked.
@@ -51,7 +55,8 @@ LIGHT = _all(
     something anything someone anyone work people person recommended step instruction proper correct right easy
     quick basic intro introduction usage create write locate return output compare comparison difference thread post
     like know
-    idea sure issue problem reason cause practice method process come take put keep lot kind type sort idea option
+    idea sure able necessary require receive obtain seem appear issue problem reason cause practice method
+    process come take put keep lot kind type sort idea option
     """
 )
 NEGATORS = _all(
@@ -63,13 +68,6 @@ NEGATORS = _all(
 MORE: Mapping[str, int] = {"more": 1, "less": -1, "fewer": -1, "most": 1, "least": -1}
 GENDERED = groups("he him his himself; she her hers herself")
 THIRD = GENDERED | groups("they them their theirs themselves")
-FIRST = _all(
-    """
-    i me my mine we us our myself you your yours to into onto toward towards -> => → ➔ from by than before until
-    till after since over above under below of against for in within inside on upon with using via without as about
-    at
-    """
-)
 
 # The word before it gives its role to what follows; exchanged roles are another question.
 ROLES = groups(
