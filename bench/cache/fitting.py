@@ -10,7 +10,7 @@ from aico.embedding_service.verification.features import FEATURES
 Floats = NDArray[np.float64]
 
 # Likeness can only speak for a match, and what differs only against it.
-SPEAKS_FOR = frozenset({"cosine", "closeness", "turned_back"})
+SPEAKS_FOR = frozenset({"cosine", "closeness", "verbatim", "straight", "turned_back"})
 _STEPS = 1_000
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from aico.embedding_service.verification.tokens import Token
+from aico.embedding_service.verification.words import SPEAKS
 
 _HEAD = 600  # characters in which a language shows
 _SCRIPTS = re.compile(
@@ -13,19 +14,7 @@ _SCRIPTS = re.compile(
     r"|(?P<thai>[\u0e00-\u0e7f])|(?P<kana>[\u3040-\u30ff])|(?P<hangul>[\uac00-\ud7af])|(?P<han>[\u4e00-\u9fff])",
     re.IGNORECASE,
 )
-_SPEAKS = {
-    language: frozenset(words.split())
-    for language, words in {
-        "english": "the is are was of and to in that with for how what do does can i my you from when where which",
-        "german": "der die das und ist ein eine nicht mit für wie auf zu den ich wo kann was wird von",
-        "french": "le la les des est une et dans pour que qui avec sur je comment puis mon quel quelle",
-        "spanish": "el los las una y es en que por con para cómo como del traducir mi puedo cuál qué",
-        "italian": "il gli una e è che per con della sono di non come posso mio quale",
-        "portuguese": "o os uma e é que não com para em do da como posso meu qual",
-        "dutch": "de het een en is van niet met voor op dat zijn hoe kan ik mijn wat",
-    }.items()
-}
-_SHARED = Counter(word for words in _SPEAKS.values() for word in words)
+_SHARED = Counter(word for words in SPEAKS.values() for word in words)
 _LETTERS = re.compile(r"[^\W\d_]{1,20}")
 _LEAST = 2  # words that one language has, and no other here
 
@@ -58,7 +47,7 @@ def language_of(text: str) -> str | None:
 
 def _spoken(text: str) -> str | None:
     words = {word for word in _LETTERS.findall(text.lower()) if _SHARED[word] == 1}
-    counts = sorted(((len(words & known), language) for language, known in _SPEAKS.items()), reverse=True)
+    counts = sorted(((len(words & known), language) for language, known in SPEAKS.items()), reverse=True)
     (most, language), (second, _) = counts[:2]
     return language if most >= _LEAST and most > 2 * second else None
 

@@ -16,12 +16,14 @@ from aico.embedding_service.verification.residue import How, Pair, Residue, resi
 from aico.embedding_service.verification.times import Times, times
 from aico.embedding_service.verification.tokens import Kind
 from aico.embedding_service.verification.vectors import WordVectors
-from aico.embedding_service.verification.wording import beside_the_question, mistyped, rigid
+from aico.embedding_service.verification.wording import beside_the_question, mistyped, rigid, verbatim
 
 # Their names, in the order in which they are kept; a change of meaning is another design, to be learned afresh.
 FEATURES = (
     "cosine",  # of the embeddings, -1..1
     "closeness",  # -log(1.02 - cosine): what tells 0.99 from 0.95
+    "verbatim",  # 1 where the words are the same, in the same order
+    "straight",  # 1 where an active and a passive say the same of the same
     "added",  # weight of the rarest word that only one text has
     "inserted",  # weight of the one that only one text has, where the texts are the same word for word otherwise
     "replaced",  # the same of one for which the other text has another
@@ -70,6 +72,7 @@ def see(asked: TextProfile, kept: TextProfile, cosine: float, vectors: WordVecto
     values |= {guard.value: 1.0 for guard in guards}
     values |= _closeness(cosine) | _words(asked, kept, rest, vectors)
     values |= {
+        "straight": float(straight is True and rest.few),
         "turned_back": float(turns.turned_back),
         "negation_doubtful": float(turns.doubtful),
         "numbers_added": float(min(numbers.one_sided, 3)),
@@ -125,6 +128,7 @@ def _words(asked: TextProfile, kept: TextProfile, rest: Residue, vectors: WordVe
     purpose = rigid(asked, kept, rest) and not beside_the_question(asked, kept)
     far = max((weight * (1 - pair.cosine) for weight, pair in zip(weights, others, strict=True)), default=0.0)
     return {
+        "verbatim": float(verbatim(asked, kept)),
         "added": max(added, default=0.0),
         "inserted": max(added, default=0.0) * purpose,
         "replaced": far * purpose,

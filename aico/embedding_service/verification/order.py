@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from aico.embedding_service.verification.profile import TextProfile
-from aico.embedding_service.verification.tokens import Token
+from aico.embedding_service.verification.tokens import POSSESSIVE, Token
 from aico.embedding_service.verification.words import ARTICLES, ROLES, STRONG_ROLES, SYMMETRIC
 
 _LOOKED_AT = 60  # tokens that are left of both texts without their common beginning and end
 _CLOSE = 3  # tokens before a preposition that it may relate to what follows
+_TWO = 2
 _PHRASE = 5  # words that one preposition may govern
 _BREAKS = frozenset(
     {"and", "or", "be", "do", "can", "will", "have", "should", "must", "may", "if", "because", "when", "that"}
@@ -31,6 +32,8 @@ def exchanged(asked: TextProfile, kept: TextProfile) -> bool:
     one, two = _middle(asked.tokens, kept.tokens)
     if not one or not two or len(one) > _LOOKED_AT or len(two) > _LOOKED_AT or _symmetric(asked, kept, one, two):
         return False
+    if _owner_exchanged(asked, kept, one, two):
+        return True
     return _slots_exchanged(one, two) or _around_exchanged(asked, kept, one, two)
 
 
@@ -129,6 +132,13 @@ def _slots_exchanged(one: Sequence[Token], two: Sequence[Token]) -> bool:
     mine, theirs = _slots(one), _slots(two)
     moved = {(mine[word], theirs[word]) for word in mine.keys() & theirs.keys() if mine[word] != theirs[word]}
     return any(here and there and (there, here) in moved and {here, there} & STRONG_ROLES for here, there in moved)
+
+
+def _owner_exchanged(asked: TextProfile, kept: TextProfile, one: Sequence[Token], two: Sequence[Token]) -> bool:
+    """A B's against B A's."""
+    first, second = [token.lemma for token in one], [token.lemma for token in two]
+    owned = all(text.functions[POSSESSIVE] for text in (asked, kept))
+    return owned and len(first) == _TWO and first == second[::-1]
 
 
 def _related(tokens: Sequence[Token]) -> set[tuple[str, str, str]]:

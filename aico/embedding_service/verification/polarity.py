@@ -1,6 +1,6 @@
 """What turns a question round: negation, opposites, more and less. Two of them may turn it back."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,7 +50,7 @@ def polarity(asked: TextProfile, kept: TextProfile, rest: Residue, *, exchanged:
     differ = (negations(asked) - negations(kept)) % 2 == 1
     left = len(rest.pairs) + len(rest.asked) + len(rest.kept)
     negation = differ and left <= _MOST_LEFT and _common_scope(asked, kept, alone=left == 0)
-    degree = _degree(asked) * _degree(kept) < 0
+    degree = _degree(asked) * _degree(kept) < 0 and _of_the_same(asked, kept, rest)
     opposites = len(rest.of(How.OPPOSITE)) + _small_opposites(asked, kept)
     turns = ((differ or degree) and _turns_opposite(asked, kept, rest)) + exchanged
     turned_back = rest.few and ((opposites == 1 and turns == 1) or (opposites == 0 and degree and exchanged))
@@ -94,15 +94,23 @@ def _scopes(text: TextProfile) -> Iterator[tuple[str, bool]]:
             yield scope, token.lemma == "unable" or scope == "able" or subject in (["i", "can"], ["we", "can"])
 
 
+def _of_the_same(asked: TextProfile, kept: TextProfile, rest: Residue) -> bool:
+    """Whether it is not another word that one has more of and the other less."""
+    others = rest.of(How.OTHER)
+    return not any(pair.asked in _governed(asked, MORE) and pair.kept in _governed(kept, MORE) for pair in others)
+
+
+def _governed(text: TextProfile, words: Container[str]) -> Iterator[str]:
+    """The content word behind each of the words."""
+    for place, token in enumerate(text.tokens):
+        if token.lemma in words:
+            yield next((after.lemma for after in text.tokens[place + 1 : place + _SCOPE] if after.content), "")
+
+
 def _turns_opposite(asked: TextProfile, kept: TextProfile, rest: Residue) -> bool:
     """Whether a negation, more or less stands before one of the words that are opposites."""
     words = {word for pair in rest.of(How.OPPOSITE) for word in (pair.asked, pair.kept)}
-    return any(
-        next((after.lemma for after in text.tokens[place + 1 : place + _SCOPE] if after.content), "") in words
-        for text in (asked, kept)
-        for place, token in enumerate(text.tokens)
-        if token.lemma in _NEGATIVE or token.lemma in MORE
-    )
+    return any(word in words for text in (asked, kept) for word in _governed(text, {*_NEGATIVE, *MORE}))
 
 
 def _degree(text: TextProfile) -> int:

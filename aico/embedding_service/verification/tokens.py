@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from aico.embedding_service.verification.groups import UNITS
-from aico.embedding_service.verification.lexicon import lemma
-from aico.embedding_service.verification.words import FILLER, FUNCTION, LIGHT, NEGATORS, NUMBERS, ROLES
+from aico.embedding_service.verification.lexicon import is_known, lemma
+from aico.embedding_service.verification.words import FILLER, FOREIGN, FUNCTION, LIGHT, NEGATORS, NUMBERS, ROLES
 
 MOST_TOKENS = 4_000
 _LONGEST_CHUNK = 120  # characters without white space; a longer one is one opaque token
@@ -29,9 +29,10 @@ _PARTS = re.compile(r"[-/,;:|&+\u2013—…()]+")
 _CODE = re.compile(r"[_\\{}=<>$@~^`]|::|\(\)|\w\.\w|^--?\w|^[./~]|//|\w\(|[^\w\s]{3}")
 _SYMBOL = re.compile(r"[-=<>!+*/%&|^~→⇒➔]{1,3}")
 _DECORATION = frozenset({"-", "--", "---", "&", "|", "||", "/", "*", "**", "***", "+", ">", "!", "~"})
+POSSESSIVE = "'s"
 _ENDINGS = {
     "n't": "not",
-    "'s": "",
+    "'s": POSSESSIVE,
     "'m": "be",
     "'re": "be",
     "'ve": "have",
@@ -176,7 +177,8 @@ def words(written: str) -> tuple[Token, ...]:
     for ending, meant in _ENDINGS.items():
         if word.endswith(ending):
             stem = written[: -len(ending)]
-            return (*words(stem), Token(written, meant, Kind.FUNCTION)) if meant else words(stem)
+            what_is = meant == POSSESSIVE and stem.lower() in FUNCTION
+            return *words(stem), Token(written, "be" if what_is else meant, Kind.FUNCTION)
     return (_word(written, word),)
 
 
@@ -187,6 +189,8 @@ def _word(written: str, word: str) -> Token:
         return Token(written, FUNCTION[word], Kind.FUNCTION)
     if word in FILLER:
         return Token(written, word, Kind.FILLER)
+    if word in FOREIGN and not is_known(word):
+        return Token(written, word, Kind.FUNCTION)
     if word in NUMBERS:
         return Token(written, NUMBERS[word], Kind.NUMBER)
     found = UNITS.get(word) or lemma(word)

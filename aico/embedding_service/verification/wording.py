@@ -5,30 +5,32 @@ from collections.abc import Sequence
 from aico.embedding_service.verification.lexicon import is_known
 from aico.embedding_service.verification.profile import TextProfile
 from aico.embedding_service.verification.residue import Residue
-from aico.embedding_service.verification.tokens import Token
+from aico.embedding_service.verification.tokens import POSSESSIVE, Token
 from aico.embedding_service.verification.words import ARTICLES, FUNCTION, POINTING
 
 _LONGEST = 400  # characters of a text in which one slip is looked for
-_DETERMINERS = ARTICLES | {"my", "your", "our", "this", "that"}
+_DETERMINERS = ARTICLES | {"my", "your", "our", "this", "that", POSSESSIVE}
 _MOST_SLIPPED = 2  # characters: one too many, one wrong or two exchanged
 
 
 def rigid(asked: TextProfile, kept: TextProfile, rest: Residue) -> bool:
     """Whether all that both say stands in the same order: then what differs was put there on purpose."""
     left = {word for pair in rest.pairs for word in (pair.asked, pair.kept)} | {*rest.asked, *rest.kept}
-    one, two = (
-        [
-            token.lemma
-            for token in text.tokens
-            if token.kind and token.lemma not in left and token.lemma not in _DETERMINERS
-        ]
-        for text in (asked, kept)
-    )
+    one, two = ([word for word in _said(text) if word not in left] for text in (asked, kept))
     if rest.pairs or (rest.asked and rest.kept):
         return one == two
     short, long = sorted((one, two), key=len)
     words = iter(long)
     return all(word in words for word in short)  # in this order
+
+
+def verbatim(asked: TextProfile, kept: TextProfile) -> bool:
+    """Whether both say the same words in the same order, but for words that add nothing."""
+    return _said(asked) == _said(kept)
+
+
+def _said(text: TextProfile) -> list[str]:
+    return [token.lemma for token in text.tokens if token.kind and token.lemma not in _DETERMINERS]
 
 
 def beside_the_question(asked: TextProfile, kept: TextProfile) -> bool:

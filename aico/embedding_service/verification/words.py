@@ -62,6 +62,7 @@ LIGHT = _all(
 NEGATORS = _all(
     """
     not no never without none nobody nothing neither nor cannot unable except excluding lack lacking isnt arent
+    nicht kein keine keinen pas jamais nunca niet geen não
     wasnt werent dont doesnt didnt cant couldnt wont wouldnt shouldnt mustnt hasnt havent hadnt aint
     """
 )
@@ -100,3 +101,17 @@ NUMBERS = groups(
     second; 3rd third; 4th fourth; 5th fifth
     """
 )
+# Small words by which a language shows.
+SPEAKS = {
+    language: _all(words)
+    for language, words in {
+        "english": "the is are was of and to in that with for how what do does can i my you from when where which",
+        "german": "der die das und ist ein eine nicht mit für wie auf zu den ich wo kann was wird von",
+        "french": "le la les des est une et dans pour que qui avec sur je comment puis mon quel quelle",
+        "spanish": "el los las una y es en que por con para cómo como del traducir mi puedo cuál qué",
+        "italian": "il gli una e è che per con della sono di non come posso mio quale",
+        "portuguese": "o os uma e é que não com para em do da como posso meu qual",
+        "dutch": "de het een en is van niet met voor op dat zijn hoe kan ik mijn wat",
+    }.items()
+}
+FOREIGN = frozenset().union(*(words for language, words in SPEAKS.items() if language != "english"))
