@@ -11,6 +11,8 @@ Floats = NDArray[np.float64]
 
 # Likeness can only speak for a match, and what differs only against it.
 SPEAKS_FOR = frozenset({"cosine", "closeness", "verbatim", "straight", "turned_back"})
+# Templates make any guard a certainty. In free traffic guards err: none is believed further than this, in logits.
+_MOST, _UNBOUNDED = 5.0, frozenset({"cosine", "closeness"})
 _STEPS = 1_000
 
 
@@ -40,7 +42,8 @@ def fit(features: Floats, same: Floats, importance: Floats, certainty: float = 0
         quicker = (1 + np.sqrt(1 + 4 * pace * pace)) / 2
         ahead = new + (pace - 1) / quicker * (new - at)
         at, pace = new, quicker
-    return Fitted(float(at[-1]), at[:-1] / scale)
+    most = np.where([name in _UNBOUNDED for name in FEATURES], np.inf, _MOST)
+    return Fitted(float(at[-1]), np.clip(at[:-1] / scale, -most, most))
 
 
 def auc(scores: Floats, same: Floats) -> float:

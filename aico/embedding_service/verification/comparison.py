@@ -39,7 +39,7 @@ class Verifier:
 
     def compare_profiles(self, asked: TextProfile, kept: TextProfile, cosine: float) -> Comparison:
         if asked.folded == kept.folded:
-            seen = see(asked, asked, 1.0, self._words)
+            seen = see(asked, asked, cosine, self._words)
             return Comparison(EQUAL, (), seen.features)
         seen = see(asked, kept, cosine, self._words)
         return Comparison(score_of(seen.features), seen.guards, seen.features)

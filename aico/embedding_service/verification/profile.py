@@ -19,7 +19,7 @@ _QUOTED = re.compile(
 _LOOKS_LIKE_CODE = re.compile(r"```|[{};]\s*$|\w\(.{0,60}\)|[=!<>]=|=>|->|\w\[.{0,40}\]|^\s{4,}\w", re.MULTILINE)
 _FENCE = "```"
 _SPACE = re.compile(r"\s+")
-_LOOSE = re.compile(r"[,;!?\"“”]+(?=\s|$)|\.(?=\s|$)|(?<!\S)[\"“”]+")
+_LOOSE = re.compile(r"(?:[,;?\"“”]|(?<![\d!])!)+(?=\s|$)|\.(?=\s|$)|(?<!\S)[\"“”]+")
 _QUOTES_WITHIN = 4_000  # characters from the start
 _LOOKED_AT = 4_000  # characters in which code is looked for
 _TITLE = 4  # words of the shortest that is told from a name
@@ -38,7 +38,7 @@ class TextProfile:
     @cached_property
     def folded(self) -> str:
         """Equal for texts that differ in nothing but white space, and in case and marks where those mean nothing."""
-        text = unicodedata.normalize("NFKC", self.text)
+        text = unicodedata.normalize("NFC", self.text)  # x² is not x2
         if self.codelike:
             return text.strip()
         return _SPACE.sub(" ", _LOOSE.sub("", text)).strip().casefold()

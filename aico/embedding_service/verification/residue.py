@@ -140,7 +140,12 @@ def _may_pair(pair: Pair, asked: TextProfile, kept: TextProfile) -> bool:
 
 def slip(one: str, two: str) -> bool:
     """Whether one is the other but for one letter or two exchanged, and is no word itself."""
-    if min(len(one), len(two)) < _LEAST_SLIP or abs(len(one) - len(two)) > 1 or (is_known(one) and is_known(two)):
+    if (
+        not (one + two).isalpha()
+        or min(len(one), len(two)) < _LEAST_SLIP
+        or abs(len(one) - len(two)) > 1
+        or (is_known(one) and is_known(two))
+    ):
         return False
     short, long = sorted((one, two), key=len)
     same = next((place for place, letter in enumerate(short) if letter != long[place]), len(short))

@@ -8,7 +8,7 @@ from aico.embedding_service.verification.profile import TextProfile
 from aico.embedding_service.verification.residue import Residue
 
 _USED_TO = re.compile(r"\bused to\b|\b[Dd]id .{1,60}\buse to\b")
-_ACCUSTOMED = re.compile(r"\b(?:be|is|are|am|was|were|get|got|getting)\s+(?:\w+\s+)?used to\b")
+_ACCUSTOMED = re.compile(r"(?:\b(?:be|is|are|am|was|were|get|got|getting)|'m|'re|'s)\s+(?:\w+\s+)?used to\b")
 _LOOKED_AT = 2_000
 _PAST, _PRESENT = frozenset({"was", "were", "did"}), frozenset({"is", "are", "do", "does", "am"})
 

@@ -102,11 +102,10 @@ def _pieces(chunk: str) -> Iterator[Token]:
     bare = bare if bare[-1:] == "!" and bare[:-1].isdigit() else bare.rstrip(_CLOSING)
     if bare.isalpha() and bare.isascii():
         yield from words(bare)
+    elif _SYMBOL.fullmatch(chunk):
+        yield from _symbol(chunk)
     elif not bare:
-        if _SYMBOL.fullmatch(chunk) and chunk not in _DECORATION:
-            yield Token(chunk, chunk, Kind.CODE)
-    elif _SYMBOL.fullmatch(bare):
-        yield from _symbol(bare)
+        return
     elif _MARKED.fullmatch(bare):
         yield Token(bare, bare.lower(), Kind.WORD)
     elif amount := _AMOUNT.fullmatch(bare):
