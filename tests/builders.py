@@ -1,5 +1,6 @@
 """Plain values that many tests need."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import numpy as np
@@ -10,6 +11,7 @@ from aico.core.chat import ChatRequest, FinishReason, Message, Role
 from aico.core.ids import new_id
 from aico.core.jobs import NO_CONTROLS, Answer, CacheMode, CacheState, Controls, JobClass, JobStatus, RoutingReport
 from aico.store.claims import Claim, Ending
+from aico.store.embeddings import Passed, ToEmbed
 from aico.store.jobs import IdempotencyKey, NewJob
 
 
@@ -66,6 +68,11 @@ def completed(job: UUID, fence: int, *, text: str = "Paris.", keep: bool = True)
 
 def ending_of(claim: Claim, *, text: str = "Paris.", keep: bool = True) -> Ending:
     return completed(claim.id, claim.fence, text=text, keep=keep)
+
+
+def passed(jobs: Iterable[ToEmbed], vectors: Iterable[NDArray[np.float32] | None]) -> list[Passed]:
+    """By the cache, with nothing near them."""
+    return [Passed(job, vector) for job, vector in zip(jobs, vectors, strict=True)]
 
 
 def unit_vector(seed: int) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from aico.api.key_schemas import Actor, Name
 from aico.api.paging import Page
 from aico.core.access import ROLE_PERMISSIONS, Permission, Role
 from aico.core.assignment import MAX_HOLDOUT
+from aico.core.cache_policy import MAX_ERROR_RATE, GuardPolicy
 from aico.core.inputs import ModelName, Number
 from aico.core.jobs import CacheMode
 from aico.core.plans import Plan
@@ -90,7 +91,7 @@ class TenantChange(BaseModel):
     baseline_model: Annotated[ModelName | None, Field(description="What savings are measured against.")] = None
     similarity_threshold: Annotated[
         Number | None,
-        Field(ge=0, le=1, description="The least cosine at which a kept answer is served again."),
+        Field(ge=0, le=1, description="The least cosine at which a kept answer may be served again."),
     ] = None
     pii: Annotated[PiiPolicy, Field(description="`redact`: personal data is replaced before anything is stored.")] = (
         PiiPolicy.OFF
@@ -119,6 +120,14 @@ class TenantChange(BaseModel):
     compare_with_own_keys: Annotated[
         bool, Field(description="Whether the tenant's own provider keys may be used for it.")
     ] = False
+    max_error_rate: Annotated[
+        Number | None,
+        Field(gt=0, le=MAX_ERROR_RATE, description="Wrong answers per hit by meaning, at most."),
+    ] = None
+    cache_guards: Annotated[
+        GuardPolicy | None,
+        Field(description="Which differences between two questions forbid a hit, whatever the score."),
+    ] = None
 
 
 class TenantView(BaseModel):
@@ -140,6 +149,8 @@ class TenantView(BaseModel):
     judge_model: Annotated[str | None, Field(description="Null: the service's.")]
     judge_daily_cents: Annotated[Decimal | None, Field(description="Null: the service's.")]
     compare_with_own_keys: bool
+    max_error_rate: Annotated[float | None, Field(description="Null: the service's.")]
+    cache_guards: Annotated[GuardPolicy | None, Field(description="Null: the service's.")]
 
     @classmethod
     def of(cls, tenant: Profile) -> Self:
@@ -163,6 +174,8 @@ class TenantView(BaseModel):
             judge_model=policy.judge_model,
             judge_daily_cents=policy.judge_daily_cents,
             compare_with_own_keys=policy.compare_with_own_keys,
+            max_error_rate=policy.max_error_rate,
+            cache_guards=policy.cache_guards,
         )
 
 

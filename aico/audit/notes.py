@@ -6,7 +6,7 @@ from aico.audit.gather import Log
 from aico.audit.intervals import FEW_BLOCKS
 from aico.audit.report import Report
 
-_MEASURED_AT = 0.95  # the cosine at which false hits were counted on public pairs of questions
+USUAL_THRESHOLD = 0.95  # the cosine at which false hits were counted on public pairs of questions
 _SHORT_LOG_SECONDS = 86_400
 
 
@@ -19,7 +19,7 @@ def _notes(report: Report, *, embedded: bool) -> Iterator[str]:
         "Parts are counted in the order in which the service makes them (exact, semantic, route, prefix, batch) and "
         "add up to the total. The column `alone` is each part without the others; those figures overlap."
     )
-    if embedded and report.question["similarity_threshold"] == _MEASURED_AT:
+    if embedded and report.question["similarity_threshold"] == USUAL_THRESHOLD:
         yield (
             "Semantic hits can be wrong. On public pairs of questions at 0.95, 24 of 479 hits were judged wrong by "
             "hand (5 %, interval 3 to 7 %) and 51 by the labels (11 %, interval 8 to 14 %). Negations, numbers and "

@@ -9,7 +9,7 @@ import numpy as np
 from aico.caching.bounding import Cut, lowest_cut, refuted, upper_bound
 from aico.caching.modelling import lowest_modelled
 from aico.caching.scoring import START_WEIGHTS, Floats, fitted
-from aico.caching.watching import Seen, watched
+from aico.caching.watching import Seen, Watch, watched
 
 ENOUGH = 100  # samples, for weights of a namespace's own
 
@@ -36,7 +36,7 @@ class State(StrEnum):
 class Sample:
     """A decision that was judged."""
 
-    features: Sequence[float]
+    features: Sequence[float] | None  # None: a caller spoke of his own accord, which counts as an alarm alone
     score: float  # by which it was decided then
     right: bool  # the answer serves the question
     eligible: bool  # it was served, or would have been but for probation
@@ -63,9 +63,9 @@ def calibrated(samples: Sequence[Sample], *, target: float, confidence: float, s
     """
     watch = watched((Seen(sample.score, sample.right, sample.eligible) for sample in samples), target)
     forget = 0 if watch.broken_at is None else watch.broken_at + 1
-    fresh = samples[forget:]
+    fresh = [sample for sample in samples[forget:] if sample.features is not None]
     if not fresh:
-        return Calibration(State.SUSPENDED if forget or suspended else State.LEARNING, None, None, None, 0, forget)
+        return Calibration(_unknown(watch, suspended=suspended or forget > 0), None, None, None, 0, forget)
     seen = np.array([sample.features for sample in fresh], np.float64)
     right = np.array([sample.right for sample in fresh], np.float64)
     weights = fitted(seen, right) if len(fresh) >= ENOUGH else None
@@ -76,12 +76,18 @@ def calibrated(samples: Sequence[Sample], *, target: float, confidence: float, s
         chances = np.array([sample.chance for sample in fresh], np.float64)
         modelled = lowest_modelled(seen, weights, chances, target=target, confidence=confidence)
         cut = _lower(cut, modelled, scores, right, target, confidence)
-    if cut is None and (suspended or forget > 0):
-        state = State.SUSPENDED
+    if cut is None:
+        state = _unknown(watch, suspended=suspended or forget > 0)
     elif watch.probation:
         state = State.PROBATION
     bound = None if cut is None else upper_bound(cut.wrong, cut.above, confidence)
     return Calibration(state, weights, cut, bound, len(fresh), forget)
+
+
+def _unknown(watch: Watch, *, suspended: bool) -> State:
+    if suspended:
+        return State.SUSPENDED
+    return State.PROBATION if watch.probation else State.LEARNING
 
 
 def _lower(

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import Generic, TypeVar
 
+from aico.core.embedding import LEAST_SIMILARITY
+
 G = TypeVar("G", bound=Hashable)
 
 NEIGHBOURS = 16  # that are looked at: more added nothing on support questions
-LEAST_SIMILARITY = 0.65  # cosine; below, one answer hardly ever serves both
 _SHARPNESS = 20.0  # of the weights exp(20 cosine) by which groups are ranked
 
 

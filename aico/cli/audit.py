@@ -16,6 +16,7 @@ from aico.audit.configuration import configuration
 from aico.audit.formats.formats import Format
 from aico.audit.gather import Gatherer, Log, Options
 from aico.audit.naming import Names
+from aico.audit.notes import USUAL_THRESHOLD
 from aico.audit.pricing import Pricer
 from aico.audit.reading import STDIN, Lines, read_logs
 from aico.audit.savings import Question
@@ -76,7 +77,7 @@ def audit(
     settings = get_settings()
     catalogue = Catalogue.from_settings(settings)
     seconds = settings.cache_ttl_seconds if ttl is None else SECONDS[ttl[-1]] * int(ttl[:-1])
-    cut = settings.similarity_threshold if threshold is None else threshold
+    cut = USUAL_THRESHOLD if threshold is None else threshold
     question = Question(seconds, cut, quality_floor, _models(catalogue, providers))
     embedders = [] if no_embeddings else _embedders()
     lines, names = Lines(), Names(catalogue)

@@ -15,6 +15,7 @@ from aico.cli.tenancy import TenantName, find_tenant, open_database
 from aico.core import changes
 from aico.core.access import OPERATOR
 from aico.core.assignment import MAX_HOLDOUT
+from aico.core.cache_policy import MAX_ERROR_RATE, GuardPolicy
 from aico.core.errors import InvalidInput
 from aico.core.jobs import CacheMode
 from aico.core.redaction import PiiPolicy
@@ -64,6 +65,12 @@ CompareWithOwnKeys = Annotated[
     bool | None,
     typer.Option("--compare-with-own-keys/--no-compare-with-own-keys", help="The tenant's own, for comparing."),
 ]
+MaxErrorRate = Annotated[
+    str | None, typer.Option(metavar="SHARE", help=f"Wrong answers per hit by meaning, at most, or {SERVICE}.")
+]
+Guards = Annotated[
+    str | None, typer.Option(metavar="NAME", help=f"{', '.join(GuardPolicy)}, or {SERVICE}: what forbids a hit.")
+]
 
 
 def policy(
@@ -81,6 +88,8 @@ def policy(
     judge: Judge = None,
     judge_budget: JudgeBudget = None,
     compare_with_own_keys: CompareWithOwnKeys = None,
+    max_error_rate: MaxErrorRate = None,
+    cache_guards: Guards = None,
 ) -> None:
     """Show what holds for a tenant's jobs where their callers do not say otherwise, or set what is given.
 
@@ -99,6 +108,8 @@ def policy(
         "judge_model": (judge, _model("--judge", judge)),
         "judge_daily_cents": (judge_budget, _cents(judge_budget)),
         "compare_with_own_keys": (compare_with_own_keys, compare_with_own_keys),
+        "max_error_rate": (max_error_rate, _error_rate(max_error_rate)),
+        "cache_guards": (cache_guards, _guards(cache_guards)),
     }
     out.print(_shown(_change(tenant, {name: meant for name, (said, meant) in given.items() if said is not None})))
 
@@ -126,12 +137,30 @@ def _shown(policy: tenants.Policy) -> Table:
         ("holdout", policy.holdout_share),
         ("shadow rate", policy.shadow_rate),
         ("judge cents a day", policy.judge_daily_cents),
+        ("max error rate", policy.max_error_rate),
     ):
         table.add_row(name, SERVICE if share is None else f"{float(share):g}")
     table.add_row("judge", Text(policy.judge_model or SERVICE))
     table.add_row("implicit outcomes", _YES_OR_NO[policy.implicit_outcomes])
     table.add_row("compare with own keys", _YES_OR_NO[policy.compare_with_own_keys])
+    table.add_row("cache guards", policy.cache_guards or SERVICE)
     return table
+
+
+def _error_rate(text: str | None) -> float | None:
+    rate = _share("--max-error-rate", text, MAX_ERROR_RATE)
+    if rate == 0:
+        raise InvalidInput("--max-error-rate is above 0; for no hits by meaning at all say --cache exact")
+    return rate
+
+
+def _guards(text: str | None) -> GuardPolicy | None:
+    if text in {None, SERVICE}:
+        return None
+    try:
+        return GuardPolicy(str(text))
+    except ValueError as error:
+        raise InvalidInput(f"--cache-guards is one of {', '.join(GuardPolicy)}, {SERVICE}, not {text!r}") from error
 
 
 def _cache_mode(text: str | None) -> CacheMode | None:

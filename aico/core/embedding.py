@@ -2,6 +2,7 @@
 
 DIMENSIONS = 384  # numbers in a vector: the width of the database's vector columns
 BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+LEAST_SIMILARITY = 0.65  # cosine of two questions, below which one answer hardly ever serves both
 BUNDLED_MAX_TOKENS = 256  # special tokens included
 
 

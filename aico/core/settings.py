@@ -10,7 +10,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from aico.core.assignment import MAX_HOLDOUT
-from aico.core.embedding import BUNDLED_MODEL
+from aico.core.cache_policy import MAX_ERROR_RATE, GuardPolicy
+from aico.core.embedding import BUNDLED_MODEL, LEAST_SIMILARITY
 from aico.core.encryption_keys import parse_keys
 from aico.core.errors import InvalidInput
 from aico.core.plans import Plan
@@ -100,7 +101,11 @@ class Settings(BaseSettings):
     embedding_backend: Literal["openvino", "torch"] = "openvino"
     embedding_model_name: str = BUNDLED_MODEL
     embedding_device: Annotated[str, Field(pattern=r"^(cpu|cuda|cuda:\d+)$")] = "cpu"
-    similarity_threshold: Annotated[float, Field(ge=0, le=1)] = 0.95
+    similarity_threshold: Annotated[float, Field(ge=0, le=1)] = LEAST_SIMILARITY  # cosine below which none is served
+    cache_max_error_rate: Annotated[float, Field(gt=0, le=MAX_ERROR_RATE)] = 0.01  # wrong answers per hit by meaning
+    cache_confidence: Annotated[float, Field(ge=0.5, le=0.999)] = 0.9  # with which that is kept
+    cache_audit_share: Annotated[float, Field(ge=0, le=1)] = 0.05  # of hits by meaning that are answered afresh too
+    cache_guards: GuardPolicy = GuardPolicy.STRICT
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 7 * 24 * 3600
 
     # Routing

@@ -32,6 +32,7 @@ create table public.cache_namespaces (
   judged bigint not null default 0,        -- samples that the cut was computed of,
   above bigint not null default 0,         -- of these at or above the cut,
   wrong bigint not null default 0,         -- and of these with the wrong answer
+  audited bigint not null default 0,       -- hits that were judged
   verdicts bigint not null default 0,      -- grows with each; what was computed last is of this many:
   computed bigint not null default 0,
   computed_at timestamptz,
@@ -83,6 +84,25 @@ begin
     execute format('grant select on public.%I to authenticated', noun);
   end loop;
 end $$;
+
+create index cache_namespaces_due on public.cache_namespaces (computed_at) where verdicts > computed;
+
+-- Of all tenants, namespaces with more verdicts than were computed with: enough of them, or older ones; each with one of
+-- its checks. Only ids, for the sweeper to ring.
+create function private.due_namespaces(batch_size integer, enough integer, patience double precision)
+returns table (tenant_id uuid, job_id uuid)
+language sql stable security definer set search_path = '' as $$
+  select n.tenant_id, c.job_id
+  from public.cache_namespaces n
+  cross join lateral (
+    select l.job_id from public.cache_checks l
+    where l.tenant_id = n.tenant_id and l.namespace = n.namespace and l.status = 'judged'
+    order by l.judged_at desc limit 1
+  ) c
+  where n.verdicts > n.computed and (n.verdicts - n.computed >= enough or n.computed_at is null
+    or n.computed_at < now() - make_interval(secs => patience))
+  limit batch_size
+$$;
 
 -- What a tenant allows; null: the service's.
 alter table public.tenants

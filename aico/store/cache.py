@@ -34,10 +34,11 @@ def near(
     vectors: Iterable[NDArray[np.float32]],
     model: str,
     *,
-    least_similarity: float,
     count: int,
 ) -> Statement[Near]:
-    """For each job up to `count` entries, nearest first. Vectors have 384 numbers and are L2-normalised.
+    """For each job up to `count` entries at or above its floor, nearest first.
+
+    Vectors have 384 numbers and are L2-normalised.
 
     Exact search: linear in the rows of each job's namespace.
     """
@@ -46,7 +47,7 @@ def near(
         "ids": [job.id for job in jobs],
         "namespaces": [job.namespace for job in jobs],
         "embeddings": [HalfVector(vector) for vector in vectors],
-        "floors": [least_similarity] * len(jobs),
+        "floors": [job.floor for job in jobs],
         "max_ages": [job.max_age_seconds for job in jobs],
         "model": model,
         "count": count,

@@ -1,8 +1,45 @@
-"""Statements about checks of the cache's decisions, until they are pairs of answers."""
+"""Statements about checks of the cache's decisions, and what of a namespace's error is computed of them."""
 
-from aico.store.statement import Statement, named_sql
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("cache_checks")
+
+ENOUGH_VERDICTS = 25  # to compute anew at once
+PATIENCE_SECONDS = 60.0  # for others, if there are fewer
+
+CheckKind = Literal["hit", "held", "near"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCheck:
+    """A decision that was drawn to be judged: about the answer of `entry`, which was served, or might have been."""
+
+    entry: UUID
+    kind: CheckKind
+    chance: float  # with which it was drawn
+    similarity: float
+    score: float
+    features: tuple[float, ...]
+    vector: str | None = None  # as Postgres reads a halfvec; None: the job keeps it
+    model: str | None = None  # of that vector
+
+    def row(self, job: UUID) -> dict[str, Any]:
+        row = {
+            "job": str(job),
+            "entry": str(self.entry),
+            "kind": self.kind,
+            "chance": self.chance,
+            "similarity": self.similarity,
+            "score": self.score,
+            "features": self.features,
+        }
+        return row if self.vector is None else row | {"vector": self.vector, "model": self.model}
 
 
 def take_on(limit: int) -> Statement[int]:
@@ -11,3 +48,90 @@ def take_on(limit: int) -> Statement[int]:
     Returns how many were looked at.
     """
     return Statement(_SQL["take_on"], {"limit": limit}, lambda row: row["looked"])
+
+
+@dataclass(frozen=True, slots=True)
+class DueNamespace:
+    tenant: UUID
+    job: UUID  # a check of the namespace
+
+
+def due(*, limit: int) -> Statement[DueNamespace]:
+    """Of all tenants, those of which more is known than was computed. O(namespaces with new verdicts)."""
+    params = {"limit": limit, "enough": ENOUGH_VERDICTS, "patience": PATIENCE_SECONDS}
+    return Statement(_SQL["due"], params, lambda row: DueNamespace(row["tenant_id"], row["job_id"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Of a namespace whose error is to be computed."""
+
+    namespace: bytes
+    verdicts: int
+    evidence_since: datetime | None  # earlier verdicts do not count
+    max_error_rate: float | None  # None: the service's
+
+
+def judged(tenant: UUID, job: UUID) -> Statement[Judged]:
+    """The namespace of this job's check, if there is something to compute.
+
+    That is so at once after a wrong hit and while it is on probation, else when enough verdicts have come together.
+    """
+    params = {"tenant": tenant, "job": job, "enough": ENOUGH_VERDICTS, "patience": PATIENCE_SECONDS}
+    return Statement(_SQL["judged"], params, lambda row: Judged(**row))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """None for features and score: nobody drew it, a caller spoke of his own accord."""
+
+    kind: CheckKind
+    right: bool
+    chance: float
+    score: float | None
+    features: Sequence[float] | None
+    judged_at: datetime
+
+
+def verdicts(tenant: UUID, found: Judged, *, limit: int) -> Statement[Verdict]:
+    """The latest, newest first. What callers liked of their own accord is left out: it is no fair sample."""
+    params = {"tenant": tenant, "namespace": found.namespace, "since": found.evidence_since, "limit": limit}
+    return Statement(_SQL["verdicts"], params, _verdict)
+
+
+def _verdict(row: Row) -> Verdict:
+    return Verdict(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What follows for a namespace, in the terms of its table."""
+
+    state: str
+    cut: float | None
+    weights: Sequence[float] | None
+    bound: float | None
+    judged: int
+    above: int
+    wrong: int
+    audited: int
+    evidence_since: datetime | None
+
+
+def keep(tenant: UUID, found: Judged, computed: Computed) -> Statement[None]:
+    """Unless somebody has computed it of more verdicts meanwhile."""
+    params = {
+        "tenant": tenant,
+        "namespace": found.namespace,
+        "verdicts": found.verdicts,
+        "state": computed.state,
+        "cut": computed.cut,
+        "weights": None if computed.weights is None else list(computed.weights),
+        "bound": computed.bound,
+        "judged": computed.judged,
+        "above": computed.above,
+        "wrong": computed.wrong,
+        "audited": computed.audited,
+        "since": computed.evidence_since,
+    }
+    return Statement(_SQL["keep"], params, no_row)

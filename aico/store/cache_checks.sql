@@ -1,2 +1,30 @@
 -- name: take_on
 select private.take_on_checks(%(limit)s) as looked
+
+-- name: due
+select tenant_id, job_id from private.due_namespaces(%(limit)s, %(enough)s, %(patience)s)
+
+-- name: judged
+select n.namespace, n.verdicts, n.evidence_since, t.max_error_rate
+from public.cache_checks c
+join public.cache_namespaces n on n.tenant_id = c.tenant_id and n.namespace = c.namespace
+join public.tenants t on t.id = c.tenant_id
+where c.tenant_id = %(tenant)s and c.job_id = %(job)s and n.verdicts > n.computed and (
+  not c.verdict and c.kind in ('hit', 'held') or n.state in ('probation', 'suspended')
+  or n.verdicts - n.computed >= %(enough)s or n.computed_at is null
+  or n.computed_at < now() - make_interval(secs => %(patience)s))
+
+-- name: verdicts
+select kind, verdict as "right", chance, score, features, judged_at
+from public.cache_checks
+where tenant_id = %(tenant)s and namespace = %(namespace)s and status = 'judged' and kind <> 'exact'
+  and (%(since)s::timestamptz is null or judged_at > %(since)s)
+  and (sampled or kind = 'hit' and not verdict)
+order by judged_at desc limit %(limit)s
+
+-- name: keep
+update public.cache_namespaces
+set state = %(state)s, cut = %(cut)s, weights = %(weights)s::double precision[], bound = %(bound)s, judged = %(judged)s,
+  above = %(above)s, wrong = %(wrong)s, audited = %(audited)s, evidence_since = %(since)s, computed = %(verdicts)s,
+  computed_at = now()
+where tenant_id = %(tenant)s and namespace = %(namespace)s and computed < %(verdicts)s

@@ -14,6 +14,7 @@ from aico.core.chat import ChatRequest
 from aico.core.comparing import Wishes
 from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
 from aico.core.signals import Signal
+from aico.store.cache_checks import NewCheck
 from aico.store.decisions import Decided, Grounds
 from aico.store.job_policy import JobPolicy
 from aico.store.ledger import conclusion, event_row
@@ -201,6 +202,7 @@ class Ending:
     signals: tuple[Signal, ...] = ()  # what it says of the models that were asked
     compare: bool = False  # the answer is to be compared with another model's
     rival: Rival | None = None  # which is already there; None: it is to be asked
+    check: NewCheck | None = None  # of the answer from the cache, that it is to be judged
 
     def events(self, tenant: UUID) -> list[dict[str, Any]]:
         """Rows of the ledger. What is said of the job as a whole stands with its last attempt, and so counts once."""
@@ -233,6 +235,7 @@ def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) ->
         "compares": [ending.compare for ending in endings],
         "rivals": [ending.rival and ending.rival.model for ending in endings],
         "rival_answers": [ending.rival and ending.rival.answer for ending in endings],
+        "checks": Jsonb([one.check.row(one.id) for one in endings if one.check is not None]),
         "signals": Jsonb([signal.row(one.id) for one in endings for signal in one.signals]),
         "ttl": cache_ttl_seconds,
         "events": Jsonb([event for ending in endings for event in ending.events(tenant)]),

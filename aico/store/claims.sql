@@ -115,9 +115,9 @@ entry as (  -- answers in the same words are of one group
   where f.keep
   order by p.fingerprint, p.id -- of equal questions in one call one answer is kept
   on conflict (tenant_id, fingerprint) do update
-    set job_id = excluded.job_id, asked_by = null, answer = excluded.answer, routing = excluded.routing, question = excluded.question,
-      tags = excluded.tags, answer_group = excluded.answer_group, compared = excluded.compared, good = 0, bad = 0, created_at = now(),
-      expires_at = excluded.expires_at
+    set job_id = excluded.job_id, asked_by = null, answer = excluded.answer, routing = excluded.routing,
+      question = excluded.question, tags = excluded.tags, answer_group = excluded.answer_group,
+      compared = excluded.compared, good = 0, bad = 0, created_at = now(), expires_at = excluded.expires_at
   returning id, job_id, expires_at
 ),
 named as (
@@ -159,6 +159,16 @@ decided as (  -- what was decided when the job was parked stands
 pair as (
   insert into public.shadow_pairs (tenant_id, job_id, served, rival, answer)
   select %(tenant)s, d.id, f.routing ->> 'model', f.rival, f.rival_answer from done d join ending f on f.id = d.id where f.compare
+),
+drawn as (
+  insert into public.cache_checks (tenant_id, job_id, namespace, entry_id, kind, chance, similarity, score, features,
+    fingerprint, embedding, embedding_model)
+  select %(tenant)s, d.id, p.namespace, c.entry, c.kind, c.chance, c.similarity, c.score, c.features, p.fingerprint,
+    c.vector::extensions.halfvec, c.model
+  from done d join prior p on p.id = d.id
+  join jsonb_to_recordset(%(checks)s::jsonb) as c (job uuid, entry uuid, kind text, chance real, similarity real,
+    score double precision, features double precision[], vector text, model text) on c.job = d.id
+  on conflict do nothing
 ),
 signalled as (  -- joined with what was ended, so that `observe` finds the rows
   select private.observe(%(tenant)s, d.id, s.model, s.quality, 'implicit')

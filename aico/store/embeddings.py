@@ -1,18 +1,38 @@
 """Statements of the first hop: which texts are to become vectors, and their jobs handed on with them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
+from psycopg.types.json import Jsonb
 
+from aico.core.cache_policy import GuardPolicy
+from aico.core.comparing import Wishes
 from aico.core.jobs import CacheMode, JobClass
 from aico.store.api_keys import models_of
+from aico.store.cache_checks import NewCheck
+from aico.store.shadow_pairs import wishes_of
 from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("embeddings")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNamespace:
+    """What is known of a namespace's error. None: nothing yet."""
+
+    state: str | None = None
+    cut: float | None = None
+    weights: tuple[float, ...] | None = None
+    verdicts: int = 0
+    audited: int = 0  # hits that were judged
+    judged: int = 0
+
+
+NEW_NAMESPACE = KnownNamespace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +44,17 @@ class ToEmbed:
     job_class: JobClass
     text: str
     api_key_id: UUID | None
-    threshold: float
+    floor: float  # the least cosine of a question whose answer may be served
     max_age_seconds: float | None = None  # of an answer that may be served again
     models: frozenset[str] | None = None  # whose answers its API key may be given; None: all
     arms: tuple[str, ...] = ()
+    cache: KnownNamespace = NEW_NAMESPACE
+    guards: GuardPolicy | None = None  # None: the service's
+    wishes: Wishes = field(default_factory=Wishes)
 
 
-def to_embed(tenant: UUID, ids: Sequence[UUID], default_threshold: float) -> Statement[ToEmbed]:
-    params = {"tenant": tenant, "ids": list(ids), "threshold": default_threshold}
+def to_embed(tenant: UUID, ids: Sequence[UUID], default_floor: float) -> Statement[ToEmbed]:
+    params = {"tenant": tenant, "ids": list(ids), "floor": default_floor}
     return Statement(_SQL["to_embed"], params, _to_embed)
 
 
@@ -44,10 +67,20 @@ def _to_embed(row: Row) -> ToEmbed:
         job_class=JobClass(row["class"]),
         text=row["text"],
         api_key_id=row["api_key_id"],
-        threshold=row["threshold"],
+        floor=row["floor"],
         max_age_seconds=row["max_age"],
         models=models_of(row),
         arms=tuple(row["arms"]),
+        cache=KnownNamespace(
+            state=row["state"],
+            cut=row["cut"],
+            weights=None if row["weights"] is None else tuple(row["weights"]),
+            verdicts=row["verdicts"],
+            audited=row["audited"],
+            judged=row["judged"],
+        ),
+        guards=None if row["cache_guards"] is None else GuardPolicy(row["cache_guards"]),
+        wishes=wishes_of(row),
     )
 
 
@@ -59,15 +92,25 @@ class Waiting:
     job_class: JobClass
 
 
-def advance(
-    tenant: UUID, jobs: Sequence[ToEmbed], vectors: Iterable[NDArray[np.float32] | None], model: str
-) -> Statement[Waiting]:
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A job that the cache does not answer. `near` is the entry that was looked at, `check` how that is judged."""
+
+    job: ToEmbed
+    vector: NDArray[np.float32] | None
+    near: UUID | None = None
+    check: NewCheck | None = None
+
+
+def advance(tenant: UUID, passed: Sequence[Passed], model: str) -> Statement[Waiting]:
     """Keep each job's vector of 384 numbers, if it has one, and hand the jobs on to routing."""
     params = {
         "tenant": tenant,
-        "ids": [job.id for job in jobs],
-        "fences": [job.fence for job in jobs],
-        "embeddings": [None if vector is None else HalfVector(vector) for vector in vectors],
+        "ids": [one.job.id for one in passed],
+        "fences": [one.job.fence for one in passed],
+        "embeddings": [None if one.vector is None else HalfVector(one.vector) for one in passed],
+        "nears": [one.near for one in passed],
+        "checks": Jsonb([one.check.row(one.job.id) for one in passed if one.check is not None]),
         "model": model,
     }
     return Statement(_SQL["advance"], params, lambda row: Waiting(row["id"], JobClass(row["class"])))

@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from aico.core.access import OPERATOR
+from aico.core.cache_policy import GuardPolicy
 from aico.core.jobs import CacheMode, JobClass
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
@@ -89,6 +90,8 @@ class Policy:
     judge_model: str | None = None  # likewise
     judge_daily_cents: Decimal | None = None  # likewise
     compare_with_own_keys: bool = False
+    max_error_rate: float | None = None  # wrong answers per hit by meaning; None: the service's
+    cache_guards: GuardPolicy | None = None  # likewise
 
 
 _POLICY = tuple(field.name for field in fields(Policy))
@@ -99,7 +102,13 @@ def policy(tenant: UUID) -> Statement[Policy]:
 
 
 def _policy(row: Row) -> Policy:
-    read = {"cache_mode": mode_of(row), "pii": PiiPolicy(row["pii"]), "strategy": strategy_of(row)}
+    guards = None if row["cache_guards"] is None else GuardPolicy(row["cache_guards"])
+    read = {
+        "cache_guards": guards,
+        "cache_mode": mode_of(row),
+        "pii": PiiPolicy(row["pii"]),
+        "strategy": strategy_of(row),
+    }
     return Policy(**{name: row[name] for name in _POLICY} | read)
 
 

@@ -1,6 +1,6 @@
 """Takes callers' batches from their file of requests to their files of results.
 
-Beside it run exports and erasures, and what learns from outcomes.
+Beside it run exports and erasures, and what learns from outcomes and from verdicts on the cache.
 """
 
 from functools import cache, partial
@@ -10,7 +10,8 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.tokens import count_text
 from aico.store import batch_steps
 from aico.store.scope import Scope
-from aico.workers import data as _data  # registers its task  # noqa: F401
+from aico.workers import calibrate as _calibrate  # registers its task  # noqa: F401
+from aico.workers import data as _data  # likewise  # noqa: F401
 from aico.workers import learn as _learn  # likewise  # noqa: F401
 from aico.workers.admission import Admission
 from aico.workers.app import app

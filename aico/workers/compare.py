@@ -27,7 +27,7 @@ from aico.workers.app import app
 from aico.workers.comparer import Comparer, Plan
 from aico.workers.pacing import RedisPacer
 from aico.workers.purposes import WORK, NotCompared, Turn
-from aico.workers.queue import TaskName, to_record
+from aico.workers.queue import TaskName, to_calibrate, to_record
 from aico.workers.renewal import renewing
 from aico.workers.runtime import Runtime, get_runtime, patiently
 
@@ -115,6 +115,8 @@ class _Comparison:
         else:
             for ended in self._run(finish):
                 self._say("pair_judged", result=ended.result)
+                if ended.namespace is not None:
+                    self._runtime.tell(bells=[to_calibrate(self._held.tenant, self._held.job)])
 
     def _account(self) -> None:
         """Book the call of a worker that died over it, before another is made: we may die over it too."""

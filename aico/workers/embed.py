@@ -5,8 +5,6 @@ The same process answers those who ask for vectors themselves: it has the model.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from uuid import UUID
@@ -16,19 +14,17 @@ import redis
 import structlog
 from numpy.typing import NDArray
 
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, Policy
-from aico.core.ids import new_id
-from aico.core.jobs import CacheMode, CacheState, JobStatus
+from aico.caching.deciding import Decider
 from aico.embedding_service.factory import load_embedder
 from aico.embedding_service.protocol import Embedder
-from aico.store import cache as cache_store
+from aico.embedding_service.verification.comparison import Verifier
+from aico.embedding_service.verification.vectors import WordVectors
 from aico.store import embeddings
-from aico.store.cache import Kept, Near
-from aico.store.claims import Ending
 from aico.store.embeddings import ToEmbed
 from aico.store.scope import Scope
 from aico.workers.app import app
 from aico.workers.finish import finish
+from aico.workers.lookup import Lookup
 from aico.workers.microbatch import MicroBatch
 from aico.workers.queue import TaskName, by_tenant, to_route
 from aico.workers.runtime import Runtime, get_runtime, patiently
@@ -40,17 +36,14 @@ FREE = Decimal(0)
 Vector = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """An answer that is served again, and how near its question is."""
-
-    kept: Kept
-    similarity: float
-
-
 @cache
 def embedder() -> Embedder:
     return load_embedder(get_runtime().settings)
+
+
+@cache
+def lookup() -> Lookup:
+    return Lookup(get_runtime(), Decider(Verifier(WordVectors.bundled())), embedder().fingerprint)
 
 
 class EmbedBatch(MicroBatch):
@@ -144,94 +137,18 @@ def answers_to(asks: Sequence[Ask]) -> list[Vectors]:
 def _settle(
     runtime: Runtime, tenant: UUID, batch: Sequence[ToEmbed], vectors: Sequence[Vector | None], started: float
 ) -> None:
-    model = embedder().fingerprint
-    readers = [
-        (job, vector)
-        for job, vector in zip(batch, vectors, strict=True)
-        if job.cache_mode is CacheMode.SEMANTIC and vector is not None
-    ]
-    matches: dict[UUID, Match] = {}
-    if readers:
-        may_hear = {job.id: job.models for job in batch}
-        thresholds = {job.id: job.threshold for job in batch}
-        near = cache_store.near(
-            tenant,
-            [job for job, _ in readers],
-            [vector for _, vector in readers],
-            model,
-            least_similarity=min(thresholds.values()),
-            count=1,
-        )
-        found = patiently(lambda: runtime.database.run(Scope.tenant(tenant), near))
-        nearest = {
-            one.job: one for one in found if one.similarity >= thresholds[one.job] and _allowed(one, may_hear[one.job])
-        }
-        if nearest:
-            kept = cache_store.answers(tenant, [one.entry for one in nearest.values()])
-            answers = {one.entry: one for one in patiently(lambda: runtime.database.run(Scope.tenant(tenant), kept))}
-            matches = {
-                job: Match(answers[one.entry], one.similarity) for job, one in nearest.items() if one.entry in answers
-            }
-    latency_ms = int((time.monotonic() - started) * 1000)
-    finish(
-        runtime, tenant, [_hit(job, match, latency_ms) for job in batch if (match := matches.get(job.id)) is not None]
-    )
-    missed = [(job, vector) for job, vector in zip(batch, vectors, strict=True) if job.id not in matches]
-    if missed:
-        advance = embeddings.advance(tenant, [job for job, _ in missed], [vector for _, vector in missed], model)
+    looked = lookup().look(tenant, batch, vectors, started)
+    finish(runtime, tenant, looked.hits)
+    if looked.passed:
+        advance = embeddings.advance(tenant, looked.passed, embedder().fingerprint)
         waiting = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), advance))
         runtime.tell(bells=[to_route(tenant, job.id, job.job_class) for job in waiting])
-
-
-def _allowed(match: Near, models: frozenset[str] | None) -> bool:
-    """A job that is replayed under another key keeps its namespace, where other models may have answered."""
-    return models is None or match.model in models
-
-
-def _hit(job: ToEmbed, match: Match, latency_ms: int) -> Ending:
-    """The stored answer under its own provenance, at no cost."""
-    routing = match.kept.routing.model_copy(
-        update={
-            "cache": CacheState.SEMANTIC,
-            "similarity": match.similarity,
-            "cost_cents": "0",
-            "attempts": 0,
-            "arms": job.arms,
-        }
-    )
-    attempt = Attempt(
-        id=new_id(),
-        at=datetime.now(UTC),
-        kind=AttemptKind.SEMANTIC_HIT,
-        outcome=AttemptOutcome.OK,
-        provider=routing.provider,
-        model=routing.model,
-        latency_ms=latency_ms,
-        cost_cents=FREE,
-        similarity=match.similarity,
-    )
-    baseline = None
-    if routing.baseline_model is not None:
-        cents = None if routing.baseline_cost_cents is None else Decimal(routing.baseline_cost_cents)
-        baseline = Baseline(model=routing.baseline_model, cost_cents=cents)
-    return Ending(
-        job.id,
-        job.fence,
-        JobStatus.COMPLETED,
-        api_key_id=job.api_key_id,
-        answer=match.kept.answer,
-        entry=match.kept.entry,
-        routing=routing,
-        attempts=(attempt,),
-        baseline=baseline,
-        arms=job.arms,
-        policy=Policy(strategy="cache"),
-    )
 
 
 def warm_up() -> None:
     """Load the model before the first message."""
     embedder().embed(["ready"])
+    lookup()
 
 
 def wind_down() -> None:

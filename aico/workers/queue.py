@@ -49,6 +49,7 @@ class TaskName(StrEnum):
     DATA = "aico.data"
     LEARN = "aico.learn"
     COMPARE = "aico.compare"
+    CALIBRATE = "aico.calibrate"
 
 
 JOBS_IN_A_MESSAGE = {TaskName.EMBED: 8, TaskName.RECORD: 100}  # elsewhere one: a job is a thread's work
@@ -105,6 +106,10 @@ def to_learn(tenant: UUID) -> Bell:
 
 def to_compare(tenant: UUID, job: UUID) -> Bell:
     return Bell(Queue.COMPARE, TaskName.COMPARE, tenant, job)
+
+
+def to_calibrate(tenant: UUID, job: UUID) -> Bell:
+    return Bell(Queue.LEARN, TaskName.CALIBRATE, tenant, job)  # the namespace in which the job's check is
 
 
 def to_work(tenant: UUID, job: UUID, stage: Stage, job_class: JobClass) -> Bell:

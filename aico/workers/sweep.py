@@ -38,7 +38,18 @@ from aico.store.scope import Scope
 from aico.workers.billing import Biller
 from aico.workers.experiment_watch import watch_experiments
 from aico.workers.feed import Feeder
-from aico.workers.queue import Queue, to_batch, to_compare, to_data, to_lane, to_learn, to_notify, to_record, to_work
+from aico.workers.queue import (
+    Queue,
+    to_batch,
+    to_calibrate,
+    to_compare,
+    to_data,
+    to_lane,
+    to_learn,
+    to_notify,
+    to_record,
+    to_work,
+)
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
 
 log = structlog.get_logger()
@@ -201,7 +212,9 @@ class Sweeper:
             return
         due = learner.due(enough=ENOUGH_OUTCOMES, patience_seconds=OUTCOMES_WAIT_SECONDS, limit=BATCH)
         tenants = self._runtime.database.run(Scope.system(), due)
-        self._runtime.tell(bells=[to_learn(tenant) for tenant in tenants])
+        calibrate = self._runtime.database.run(Scope.system(), cache_checks.due(limit=BATCH))
+        bells = [to_learn(tenant) for tenant in tenants]
+        self._runtime.tell(bells=[*bells, *(to_calibrate(one.tenant, one.job) for one in calibrate)])
 
     def _ring_for_pairs(self) -> None:
         if self._runtime.redis.llen(Queue.COMPARE.value):

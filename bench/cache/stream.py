@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aico.caching.calibration import NOTHING_KNOWN, Calibration, Sample, State, calibrated
-from aico.caching.neighbourhood import LEAST_SIMILARITY, NEIGHBOURS, Neighbour, ranked, surroundings
+from aico.caching.neighbourhood import NEIGHBOURS, Neighbour, ranked, surroundings
 from aico.caching.sampling import audit_chance
 from aico.caching.scoring import START_WEIGHTS, features, score
+from aico.core.embedding import LEAST_SIMILARITY
 
 Floats = NDArray[np.float32]
 PairScore = Callable[[int, int, float], float]  # of two prompts by their numbers, and their cosine

@@ -19,7 +19,7 @@ import pytest
 import redis
 import uvicorn
 from api.project import Project, publishing
-from builders import ending_of, unit_vector
+from builders import ending_of, passed, unit_vector
 from conftest import Postgres, Tenant
 from fastapi import FastAPI
 from keys import ENCRYPTION_KEYS
@@ -230,7 +230,7 @@ class Workers:
         found = self.database.run(scope, embeddings.to_embed(tenant, [job], 0.95))
         if found:
             vectors = np.stack([unit_vector(1)])
-            assert self.database.run(scope, embeddings.advance(tenant, found, vectors, "variant"))
+            assert self.database.run(scope, embeddings.advance(tenant, passed(found, vectors), "variant"))
         return self.database.run(scope, claims.claim(tenant, job, 30))
 
     def _finish(self, tenant: UUID, ending: Ending, *, announce: bool) -> None:

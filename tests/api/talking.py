@@ -10,7 +10,7 @@ import httpx2
 import numpy as np
 import redis
 from api.conftest import wait_until
-from builders import ending_of, unit_vector
+from builders import ending_of, passed, unit_vector
 from openai import OpenAI
 
 from aico.core.jobs import JobError, JobStatus, Stage
@@ -51,7 +51,7 @@ class StreamingWorker:
         if now.stage is Stage.EMBED:
             found = self.database.run(self._scope, embeddings.to_embed(self.tenant, [job], 0.95))
             vectors = np.stack([unit_vector(1)])
-            assert self.database.run(self._scope, embeddings.advance(self.tenant, found, vectors, "variant"))
+            assert self.database.run(self._scope, embeddings.advance(self.tenant, passed(found, vectors), "variant"))
         (held,) = self.database.run(self._scope, claims.claim(self.tenant, job, 30))
         return held
 

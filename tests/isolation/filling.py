@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import psycopg
-from builders import ending_of, new_job, unit_vector
+from builders import ending_of, new_job, passed, unit_vector
 from conftest import Tenant
 
 from aico.core.jobs import CacheMode
@@ -104,7 +104,7 @@ def filled_pair(database: Database, make_tenant: Callable[[], Tenant], admin: Co
         job = new_job("private", mode=CacheMode.SEMANTIC)
         database.run(scope, jobs.submit(tenant.id, [job]))
         found = database.run(scope, embeddings.to_embed(tenant.id, [job.id], 0.95))
-        database.run(scope, embeddings.advance(tenant.id, found, np.stack([unit_vector(1)]), "variant"))
+        database.run(scope, embeddings.advance(tenant.id, passed(found, np.stack([unit_vector(1)])), "variant"))
         (held,) = database.run(scope, claims.claim(tenant.id, job.id, 30))
         database.run(scope, claims.finish(tenant.id, [ending_of(held)], 60))
         _fill_the_rest(admin, tenant.id, job.id)

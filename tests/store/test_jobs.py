@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 import psycopg
 import pytest
-from builders import ending_of, new_job, unit_vector
+from builders import ending_of, new_job, passed, unit_vector
 from conftest import Tenant
 from numpy.typing import NDArray
 
@@ -34,7 +34,7 @@ def to_embed(database: Database, tenant: Tenant, *ids: UUID) -> list[ToEmbed]:
 def advance(database: Database, tenant: Tenant, job: UUID, seed: int = 1) -> None:
     found = to_embed(database, tenant, job)
     vectors = np.stack([unit_vector(seed)])
-    assert database.run(Scope.tenant(tenant.id), embeddings.advance(tenant.id, found, vectors, "variant"))
+    assert database.run(Scope.tenant(tenant.id), embeddings.advance(tenant.id, passed(found, vectors), "variant"))
 
 
 def claim(database: Database, tenant: Tenant, job: UUID, lease: float = 30) -> list[Claim]:
@@ -135,7 +135,7 @@ def test_an_expired_answer_is_not_served(database: Database, tenant: Tenant) -> 
 def nearest(
     tenant: Tenant, job: ToEmbed, vector: NDArray[np.float32], *, variant: str = "variant", least: float = 0.95
 ) -> Statement[cache.Near]:
-    return cache.near(tenant.id, [job], [vector], variant, least_similarity=least, count=1)
+    return cache.near(tenant.id, [replace(job, floor=least)], [vector], variant, count=1)
 
 
 def test_an_expired_neighbour_does_not_hide_a_live_answer(database: Database, tenant: Tenant) -> None:
@@ -150,7 +150,7 @@ def test_an_expired_neighbour_does_not_hide_a_live_answer(database: Database, te
     found = to_embed(database, tenant, live.id)
     nearly = unit_vector(5) + np.float32(0.1) * unit_vector(6)
     nearly /= np.linalg.norm(nearly)
-    database.run(scope, embeddings.advance(tenant.id, found, [nearly], "variant"))
+    database.run(scope, embeddings.advance(tenant.id, passed(found, [nearly]), "variant"))
     finish(database, tenant, ending_of(claim(database, tenant, live.id)[0], text="new"))
     asking = new_job("asking")
     store(database, tenant, asking)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from builders import ending_of, new_job
+from builders import ending_of, new_job, passed
 from conftest import Postgres, Tenant
 
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Call
@@ -191,7 +191,7 @@ def test_a_job_is_cancelled_in_any_state_and_stays_so(database: Database, tenant
     assert cancelled.cancelled
     assert read(database, tenant, job.id).status is JobStatus.CANCELLED
     assert claim(database, tenant, job.id) == []
-    assert database.run(scope, embeddings.advance(tenant.id, found, [None] * len(found), "variant")) == []
+    assert database.run(scope, embeddings.advance(tenant.id, passed(found, [None] * len(found)), "variant")) == []
     assert database.run(scope, claims.renew(held, 30)) == []
     for one in held:
         assert database.run(scope, claims.finish(tenant.id, [ending_of(one)], 60)) == []

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from builders import completed, new_job, unit_vector
+from builders import completed, new_job, passed, unit_vector
 from conftest import Tenant
 from pgvector import HalfVector
 from workers.comparing import SMALL, Play, Scene, play
@@ -41,7 +41,7 @@ class Cache:
         job = new_job(prompt, mode=mode)
         self.run(jobs.submit(self.tenant.id, [job]))
         found = self.run(embeddings.to_embed(self.tenant.id, [job.id], 0.95))
-        self.run(embeddings.advance(self.tenant.id, found, np.stack([unit_vector(1)]), VARIANT))
+        self.run(embeddings.advance(self.tenant.id, passed(found, np.stack([unit_vector(1)])), VARIANT))
         self.scene.admin.execute("update jobs set near_entry = %s where id = %s", (near, job.id))
         return job
 
@@ -101,8 +101,8 @@ class Cache:
         """The entries that are found for a question, whose vector is everybody's."""
         job = new_job(prompt)
         self.run(jobs.submit(self.tenant.id, [job]))
-        found = self.run(embeddings.to_embed(self.tenant.id, [job.id], 0.95))
-        looked = cache.near(self.tenant.id, found, [unit_vector(1)], VARIANT, least_similarity=-1, count=100)
+        found = self.run(embeddings.to_embed(self.tenant.id, [job.id], 0.0))
+        looked = cache.near(self.tenant.id, found, [unit_vector(1)], VARIANT, count=100)
         return [one.entry for one in self.run(looked)]
 
     def verdicts(self) -> int:

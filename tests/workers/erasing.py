@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import numpy as np
 import psycopg
 import pytest
-from builders import completed, new_job, unit_vector
+from builders import completed, new_job, passed, unit_vector
 from conftest import Postgres, Tenant
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -78,7 +78,7 @@ class Desk:
         job = replace(new_job(prompt, key=key), metadata={"who": MARK}, **fields)
         self.run(jobs.submit(self.tenant.id, [job]))
         found = self.run(embeddings.to_embed(self.tenant.id, [job.id], 0.95))
-        self.run(embeddings.advance(self.tenant.id, found, np.stack([unit_vector(1)]), "variant"))
+        self.run(embeddings.advance(self.tenant.id, passed(found, np.stack([unit_vector(1)])), "variant"))
         (held,) = self.run(claims.claim(self.tenant.id, job.id, 30))
         ending = replace(
             completed(job.id, held.fence, text=f"it is {MARK}"),

@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 import psycopg
 import pytest
-from builders import ending_of, new_job, unit_vector
+from builders import ending_of, new_job, passed, unit_vector
 from conftest import Postgres, Tenant
 from psycopg.rows import dict_row
 
@@ -76,7 +76,7 @@ class Learning:
         self.run(jobs.submit(self.tenant.id, [job]))
         if vector is not None:
             found = self.run(embeddings.to_embed(self.tenant.id, [job.id], 0.95))
-            self.run(embeddings.advance(self.tenant.id, found, np.stack([unit_vector(vector)]), "variant"))
+            self.run(embeddings.advance(self.tenant.id, passed(found, np.stack([unit_vector(vector)])), "variant"))
         (held,) = self.run(claims.claim(self.tenant.id, job.id, 30))
         assert isinstance(held, Claim)
         return held

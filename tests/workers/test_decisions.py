@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 import psycopg
 import pytest
-from builders import new_job, unit_vector
+from builders import new_job, passed, unit_vector
 from conftest import Postgres, Tenant
 from psycopg.rows import dict_row
 from workers.catalogues import catalogue
@@ -83,7 +83,7 @@ def routed(scene: Learning, prompt: str, vector: int | None = None, **changes: A
     scene.run(jobs.submit(scene.tenant.id, [job]))
     if vector is not None:
         found = scene.run(embeddings.to_embed(scene.tenant.id, [job.id], 0.95))
-        scene.run(embeddings.advance(scene.tenant.id, found, np.stack([unit_vector(vector)]), "variant"))
+        scene.run(embeddings.advance(scene.tenant.id, passed(found, np.stack([unit_vector(vector)])), "variant"))
     route.route.run(str(scene.tenant.id), str(job.id))
     (ended,) = scene.run(jobs.get(scene.tenant.id, job.id))
     assert isinstance(ended, Job)

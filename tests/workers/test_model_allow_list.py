@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import ending_of, new_job, unit_vector
+from builders import ending_of, new_job, passed, unit_vector
 from conftest import Postgres, Tenant
 from pydantic import SecretStr
 from workers.batching import Scene, line, scene
@@ -147,7 +147,9 @@ def test_what_another_model_answered_is_not_served_again(
     first = new_job("what is it")
     runtime.database.run(scope, jobs.submit(tenant.id, [first]))
     found = runtime.database.run(scope, embeddings.to_embed(tenant.id, [first.id], 0.95))
-    runtime.database.run(scope, embeddings.advance(tenant.id, found, np.stack([unit_vector(1)]), _Variant.fingerprint))
+    runtime.database.run(
+        scope, embeddings.advance(tenant.id, passed(found, np.stack([unit_vector(1)])), _Variant.fingerprint)
+    )
     (held,) = runtime.database.run(scope, claims.claim(tenant.id, first.id, 30))
     assert runtime.database.run(scope, claims.finish(tenant.id, [ending_of(held)], 3600))  # by the local model
     served = []

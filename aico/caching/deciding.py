@@ -1,0 +1,117 @@
+"""Whether one of the kept answers near a question is served for it. Pure; the worker and `explain` both ask here."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from math import log
+from typing import Protocol
+
+from aico.caching.calibration import State
+from aico.caching.neighbourhood import Neighbour, ranked, surroundings
+from aico.caching.scoring import START_WEIGHTS, features, score
+from aico.core.cache_policy import GuardPolicy
+from aico.embedding_service.verification.comparison import Comparison, Guard, TextProfile, Verifier, profile
+from aico.embedding_service.verification.weights import CONSERVATIVE
+
+START = log(CONSERVATIVE / (1 - CONSERVATIVE))  # the score that is served where nothing is known of the traffic
+COMPARED = 4  # groups whose nearest question is looked at word by word
+_PROFILES = 20_000  # of kept questions, of some kilobytes each
+
+# What a lenient tenant minds: facts, of which an answer to another question holds the wrong ones.
+_FACTS = frozenset({Guard.NUMBERS, Guard.UNITS, Guard.QUOTES, Guard.CODE, Guard.LANGUAGE})
+_MINDED: Mapping[GuardPolicy, frozenset[Guard]] = {
+    GuardPolicy.STRICT: frozenset(Guard),
+    GuardPolicy.LENIENT: _FACTS,
+    GuardPolicy.OFF: frozenset(),
+}
+
+
+class Candidate(Protocol):
+    """A kept question."""
+
+    @property
+    def question(self) -> str: ...
+
+    @property
+    def group(self) -> Hashable: ...
+
+    @property
+    def compared(self) -> bool: ...
+
+    @property
+    def similarity(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Of a namespace."""
+
+    state: State = State.LEARNING
+    cut: float | None = None  # None: the start's
+    weights: tuple[float, ...] | None = None  # likewise
+    judged: bool = False  # answers are compared here; else which of them say the same is not known of any
+
+    @property
+    def least(self) -> float:
+        return START if self.cut is None else self.cut
+
+    def score(self, seen: Sequence[float]) -> float:
+        return score(seen, self.weights or START_WEIGHTS)
+
+
+class Why(StrEnum):
+    """What became of the answer that was looked at."""
+
+    SERVED = "served"
+    GUARDED = "guarded"  # the two questions differ in what a guard minds
+    SCORE = "score_too_low"
+    STATE = "namespace_not_serving"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    place: int  # of the candidate that was looked at
+    why: Why
+    score: float  # log-odds that its answer serves the question
+    features: tuple[float, ...]
+    comparison: Comparison
+
+    @property
+    def served(self) -> bool:
+        return self.why is Why.SERVED
+
+    @property
+    def eligible(self) -> bool:
+        """It is served, or would be if the namespace were not on probation."""
+        return self.why in {Why.SERVED, Why.STATE}
+
+
+class Decider:
+    """Thread-safe; build one per process."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+        self._profile: Callable[[str], TextProfile] = lru_cache(_PROFILES)(profile)
+
+    def decide(
+        self, question: str, candidates: Sequence[Candidate], known: Known, guards: GuardPolicy
+    ) -> Decision | None:
+        """Of the candidates, nearest first; None without any. At most COMPARED comparisons of texts."""
+        asked = profile(question)
+        neighbours = [Neighbour(one.similarity, one.group, one.compared or not known.judged) for one in candidates]
+        beside: set[Hashable] = set()
+        refused: Decision | None = None
+        for place in ranked(neighbours)[:COMPARED]:
+            one = candidates[place]
+            comparison = self._verifier.compare_profiles(asked, self._profile(one.question), one.similarity)
+            around = surroundings(neighbours, place, frozenset(beside))
+            seen = features(comparison.score, one.similarity, around)
+            value = known.score(seen)
+            if not _MINDED[guards].isdisjoint(comparison.guards):
+                beside.add(one.group)
+                refused = refused or Decision(place, Why.GUARDED, value, seen, comparison)
+                continue
+            why = Why.SCORE if value < known.least else Why.SERVED if known.state.serves else Why.STATE
+            return Decision(place, why, value, seen, comparison)
+        return refused

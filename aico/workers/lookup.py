@@ -1,0 +1,196 @@
+"""Asks the cache for each job's question: what is served, what is handed on, and which decisions are to be judged."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from pgvector import HalfVector
+
+from aico.caching.calibration import State
+from aico.caching.deciding import Decider, Decision, Known
+from aico.caching.neighbourhood import NEIGHBOURS
+from aico.caching.sampling import audit_chance, near_chance
+from aico.core.assignment import fraction
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, Policy
+from aico.core.comparing import audits
+from aico.core.ids import new_id
+from aico.core.jobs import CacheMode, CacheState, JobStatus
+from aico.store import cache as cache_store
+from aico.store.cache import Kept, Near
+from aico.store.cache_checks import CheckKind, NewCheck
+from aico.store.claims import Ending
+from aico.store.embeddings import KnownNamespace, Passed, ToEmbed
+from aico.store.scope import Scope
+from aico.workers.runtime import Runtime, patiently
+
+FREE = Decimal(0)
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of the jobs that were looked at together."""
+
+    hits: list[Ending]
+    passed: list[Passed]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the cache has near a job's question."""
+
+    job: ToEmbed
+    vector: Vector
+    near: Near
+    decision: Decision
+
+
+class Lookup:
+    """Of one process; thread-safe."""
+
+    def __init__(self, runtime: Runtime, decider: Decider, model: str) -> None:
+        """`model` is the fingerprint of the embedding variant."""
+        self._runtime = runtime
+        self._decider = decider
+        self._model = model
+
+    def look(self, tenant: UUID, batch: Sequence[ToEmbed], vectors: Sequence[Vector | None], started: float) -> Looked:
+        """One statement for what is near, one more if anything is served. `started` in seconds of `time.monotonic`."""
+        found = {one.job.id: one for one in self._find(tenant, batch, vectors)}
+        served = [one for one in found.values() if one.decision.served]
+        answers = self._answers(tenant, [one.near.entry for one in served])
+        hits: dict[UUID, Ending] = {}
+        for one in served:
+            kept = answers.get(one.near.entry)
+            if kept is not None:
+                hits[one.job.id] = self._hit(one, kept, int((time.monotonic() - started) * 1000))
+        passed = [
+            self._passed(job, vector, found.get(job.id))
+            for job, vector in zip(batch, vectors, strict=True)
+            if job.id not in hits
+        ]
+        return Looked(list(hits.values()), passed)
+
+    def _find(self, tenant: UUID, batch: Sequence[ToEmbed], vectors: Sequence[Vector | None]) -> list[_Found]:
+        readers = [
+            (job, vector)
+            for job, vector in zip(batch, vectors, strict=True)
+            if job.cache_mode is CacheMode.SEMANTIC and vector is not None
+        ]
+        if not readers:
+            return []
+        jobs = [job for job, _ in readers]
+        statement = cache_store.near(tenant, jobs, [vector for _, vector in readers], self._model, count=NEIGHBOURS)
+        near: dict[UUID, list[Near]] = defaultdict(list)
+        for one in patiently(lambda: self._runtime.database.run(Scope.tenant(tenant), statement)):
+            near[one.job].append(one)
+        return [
+            found for job, vector in readers if (found := self._decide(job, vector, near.get(job.id, ()))) is not None
+        ]
+
+    def _decide(self, job: ToEmbed, vector: Vector, near: Sequence[Near]) -> _Found | None:
+        allowed = [one for one in near if _allowed(one, job.models)]
+        guards = self._runtime.settings.cache_guards if job.guards is None else job.guards
+        decision = self._decider.decide(job.text, allowed, _known(job.cache), guards)
+        return None if decision is None else _Found(job, vector, allowed[decision.place], decision)
+
+    def _answers(self, tenant: UUID, entries: Sequence[UUID]) -> Mapping[UUID, Kept]:
+        if not entries:
+            return {}
+        statement = cache_store.answers(tenant, entries)
+        found = patiently(lambda: self._runtime.database.run(Scope.tenant(tenant), statement))
+        return {one.entry: one for one in found}
+
+    def _hit(self, found: _Found, kept: Kept, latency_ms: int) -> Ending:
+        share = self._runtime.settings.cache_audit_share
+        check = self._check(found, "hit", audit_chance(found.job.cache.audited, share))
+        return _ending(found.job, kept, found.near.similarity, latency_ms, check)
+
+    def _passed(self, job: ToEmbed, vector: Vector | None, found: _Found | None) -> Passed:
+        if found is None:
+            return Passed(job, vector)
+        if found.decision.eligible:
+            check = self._check(found, "held", 1.0)
+        else:
+            share = self._runtime.settings.cache_audit_share
+            check = self._check(found, "near", near_chance(job.cache.judged, share))
+        return Passed(job, vector, found.near.entry, check)
+
+    def _check(self, found: _Found, kind: CheckKind, chance: float) -> NewCheck | None:
+        """None: it is not drawn, or nobody could judge it. The same job is drawn the same each time."""
+        job, decision = found.job, found.decision
+        drawn = chance > 0 and fraction(f"{job.wishes.draw_salt}/cache", str(job.id)) < chance
+        if not drawn or not audits(self._runtime.settings, job.wishes):
+            return None
+        return NewCheck(
+            entry=found.near.entry,
+            kind=kind,
+            chance=chance,
+            similarity=found.near.similarity,
+            score=decision.score,
+            features=decision.features,
+            vector=HalfVector(found.vector).to_text() if kind == "hit" else None,
+            model=self._model if kind == "hit" else None,
+        )
+
+
+def _allowed(near: Near, models: frozenset[str] | None) -> bool:
+    """A job that is replayed under another key keeps its namespace, where other models may have answered."""
+    return models is None or near.model in models
+
+
+def _known(namespace: KnownNamespace) -> Known:
+    return Known(
+        state=State.LEARNING if namespace.state is None else State(namespace.state),
+        cut=namespace.cut,
+        weights=namespace.weights,
+        judged=namespace.verdicts > 0,
+    )
+
+
+def _ending(job: ToEmbed, kept: Kept, similarity: float, latency_ms: int, check: NewCheck | None) -> Ending:
+    """The stored answer under its own provenance, at no cost."""
+    routing = kept.routing.model_copy(
+        update={
+            "cache": CacheState.SEMANTIC,
+            "similarity": similarity,
+            "cost_cents": "0",
+            "attempts": 0,
+            "arms": job.arms,
+        }
+    )
+    attempt = Attempt(
+        id=new_id(),
+        at=datetime.now(UTC),
+        kind=AttemptKind.SEMANTIC_HIT,
+        outcome=AttemptOutcome.OK,
+        provider=routing.provider,
+        model=routing.model,
+        latency_ms=latency_ms,
+        cost_cents=FREE,
+        similarity=similarity,
+    )
+    baseline = None
+    if routing.baseline_model is not None:
+        cents = None if routing.baseline_cost_cents is None else Decimal(routing.baseline_cost_cents)
+        baseline = Baseline(model=routing.baseline_model, cost_cents=cents)
+    return Ending(
+        job.id,
+        job.fence,
+        JobStatus.COMPLETED,
+        api_key_id=job.api_key_id,
+        answer=kept.answer,
+        entry=kept.entry,
+        routing=routing,
+        attempts=(attempt,),
+        baseline=baseline,
+        arms=job.arms,
+        policy=Policy(strategy="cache"),
+        check=check,
+    )
