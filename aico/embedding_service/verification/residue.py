@@ -14,7 +14,7 @@ from aico.embedding_service.verification.vectors import WordVectors
 
 _FEW = 2
 _MOST_PAIRED = 6  # words a side that are held against each other
-_LEAST_SLIP = 4  # letters of a word in which a slip of the fingers is believed
+_LEAST_SLIP = 5  # letters of a word in which a slip of the fingers is believed
 _LEAST_INITIALS = 2
 _UNKNOWN_COSINE = 0.25  # of two words, where no vectors are there: about the mean of different words
 
@@ -112,16 +112,20 @@ def _pair(one: str, two: str, asked: TextProfile, kept: TextProfile, vectors: Wo
     kinds = asked.kinds[one], kept.kinds[two]
     if max(kinds) > Kind.WORD:
         return Pair(one, two, How.OTHER, 0.0)
+    named = one in asked.names or two in kept.names
     cosine = vectors.cosine(one, two) if vectors else _UNKNOWN_COSINE
-    return Pair(one, two, _relation(one, two, light=Kind.LIGHT in kinds), cosine)
+    return Pair(one, two, _relation(one, two, light=Kind.LIGHT in kinds, named=named), cosine)
 
 
 @lru_cache(50_000)
-def _relation(one: str, two: str, *, light: bool) -> How:
-    """Go and come say little, and are opposites of much: `light` words are opposed only where a list says so."""
+def _relation(one: str, two: str, *, light: bool, named: bool) -> How:
+    """Go and come say little, and are opposites of much: `light` words are opposed only where a list says so.
+
+    A name is never taken for another one that was mistyped.
+    """
     if opposite(one, two) and not (light and frozenset((one, two)) not in OPPOSITES):
         return How.OPPOSITE
-    if derived(one, two) or slip(one, two):
+    if derived(one, two) or (not named and slip(one, two)):
         return How.SAME
     return How.SYNONYM if same_meaning(one, two) else How.OTHER
 
