@@ -1,6 +1,7 @@
 """The content of each text that the other has not: matched by meaning as far as that goes."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -55,7 +56,7 @@ def residue(asked: TextProfile, kept: TextProfile, vectors: WordVectors | None) 
     left, right = _less(asked.counts, kept.counts), _less(kept.counts, asked.counts)
     left, right, joined = _written_apart(left, right)
     paired = sorted(
-        (_pair(one, two, asked, kept, vectors) for one in left[:_MOST_PAIRED] for two in right[:_MOST_PAIRED]),
+        _candidates(left[:_MOST_PAIRED], right[:_MOST_PAIRED], asked, kept, vectors),
         key=_goodness,
         reverse=True,
     )
@@ -108,13 +109,19 @@ def _letters(word: str) -> str:
     return "".join(filter(str.isalnum, word[:60])).lower()
 
 
-def _pair(one: str, two: str, asked: TextProfile, kept: TextProfile, vectors: WordVectors | None) -> Pair:
-    kinds = asked.kinds[one], kept.kinds[two]
-    if max(kinds) > Kind.WORD:
-        return Pair(one, two, How.OTHER, 0.0)
-    named = one in asked.names or two in kept.names
-    cosine = vectors.cosine(one, two) if vectors else _UNKNOWN_COSINE
-    return Pair(one, two, _relation(one, two, light=Kind.LIGHT in kinds, named=named), cosine)
+def _candidates(
+    left: Sequence[str], right: Sequence[str], asked: TextProfile, kept: TextProfile, vectors: WordVectors | None
+) -> Iterator[Pair]:
+    cosines = vectors.cosines(left, right) if vectors and left and right else None
+    for row, one in enumerate(left):
+        for column, two in enumerate(right):
+            kinds = asked.kinds[one], kept.kinds[two]
+            if max(kinds) > Kind.WORD:
+                yield Pair(one, two, How.OTHER, 0.0)
+                continue
+            named = one in asked.names or two in kept.names
+            how = _relation(one, two, light=Kind.LIGHT in kinds, named=named)
+            yield Pair(one, two, how, cosines[row][column] if cosines else _UNKNOWN_COSINE)
 
 
 @lru_cache(50_000)
