@@ -1,6 +1,7 @@
 """The content of each text that the other has not: matched by meaning as far as that goes."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -14,7 +15,7 @@ from aico.embedding_service.verification.vectors import WordVectors
 
 _FEW = 2
 _MOST_PAIRED = 6  # words a side that are held against each other
-_LEAST_SLIP = 4  # letters of a word in which a slip of the fingers is believed
+_LEAST_SLIP = 5  # letters of a word in which a slip of the fingers is believed
 _LEAST_INITIALS = 2
 _UNKNOWN_COSINE = 0.25  # of two words, where no vectors are there: about the mean of different words
 
@@ -55,7 +56,7 @@ def residue(asked: TextProfile, kept: TextProfile, vectors: WordVectors | None) 
     left, right = _less(asked.counts, kept.counts), _less(kept.counts, asked.counts)
     left, right, joined = _written_apart(left, right)
     paired = sorted(
-        (_pair(one, two, asked, kept, vectors) for one in left[:_MOST_PAIRED] for two in right[:_MOST_PAIRED]),
+        _candidates(left[:_MOST_PAIRED], right[:_MOST_PAIRED], asked, kept, vectors),
         key=_goodness,
         reverse=True,
     )
@@ -108,20 +109,30 @@ def _letters(word: str) -> str:
     return "".join(filter(str.isalnum, word[:60])).lower()
 
 
-def _pair(one: str, two: str, asked: TextProfile, kept: TextProfile, vectors: WordVectors | None) -> Pair:
-    kinds = asked.kinds[one], kept.kinds[two]
-    if max(kinds) > Kind.WORD:
-        return Pair(one, two, How.OTHER, 0.0)
-    cosine = vectors.cosine(one, two) if vectors else _UNKNOWN_COSINE
-    return Pair(one, two, _relation(one, two, light=Kind.LIGHT in kinds), cosine)
+def _candidates(
+    left: Sequence[str], right: Sequence[str], asked: TextProfile, kept: TextProfile, vectors: WordVectors | None
+) -> Iterator[Pair]:
+    cosines = vectors.cosines(left, right) if vectors and left and right else None
+    for row, one in enumerate(left):
+        for column, two in enumerate(right):
+            kinds = asked.kinds[one], kept.kinds[two]
+            if max(kinds) > Kind.WORD:
+                yield Pair(one, two, How.OTHER, 0.0)
+                continue
+            named = one in asked.names or two in kept.names
+            how = _relation(one, two, light=Kind.LIGHT in kinds, named=named)
+            yield Pair(one, two, how, cosines[row][column] if cosines else _UNKNOWN_COSINE)
 
 
 @lru_cache(50_000)
-def _relation(one: str, two: str, *, light: bool) -> How:
-    """Go and come say little, and are opposites of much: `light` words are opposed only where a list says so."""
+def _relation(one: str, two: str, *, light: bool, named: bool) -> How:
+    """Go and come say little, and are opposites of much: `light` words are opposed only where a list says so.
+
+    A name is never taken for another one that was mistyped.
+    """
     if opposite(one, two) and not (light and frozenset((one, two)) not in OPPOSITES):
         return How.OPPOSITE
-    if derived(one, two) or slip(one, two):
+    if derived(one, two) or (not named and slip(one, two)):
         return How.SAME
     return How.SYNONYM if same_meaning(one, two) else How.OTHER
 

@@ -1,6 +1,7 @@
 """Static vectors and frequency ranks of words, from the input embeddings of the model that is there anyway."""
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
@@ -33,8 +34,10 @@ class WordVectors:
         folder = bundled_model_dir()
         return None if folder is None else cls(folder)
 
-    def cosine(self, one: str, two: str) -> float:
-        return float(self._of(one) @ self._of(two))
+    def cosines(self, words: Sequence[str], others: Sequence[str]) -> list[list[float]]:
+        """By word, its cosine with each of the others. Neither may be empty."""
+        rows, columns = (np.stack([self._of(word) for word in each]) for each in (words, others))
+        return (rows @ columns.T).tolist()  # type: ignore[no-any-return]
 
     def rarity(self, word: str) -> float:
         """0.4..1: the vocabulary is roughly in the order of frequency, and what it lacks is rare."""

@@ -10,7 +10,8 @@ from aico.embedding_service.verification.words import ARTICLES, FUNCTION, POINTI
 
 _LONGEST = 400  # characters of a text in which one slip is looked for
 _DETERMINERS = ARTICLES | {"my", "your", "our", "this", "that", POSSESSIVE}
-_MOST_SLIPPED = 2  # characters: one too many, one wrong or two exchanged
+_LEAST_SLIP = 5  # letters of a word in which one letter may be a slip; two exchanged are believed in any
+_TWO = 2  # letters, one for the other
 
 
 def rigid(asked: TextProfile, kept: TextProfile, rest: Residue) -> bool:
@@ -36,10 +37,14 @@ def _said(text: TextProfile) -> list[str]:
 def beside_the_question(asked: TextProfile, kept: TextProfile) -> bool:
     """Whether both end in the same question, which says all that it is about, and differ in what stands before it."""
     one, two = _last(asked), _last(kept)
-    if len(one) == len(asked.tokens) or len(two) == len(kept.tokens) or not asked.text.rstrip().endswith("?"):
+    if len(one) == len(asked.tokens) or len(two) == len(kept.tokens) or not _asks(asked, kept):
         return False
     same = [token.lemma for token in one] == [token.lemma for token in two]
     return same and any(token.content for token in one) and not any(token.text.lower() in POINTING for token in one)
+
+
+def _asks(*texts: TextProfile) -> bool:
+    return all(text.text.rstrip().endswith("?") for text in texts)
 
 
 def _last(text: TextProfile) -> Sequence[Token]:
@@ -50,7 +55,7 @@ def _last(text: TextProfile) -> Sequence[Token]:
 def mistyped(asked: TextProfile, kept: TextProfile) -> bool:
     """Whether a slip of the fingers is all the difference: it makes a word that no dictionary has."""
     one, two = asked.folded, kept.folded
-    if abs(len(one) - len(two)) > 1 or len(one) > _LONGEST or asked.codelike or kept.codelike:
+    if abs(len(one) - len(two)) > 1 or max(len(one), len(two)) > _LONGEST or asked.codelike or kept.codelike:
         return False
     start, most = 0, min(len(one), len(two))
     while start < most and one[start] == two[start]:
@@ -59,13 +64,18 @@ def mistyped(asked: TextProfile, kept: TextProfile) -> bool:
     while end < most - start and one[-1 - end] == two[-1 - end]:
         end += 1
     left, right = one[start : len(one) - end], two[start : len(two) - end]
-    if max(len(left), len(right)) > _MOST_SLIPPED or (len(left) == _MOST_SLIPPED and left != right[::-1]):
+    exchanged = len(left) == _TWO and left == right[::-1]
+    if not exchanged and max(len(left), len(right)) > 1:
         return False
     if not all(letter.isalpha() or letter == " " for letter in left + right):
         return False
     words = [_around(text, start, len(text) - end) for text in (one, two)]
+    named = asked.names | kept.names
+    short = not exchanged and max(map(len, words[0] + words[1]), default=0) < _LEAST_SLIP
+    if short or any(word in named for each in words for word in each):
+        return False
     unknown = [[word for word in each if not _is_word(word)] for each in words]
-    return bool(unknown[0]) != bool(unknown[1]) or (len(left) == _MOST_SLIPPED and any(unknown))
+    return bool(unknown[0]) != bool(unknown[1]) or (exchanged and any(unknown))
 
 
 def _around(text: str, start: int, end: int) -> list[str]:

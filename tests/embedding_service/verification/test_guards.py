@@ -61,6 +61,7 @@ OBJECTIONS = {
     Guard.FORM: [("Return the names as JSON", "Return the names as CSV")],
     Guard.NAMES: [
         ("Is Ann Lee a painter?", "Is Ann Kowalski a painter?"),
+        ("Is Marc a painter?", "Is Mark a painter?"),
         ("Hotels near the station in Lisbon", "Hotels near the station in Dakar"),
     ],
     Guard.TIME: [
