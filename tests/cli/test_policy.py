@@ -15,6 +15,7 @@ GENERAL = (
     {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"}
     | dict.fromkeys(("strategy", "quality target", "holdout", "shadow rate", "judge", "judge cents a day"), "service")
     | {"implicit outcomes": "yes", "compare with own keys": "no"}
+    | dict.fromkeys(("max error rate", "cache guards"), "service")
 )
 
 
@@ -55,9 +56,18 @@ def test_what_comparing_may_do_and_cost_is_set_as_well(aico: Aico, name: str) ->
     assert shown(aico, name, "--cache", "exact") == {**GENERAL, **expected, "cache": "exact"}
 
 
+def test_the_caches_error_and_its_guards_are_set_and_given_back(aico: Aico, name: str) -> None:
+    chosen = {**GENERAL, "max error rate": "0.02", "cache guards": "lenient"}
+    assert shown(aico, name, "--max-error-rate", "0.02", "--cache-guards", "lenient") == chosen
+    assert shown(aico, name, "--max-error-rate", "service", "--cache-guards", "service") == GENERAL
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
+        (["--max-error-rate", "0"], "--max-error-rate is above 0"),
+        (["--max-error-rate", "0.6"], "--max-error-rate is a number from 0 to 0.5"),
+        (["--cache-guards", "some"], "--cache-guards is one of"),
         (("--cache", "always"), "--cache is one of"),
         (("--cache", ""), "--cache is one of"),
         (("--baseline", "gpt-17"), "--baseline is a model's id"),

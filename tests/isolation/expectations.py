@@ -112,6 +112,7 @@ DEFINER_FUNCTIONS = {
     "due_data_requests": "ids, for the sweeper to ring",
     "due_deliveries": "ids, for the sweeper to ring",
     "due_jobs": "ids, for the sweeper to ring",
+    "due_namespaces": "ids, for the sweeper to ring",
     "due_pairs": "ids, for the sweeper to ring",
     "due_lanes": "ids, for the sweeper to ring",
     "due_learners": "ids of tenants, for the sweeper to ring",
