@@ -102,6 +102,7 @@ class Settings(BaseSettings):
     embedding_device: Annotated[str, Field(pattern=r"^(cpu|cuda|cuda:\d+)$")] = "cpu"
     similarity_threshold: Annotated[float, Field(ge=0, le=1)] = 0.95
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 7 * 24 * 3600
+    cache_index_rows: Annotated[int, Field(ge=0)] = 10_000  # of a namespace that gets an index of its own; 0: none does
 
     # Routing
     baseline_model: str = "gpt-5.4"

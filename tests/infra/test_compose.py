@@ -104,6 +104,7 @@ def test_each_service_gets_the_secrets_it_needs_and_no_others() -> None:
         "postgres": {"POSTGRES_PASSWORD"},
         "redis": {"REDIS_PASSWORD"},
         "migrate": {"AICO_APP_PASSWORD", "DATABASE_ADMIN_URL"},
+        "index": {"DATABASE_ADMIN_URL"},
         "flower": {"FLOWER_PASSWORD"},
     }
     assert {name: readable(service) for name, service in SERVICES.items()} == {
