@@ -1,3 +1,10 @@
+-- Rows of all tenants come in turn and lie scattered: exact search read a page a row. The index now holds all that the
+-- search needs, so the rows of one namespace lie together.
+drop index public.cache_vectors_scope;
+create index cache_vectors_scope on public.cache_vectors (tenant_id, namespace, model)
+  include (entry_id, expires_at, created_at, embedding);
+alter table public.cache_vectors set (autovacuum_vacuum_insert_scale_factor = 0.02);  -- or the table is read after all
+
 -- A namespace with very many answers has an approximate index over its own vectors and nobody else's. It is built beside
 -- the service by whoever owns the tables, and is used once it has been found to agree with exact search.
 create table public.cache_indexes (
@@ -39,6 +46,7 @@ create function private.search_vectors(
 language plpgsql stable
 set search_path = ''
 set enable_seqscan = 'off'
+set enable_bitmapscan = 'off'
 set max_parallel_workers_per_gather = '0'
 set jit = 'off'
 as $$

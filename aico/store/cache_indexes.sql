@@ -4,9 +4,12 @@ select pg_has_role(c.relowner, 'member') as owns,
 from pg_class c where c.oid = 'public.cache_vectors'::regclass
 
 -- name: survey
-with large as (
+with crowded as (
+  select v.tenant_id from public.cache_vectors v group by v.tenant_id having count(*) >= %(least)s
+),
+large as (
   select v.tenant_id, v.namespace, v.model, count(*) as rows
-  from public.cache_vectors v
+  from crowded c join public.cache_vectors v on v.tenant_id = c.tenant_id
   group by v.tenant_id, v.namespace, v.model
   having count(*) >= %(least)s
 )
