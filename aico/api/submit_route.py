@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from aico.api.idempotency import idempotency_key
 from aico.api.rate_limit import expected_tokens
-from aico.api.schemas import WaitQuery
+from aico.api.schemas import MAX_WAIT_SECONDS, WaitQuery
 from aico.api.services import may_write, services
 from aico.store.jobs import IdempotencyKey
 
@@ -70,6 +70,8 @@ async def read_body(http: Request, model: type[M]) -> M:
 
 
 def wait_seconds(request: Request) -> float:
+    if not request.scope["query_string"]:  # as nearly all are
+        return MAX_WAIT_SECONDS
     try:
         return WaitQuery.model_validate(dict(request.query_params)).wait
     except ValidationError as error:

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "mcp": "mcp:mcp",
     "doctor": "doctor:doctor",
     "audit": "audit:audit",
+    "cache": "cache_index:app",
     "replay": "replay:replay",
     "reprice": "reprice:reprice",
     "jobs": "job_admin:app",

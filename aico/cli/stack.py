@@ -6,8 +6,9 @@ What the environment or `.env` names (a database, a Redis, provider keys) is use
 import os
 import signal
 import sys
+from collections import ChainMap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -169,7 +170,7 @@ class Stack:
                 ProcessSpec(name, self._aico("worker", name), partial(alive, broker, name), stop_timeout=grace)
                 for name in WORKERS
             ),
-            ProcessSpec("sweep", self._aico("sweep"), partial(alive, broker, "sweep")),
+            ProcessSpec("sweep", self._sweeper(), partial(alive, broker, "sweep")),
         ]
         if self.auth is not None and self._postgres is not None:
             specs.append(self.auth.spec(_place(self._postgres), self.environment))
@@ -179,6 +180,14 @@ class Stack:
 
     def _redis_url(self) -> str:
         return self.environment.get("REDIS_URL", self._settings.redis_url.get_secret_value())
+
+    def _sweeper(self) -> Command:
+        """It alone is told who owns the tables of the embedded database: it gives the cache its indexes."""
+        command = self._aico("sweep")
+        if self._postgres is None:
+            return command
+        owner = {"DATABASE_ADMIN_URL": self._postgres.superuser_url.get_secret_value()}
+        return replace(command, env=ChainMap(owner, self.environment))
 
     def _aico(self, *arguments: str) -> Command:
         return Command((sys.executable, "-m", "aico.cli.main", *arguments), env=self.environment)

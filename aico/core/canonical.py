@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from aico.core.chat import ChatRequest, ImagePart, Message, Part, TextPart
 
 _PLAIN = {"role", "content"}
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 class CacheKey(NamedTuple):
@@ -26,7 +27,7 @@ class CacheKey(NamedTuple):
 
 def canonical_json(value: Any) -> bytes:
     """UTF-8 JSON with sorted keys and no insignificant white space."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def canonical_text(text: str) -> str:

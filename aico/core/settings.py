@@ -107,6 +107,7 @@ class Settings(BaseSettings):
     cache_audit_share: Annotated[float, Field(ge=0, le=1)] = 0.05  # of hits by meaning that are answered afresh too
     cache_guards: GuardPolicy = GuardPolicy.STRICT
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 7 * 24 * 3600
+    cache_index_rows: Annotated[int, Field(ge=0)] = 10_000  # of a namespace that gets an index of its own; 0: none does
 
     # Routing
     baseline_model: str = "gpt-5.4"

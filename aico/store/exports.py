@@ -22,6 +22,7 @@ TTL_SECONDS = 7 * 24 * 3600.0
 
 LEFT_OUT: Mapping[str, str] = MappingProxyType(
     {
+        "cache_indexes": "how the vectors of a large cache are searched",
         "cache_vectors": "numbers made of the prompts that are exported with their jobs",
         "file_chunks": "the bytes of files: download them at /v1/files/{file_id}/content",
     }

@@ -1,7 +1,7 @@
 """Puts right what a crash left: lost bells, expired leases, overdue jobs, unbooked events.
 
 Rings for webhooks, batches, provider batches, exports, erasures and learners that are due. Runs beside the workers,
-with the feeder in its process.
+with the feeder in its process, and what gives the cache its indexes where the owner of the tables is known.
 """
 
 import threading
@@ -38,6 +38,7 @@ from aico.store.scope import Scope
 from aico.workers.billing import Biller
 from aico.workers.experiment_watch import watch_experiments
 from aico.workers.feed import Feeder
+from aico.workers.index_keeper import IndexKeeper
 from aico.workers.queue import (
     Queue,
     to_batch,
@@ -231,12 +232,15 @@ class Sweeper:
 
 
 def main(stop: threading.Event) -> None:
-    """Sweep, feed and bill until `stop`. If one dies of something unforeseen, so does the process: it is restarted."""
+    """Sweep, feed, bill and index until `stop`. If one dies of something unforeseen, so does the process."""
     runtime = get_runtime()
     beside = [Feeder(runtime).run]
     gateway = load_gateway(runtime.settings)
     if gateway is not None:
         beside.append(Biller(runtime.database, gateway, runtime.settings).run)
+    admin_url, least_rows = runtime.settings.database_admin_url, runtime.settings.cache_index_rows
+    if admin_url is not None and least_rows:
+        beside.append(IndexKeeper(admin_url.get_secret_value(), least_rows=least_rows).run)
     with ThreadPoolExecutor(len(beside), thread_name_prefix="beside") as pool:
         running = [pool.submit(run, stop) for run in beside]
         for one in running:

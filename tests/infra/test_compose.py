@@ -32,6 +32,7 @@ COMMANDS = {
     "lane": "worker lane",
     "batch": "worker batch",
     "sweep": "sweep",
+    "index": "cache index --watch",
     "flower": "flower",
     "embed-gpu-0": "worker embed",
     "embed-gpu-1": "worker embed",
@@ -48,17 +49,18 @@ def test_services_are_those_of_the_architecture() -> None:
 def test_each_service_runs_its_verb_and_checks_its_own_health(name: str) -> None:
     command = SERVICES[name]["command"]
     assert command == ["aico", *COMMANDS[name].split()]
-    if name in {"migrate", "flower"}:
+    if name in {"migrate", "flower", "index"}:
         return
     role = "api" if name == "api" else command[-1]
     assert SERVICES[name]["healthcheck"]["test"] == ["CMD", "aico", "health", role]
 
 
 def test_every_long_running_service_has_a_health_check_and_restarts() -> None:
+    """But for `index`, which nobody waits for: it has no queue to be alive in, and without it searches are exact."""
     for name, service in SERVICES.items():
         once = name == "migrate"
         assert service["restart"] == ("no" if once else "unless-stopped")
-        assert ("healthcheck" in service) is not once
+        assert ("healthcheck" in service) is (name not in {"migrate", "index"})
         assert "stop_grace_period" in service
 
 
@@ -68,7 +70,7 @@ def test_nothing_starts_before_what_it_needs() -> None:
             expected = "service_completed_successfully" if target == "migrate" else "service_healthy"
             assert target in SERVICES
             assert wish == {"condition": expected}
-    for name in OURS.keys() - {"migrate", "flower"}:
+    for name in OURS.keys() - {"migrate", "flower", "index"}:
         assert set(SERVICES[name]["depends_on"]) == {"postgres", "redis", "migrate"}
 
 
@@ -104,6 +106,7 @@ def test_each_service_gets_the_secrets_it_needs_and_no_others() -> None:
         "postgres": {"POSTGRES_PASSWORD"},
         "redis": {"REDIS_PASSWORD"},
         "migrate": {"AICO_APP_PASSWORD", "DATABASE_ADMIN_URL"},
+        "index": {"DATABASE_ADMIN_URL"},
         "flower": {"FLOWER_PASSWORD"},
     }
     assert {name: readable(service) for name, service in SERVICES.items()} == {
@@ -113,7 +116,9 @@ def test_each_service_gets_the_secrets_it_needs_and_no_others() -> None:
 
 def test_the_services_log_in_as_the_plain_role() -> None:
     urls = {
-        service["environment"]["DATABASE_URL"] for name, service in OURS.items() if name not in {"migrate", "flower"}
+        service["environment"]["DATABASE_URL"]
+        for name, service in OURS.items()
+        if name not in {"migrate", "flower", "index"}
     }
     assert urls == {"${DATABASE_URL:-postgresql://aico_app:${AICO_APP_PASSWORD:?set it in .env}@postgres:5432/aico}"}
 

@@ -42,6 +42,7 @@ TABLES: dict[str, Table] = {
     "billing_accounts": Table(readers=NOBODY),
     "cache_checks": Table(),
     "cache_entries": Table(),
+    "cache_indexes": Table(service=frozenset({"select"})),
     "cache_namespaces": Table(),
     "cache_vectors": Table(),
     "data_requests": Table(readers=NOBODY),
