@@ -5,8 +5,6 @@ The same process answers those who ask for vectors themselves: it has the model.
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache
 from uuid import UUID
 
@@ -15,9 +13,8 @@ import redis
 import structlog
 from numpy.typing import NDArray
 
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, Policy
-from aico.core.ids import new_id
-from aico.core.jobs import CacheMode, CacheState, JobStatus
+from aico.core.attempts import AttemptKind
+from aico.core.jobs import CacheMode
 from aico.embedding_service.factory import load_embedder
 from aico.embedding_service.protocol import Embedder
 from aico.store import cache as cache_store
@@ -28,6 +25,7 @@ from aico.store.embeddings import ToEmbed
 from aico.store.scope import Scope
 from aico.workers.app import app
 from aico.workers.finish import finish
+from aico.workers.hits import Served, hit
 from aico.workers.microbatch import MicroBatch
 from aico.workers.queue import TaskName, by_tenant, to_route
 from aico.workers.runtime import Runtime, get_runtime, patiently
@@ -35,7 +33,6 @@ from aico.workers.vectors import KEPT_SECONDS, Ask, Vectors, answers_key, ask_ke
 
 log = structlog.get_logger()
 
-FREE = Decimal(0)
 Vector = NDArray[np.float32]
 
 
@@ -76,11 +73,9 @@ def embed(messages: Sequence[tuple[str, ...]]) -> None:
 
 def vectors_of(texts: Sequence[str]) -> list[Vector | None]:
     """None for a text that the model does not wholly read: two of them may differ only in what it did not see."""
-    whole = [index for index, text in enumerate(texts) if embedder().reads(text)]
-    vectors: list[Vector | None] = [None] * len(texts)
-    for index, vector in zip(whole, embedder().embed([texts[index] for index in whole]), strict=True):
-        vectors[index] = vector
-    return vectors
+    whole = [text for text in dict.fromkeys(texts) if embedder().reads(text)]  # what many ask is read once
+    found = dict(zip(whole, embedder().embed(whole), strict=True))
+    return [found.get(text) for text in texts]
 
 
 class VectorBatch(MicroBatch):
@@ -164,44 +159,8 @@ def _allowed(match: Match, models: frozenset[str] | None) -> bool:
 
 
 def _hit(job: ToEmbed, match: Match, latency_ms: int) -> Ending:
-    """The stored answer under its own provenance, at no cost."""
-    routing = match.routing.model_copy(
-        update={
-            "cache": CacheState.SEMANTIC,
-            "similarity": match.similarity,
-            "cost_cents": "0",
-            "attempts": 0,
-            "arms": job.arms,
-        }
-    )
-    attempt = Attempt(
-        id=new_id(),
-        at=datetime.now(UTC),
-        kind=AttemptKind.SEMANTIC_HIT,
-        outcome=AttemptOutcome.OK,
-        provider=routing.provider,
-        model=routing.model,
-        latency_ms=latency_ms,
-        cost_cents=FREE,
-        similarity=match.similarity,
-    )
-    baseline = None
-    if routing.baseline_model is not None:
-        cents = None if routing.baseline_cost_cents is None else Decimal(routing.baseline_cost_cents)
-        baseline = Baseline(model=routing.baseline_model, cost_cents=cents)
-    return Ending(
-        job.id,
-        job.fence,
-        JobStatus.COMPLETED,
-        api_key_id=job.api_key_id,
-        answer=match.answer,
-        entry=match.entry,
-        routing=routing,
-        attempts=(attempt,),
-        baseline=baseline,
-        arms=job.arms,
-        policy=Policy(strategy="cache"),
-    )
+    served = Served(match.entry, match.answer, match.routing, AttemptKind.SEMANTIC_HIT, match.similarity)
+    return hit(job.id, job.fence, job.api_key_id, job.arms, served, latency_ms)
 
 
 def warm_up() -> None:
