@@ -86,8 +86,7 @@ end $$;
 -- those who can wait as long. `but` leads no more, whatever its row says. O(followers) at most, usually O(1).
 create function private.hand_over(tenant uuid, flown bytea, but uuid) returns table (job_id uuid, class text)
 language sql volatile rows 1 set search_path = '' as $$
-  update public.jobs j set status = 'queued', stage = 'route', run_after = null, bell_at = now()
-  from (
+  with next as materialized (  -- found once, whatever the plan
     select f.id from public.jobs f
     where f.tenant_id = tenant and f.flight = flown and f.stage = 'follow' and f.status = 'in_progress'
       and not exists (
@@ -100,7 +99,9 @@ language sql volatile rows 1 set search_path = '' as $$
       )
     order by f.id limit 1
     for no key update of f skip locked
-  ) next
+  )
+  update public.jobs j set status = 'queued', stage = 'route', run_after = null, bell_at = now()
+  from next
   where j.tenant_id = tenant and j.id = next.id
   returning j.id, j.class
 $$;
