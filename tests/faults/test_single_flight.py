@@ -1,11 +1,12 @@
 """Many ask the same at once, of a product with two route workers: one call, whatever happens to it."""
 
+import json
 import os
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
@@ -235,24 +236,34 @@ def test_two_tenants_that_ask_the_same_make_two_calls(busy: World, tenant: Tenan
 
 
 def test_a_batch_of_a_hundred_equal_lines_makes_one_call(busy: World, tenant: Tenant, number: int) -> None:
-    with busy.client(tenant) as client:
-        submit(client, number, 100, **{"class": "batch"})
-    wait_for_end(busy, tenant)
+    client = openai_of(busy, tenant)
+    asked = {"model": SWIFT, "messages": [{"role": "user", "content": question(number)}]}
+    lines = [
+        json.dumps({"custom_id": str(line), "method": "POST", "url": "/v1/chat/completions", "body": asked})
+        for line in range(100)
+    ]
+    file = client.files.create(file=("lines.jsonl", "\n".join(lines).encode()), purpose="batch")
+    batch = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    wait_until(lambda: client.batches.retrieve(batch.id).status == "completed", "the batch")
+    ended = client.batches.retrieve(batch.id)
+    assert ended.request_counts is not None
+    assert (ended.request_counts.completed, ended.request_counts.failed) == (100, 0)
     assert busy.provider.times_called()[number] == 1
-    assert {row["answer"]["text"] for row in answers(busy, tenant)} == {answer_to(number)}
+    assert ended.output_file_id is not None
+    written = [json.loads(line) for line in client.files.content(ended.output_file_id).text.splitlines()]
+    assert {line["custom_id"] for line in written} == set(map(str, range(100)))
+    texts = {line["response"]["body"]["choices"][0]["message"]["content"] for line in written}
+    assert texts == {answer_to(number)}
 
 
-@pytest.fixture
-def openai_of(busy: World) -> Callable[[Tenant], OpenAI]:
-    return lambda tenant: OpenAI(base_url=f"{busy.running.url}/v1", api_key=tenant.key, max_retries=0, timeout=60)
+def openai_of(there: World, tenant: Tenant) -> OpenAI:
+    return OpenAI(base_url=f"{there.running.url}/v1", api_key=tenant.key, max_retries=0, timeout=60)
 
 
-def test_streams_and_whole_answers_share_a_call(
-    busy: World, tenant: Tenant, number: int, openai_of: Callable[[Tenant], OpenAI]
-) -> None:
+def test_streams_and_whole_answers_share_a_call(busy: World, tenant: Tenant, number: int) -> None:
     """The leader's answer comes whole: who follows as a stream is told it in one go."""
     held_call(busy, tenant, number, 1)
-    asking = openai_of(tenant)
+    asking = openai_of(busy, tenant)
     with ThreadPoolExecutor(1) as pool:
 
         def stream() -> str:
