@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,9 +20,11 @@ from aico.core.assignment import ROUTED, Assigned, Treatment
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode, Controls, JobStatus
 from aico.core.quotas import Period, Quota, Unit
-from aico.store import backlog, claims, jobs
+from aico.core.repricing import Charge, Correction
+from aico.store import backlog, claims, jobs, repricing
 from aico.store.blocking import Database
 from aico.store.claims import PutBack
+from aico.store.repricing import Selection
 from aico.store.scope import Scope
 from aico.workers.hits import exact_hit
 
@@ -74,6 +77,20 @@ def test_each_was_saved_a_call_of_the_baseline(flight: Flight) -> None:
         " sum(input_tokens + output_tokens) as tokens from public.rollups where tenant_id = %s and grain = 'day'"
     )
     assert sums == {"cents": Decimal(1), "baseline": Decimal(8), "answers": 4, "tokens": 150}
+
+
+def test_what_is_priced_again_is_the_call_and_what_others_bear_of_it_stays(flight: Flight) -> None:
+    leader, followers = flight.led(3)
+    flight.answer(leader, "1")
+    flight.booked([leader.id, *followers])
+    now = datetime.now(UTC)
+    selected = Selection(now - timedelta(hours=1), now + timedelta(hours=1))
+    (booked,) = flight.run(repricing.page(flight.tenant.id, selected, after=None, limit=10))
+    correction = Correction(booked, Charge(Decimal(3), "later", booked.charge.baseline_cents))
+    assert flight.run(repricing.correct(flight.tenant.id, new_id(), "operator", [correction])) == [1]
+    rows = flight.booked([])
+    assert sum(row["cost_cents"] + (row["shared_cents"] or 0) for row in rows) == 3
+    assert [row["shared_cents"] for row in rows if row["kind"] == "shared"] == [Decimal("0.25")] * 3
 
 
 def test_a_cost_that_nobody_knows_is_not_split(flight: Flight) -> None:
