@@ -35,6 +35,8 @@ declare
   leader uuid;
 begin
   select j.fingerprint, j.api_key_id, j.deadline, j.status = 'queued' as fresh,
+    j.stage = 'route' and (j.status = 'queued' and j.bell_at is not null and (j.run_after is null or j.run_after <= now())
+      or j.status = 'in_progress' and j.lease_until < now()) as ready,
     (j.controls ->> 'max_staleness_seconds')::real as max_age,
     j.lane_model is null and (j.class = 'batch' or j.class = 'standard' and j.deadline_given) as patient,
     case when j.cache_mode in ('exact', 'semantic') and not coalesce((j.assigned ->> 'direct')::boolean, false)
@@ -42,10 +44,8 @@ begin
       then j.fingerprint || coalesce(decode(md5((j.assigned - 'user')::text), 'hex'), '') end as flies
   into one
   from public.jobs j
-  where j.tenant_id = tenant and j.id = job and j.stage = 'route'
-    and (j.status = 'queued' and j.bell_at is not null and (j.run_after is null or j.run_after <= now())
-      or j.status = 'in_progress' and j.lease_until < now());
-  if not found then
+  where j.tenant_id = tenant and j.id = job;  -- and no more, so that the primary key is what is used
+  if not found or not one.ready then
     return;
   end if;
   flight := one.flies;
