@@ -13,7 +13,11 @@ from aico.core.money import CENTS_PER_DOLLAR
 from aico.store.operations import QueueStats, Total
 
 _STATES = ("waiting", "admitted", "running", "held", "lane")
-_HITS: dict[str, str] = {AttemptKind.EXACT_HIT: "exact", AttemptKind.SEMANTIC_HIT: "semantic"}
+_HITS: dict[str, str] = {
+    AttemptKind.EXACT_HIT: "exact",
+    AttemptKind.SEMANTIC_HIT: "semantic",
+    AttemptKind.SHARED: "shared",
+}
 
 
 def exposition(figures: Figures | None, workers: Workers | None) -> bytes:
@@ -84,7 +88,7 @@ def _attempts(totals: Iterable[Total]) -> Iterator[Metric]:
     )
     yield _counter(
         "aico_cache_hits",
-        "Jobs answered from the cache.",
+        "Jobs answered from the cache, or by another job's call.",
         ("kind",),
         (((_HITS[total.kind],), total.attempts) for total in totals if total.kind in _HITS),
     )
@@ -122,7 +126,7 @@ def _money(totals: Iterable[Total]) -> Iterator[Metric]:
 
 
 def _lever(total: Total) -> str:
-    """What a saving is owed to: a kind of hit, or the choice of the model; and what comparing answers cost."""
+    """What a saving is owed to: a hit, a shared call, or the choice of the model; and what comparing answers cost."""
     return "comparison" if total.kind in OF_ROUTING else _HITS.get(total.kind, "routing")
 
 

@@ -1,12 +1,12 @@
 """Follows the answer to one job while it is being given, for whoever reads it as a stream.
 
 Pieces come over Redis as hints. What is lost there is caught up with: from the text that is kept beside them, and in
-the end from the job's row.
+the end from the job's row. A job that follows another one is told the other's pieces as its own.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,11 +15,11 @@ from redis.exceptions import RedisError
 
 from aico.api.services import Services
 from aico.core.errors import NotFound, Unavailable
-from aico.core.jobs import Job, JobStatus
-from aico.store import jobs
+from aico.core.jobs import Job, JobStatus, Stage
+from aico.store import flights, jobs
 from aico.store.scope import Scope
 from aico.workers import said
-from aico.workers.said import Piece
+from aico.workers.said import Joined, Piece
 
 log = structlog.get_logger()
 
@@ -46,18 +46,29 @@ Heard = Piece | Started | Silence | Ended
 
 
 class _Inbox:
-    """What was published, and None for the end; the job's waiters call `set`."""
+    """What was published about which job, and None for the end; the job's waiters call `set`."""
 
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
+    def __init__(self, held: Services, channels: AsyncExitStack) -> None:
+        self._held = held
+        self._channels = channels
+        self._listened: set[UUID] = set()
+        self._queue: asyncio.Queue[tuple[UUID, str] | None] = asyncio.Queue()
 
     def set(self) -> None:
         self._queue.put_nowait(None)
 
-    def hear(self, message: str) -> None:
-        self._queue.put_nowait(message)
+    async def listen(self, job: UUID) -> None:
+        """To what is said of this job, from now on."""
+        if job in self._listened:
+            return
+        self._listened.add(job)
+        listening = self._held.subscription.listening(said.channel(job), lambda message: self._hear(job, message))
+        await self._channels.enter_async_context(listening)
 
-    async def next(self) -> str | None:
+    def _hear(self, job: UUID, message: str) -> None:
+        self._queue.put_nowait((job, message))
+
+    async def next(self) -> tuple[UUID, str] | None:
         return await self._queue.get()
 
 
@@ -69,9 +80,11 @@ async def follow(held: Services, tenant: UUID, job_id: UUID) -> AsyncGenerator[H
     """
     async with _listening(held, tenant, job_id) as inbox:
         job = await find(held, tenant, job_id)
-        reader = _Reader(held, job_id, generation=max(job.fence - 1, 0))
+        reader = _Reader(held, job_id, inbox, generation=max(job.fence - 1, 0))
         if job.status is JobStatus.IN_PROGRESS:
             yield Started()
+            if job.stage is Stage.FOLLOW:
+                await reader.look_whom_it_follows(tenant)
             async for piece in reader.caught_up():
                 yield piece
         while not job.status.final:
@@ -88,7 +101,7 @@ async def follow(held: Services, tenant: UUID, job_id: UUID) -> AsyncGenerator[H
                     await asyncio.sleep(ASK_AGAIN_SECONDS)
                     inbox.set()
                 continue
-            async for heard in reader.read(message):
+            async for heard in reader.read(*message):
                 yield heard
         yield Ended(job)
 
@@ -103,36 +116,63 @@ async def find(held: Services, tenant: UUID, job_id: UUID) -> Job:
 
 @asynccontextmanager
 async def _listening(held: Services, tenant: UUID, job_id: UUID) -> AsyncIterator[_Inbox]:
-    inbox = _Inbox()
-    with held.waiters.telling(tenant, job_id, inbox):
-        async with held.subscription.listening(said.channel(job_id), inbox.hear):
+    async with AsyncExitStack() as channels:
+        inbox = _Inbox(held, channels)
+        with held.waiters.telling(tenant, job_id, inbox):
+            await inbox.listen(job_id)
             yield inbox
 
 
 class _Reader:
     """Puts pieces in order: what came before is passed over, what is missing is fetched."""
 
-    def __init__(self, held: Services, job_id: UUID, generation: int) -> None:
+    def __init__(self, held: Services, job_id: UUID, inbox: _Inbox, generation: int) -> None:
         self._held = held
         self._job = job_id
-        self._generation = generation
-        self._position = 0
+        self._inbox = inbox
+        self._begin(generation, job_id, generation)
+
+    def _begin(self, generation: int, speaker: UUID, spoken: int) -> None:
+        """From its begin, a text of ours, which is that text of the speaker's."""
+        self._generation, self._speaker, self._spoken, self._position = generation, speaker, spoken, 0
+
+    async def look_whom_it_follows(self, tenant: UUID) -> None:
+        for found in await self._held.database.run(Scope.tenant(tenant), flights.joined(tenant, self._job)):
+            await self._join(Joined(found.generation, found.leader, found.leader_generation))
+
+    async def _join(self, joined: Joined) -> bool:
+        """Whether that is news."""
+        known = joined.generation == self._generation and joined.leader == self._speaker
+        if joined.generation < self._generation or known:
+            return False
+        self._begin(joined.generation, joined.leader, joined.leader_generation)
+        await self._inbox.listen(joined.leader)
+        return True
 
     async def caught_up(self) -> AsyncIterator[Piece]:
         text = await self._kept()
         if len(text) > self._position:
             yield self._advance(text[self._position :])
 
-    async def read(self, message: str) -> AsyncIterator[Piece | Started]:
+    async def read(self, speaker: UUID, message: str) -> AsyncIterator[Piece | Started]:
         try:
-            piece = Piece.decoded(message)
+            word = said.decoded(message)
         except ValueError:
             log.warning("piece_unreadable", job=str(self._job))
             return
-        if piece.generation < self._generation:
-            return  # of a worker that has lost the job
-        if piece.generation > self._generation:
-            self._generation, self._position = piece.generation, 0
+        if isinstance(word, Piece):
+            async for heard in self._read(speaker, word):
+                yield heard
+        elif await self._join(word):
+            yield Started()
+            async for heard in self.caught_up():
+                yield heard
+
+    async def _read(self, speaker: UUID, piece: Piece) -> AsyncIterator[Piece | Started]:
+        if speaker == self._job and piece.generation > self._generation:
+            self._begin(piece.generation, self._job, piece.generation)
+        if (speaker, piece.generation) != (self._speaker, self._spoken):
+            return  # of a worker that has lost the job, or of a job that is followed no more
         if not piece.text:
             yield Started()
         elif piece.start > self._position:
@@ -148,7 +188,7 @@ class _Reader:
 
     async def _kept(self) -> str:
         try:
-            return str(await self._held.broker.get(said.key(self._job, self._generation)) or "")
+            return str(await self._held.broker.get(said.key(self._speaker, self._spoken)) or "")
         except (RedisError, OSError) as error:
             log.warning("kept_text_unreachable", job=str(self._job), error=type(error).__name__)
             return ""

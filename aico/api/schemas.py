@@ -166,7 +166,10 @@ class JobView(BaseModel):
     finished_at: datetime | None = None
     stage: Annotated[
         Stage | None,
-        Field(description="While it has not ended: searching the cache, calling, or in a provider's batch."),
+        Field(
+            description="While it has not ended: searching the cache, calling, in a provider's batch, or following "
+            "another job that asks the same."
+        ),
     ] = None
     admitted: Annotated[bool | None, Field(description="False while it waits for its turn among all tenants.")] = None
     run_after: Annotated[datetime | None, Field(description="It is held until then.")] = None

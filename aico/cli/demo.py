@@ -16,10 +16,9 @@ from rich.table import Table
 
 from aico.cli.client import Client, Json
 from aico.cli.prompt_lines import Line, read_lines
-from aico.cli.show import cents, out
+from aico.cli.show import HITS, cents, out
 
 CALLERS = 4  # a small model on a small machine answers few at once
-HITS = {"exact": "exact hit", "semantic": "semantic hit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def relations(file: Path, answers: Sequence[Answered]) -> Table:
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for answer in answers:
         counted[kinds[answer.line.id]][answer.way] += 1
-    ways = ("exact hit", "semantic hit", "called", "not answered")
+    ways = (*HITS.values(), "called", "not answered")
     table = Table("written as", *ways, title="Served by kind of prompt")
     for kind, ways_of_kind in counted.items():
         table.add_row(kind.replace("_", "-"), *(str(ways_of_kind[way]) for way in ways))

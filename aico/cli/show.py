@@ -12,6 +12,9 @@ out = Console(width=None if sys.stdout.isatty() else _PIPED_COLUMNS)
 err = Console(stderr=True, soft_wrap=True)  # the terminal wraps: a path broken by us could not be copied
 
 
+HITS = {"exact": "exact hit", "semantic": "semantic hit", "shared": "shared call"}
+
+
 def cents(value: str | Decimal | None) -> str:
     """US cents as dollars, with enough digits for what one prompt costs."""
     if value is None:
@@ -25,7 +28,7 @@ def how(job: dict[str, Any]) -> str:
     routing = job.get("routing")
     if not routing:
         return str(job["status"])
-    source = {"exact": "exact hit", "semantic": "semantic hit"}.get(routing["cache"], "called")
+    source = HITS.get(routing["cache"], "called")
     saved = ""
     if routing.get("cost_cents") is not None and routing.get("baseline_cost_cents") is not None:
         difference = Decimal(routing["baseline_cost_cents"]) - Decimal(routing["cost_cents"])

@@ -16,6 +16,7 @@ class AttemptKind(StrEnum):
     CALL = "call"
     EXACT_HIT = "exact_hit"
     SEMANTIC_HIT = "semantic_hit"
+    SHARED = "shared"  # answered by the call of another job that asked the same at the same time
     SHADOW = "shadow"  # what another model would have said, for comparison; nobody is given it
     JUDGE = "judge"  # which of two answers is better
 

@@ -49,6 +49,7 @@ class CacheState(StrEnum):
     MISS = "miss"
     EXACT = "exact"
     SEMANTIC = "semantic"
+    SHARED = "shared"  # one call answered several who asked at once
     BYPASS = "bypass"
 
 
@@ -126,6 +127,7 @@ class Stage(StrEnum):
     EMBED = "embed"
     ROUTE = "route"
     LANE = "lane"  # in a provider's batch, or about to be
+    FOLLOW = "follow"  # waits for the answer to another job that asks the same
 
 
 class PutBackEntry(BaseModel):

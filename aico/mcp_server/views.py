@@ -20,7 +20,13 @@ class Answered(BaseModel):
     finish_reason: str
     provider: str
     model: str
-    cache: Annotated[CacheState, Field(description="exact or semantic: served again; miss: a model was called.")]
+    cache: Annotated[
+        CacheState,
+        Field(
+            description="exact or semantic: served again; shared: of a call for several who "
+            "asked the same at once; miss: a model was called."
+        ),
+    ]
     similarity: float | None = None
     cost_cents: Cents = None
     baseline_model: str | None = None

@@ -13,9 +13,11 @@ from aico.core.attempts import Attempt, Baseline, Call, Policy, known_cost
 from aico.core.chat import ChatRequest
 from aico.core.comparing import Wishes
 from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
+from aico.core.money import round_cents
 from aico.core.signals import Signal
 from aico.store.cache_checks import NewCheck
 from aico.store.decisions import Decided, Grounds
+from aico.store.flights import Next, all_next
 from aico.store.job_policy import JobPolicy
 from aico.store.ledger import conclusion, event_row
 from aico.store.provider_keys import TenantKey, keys_of
@@ -26,6 +28,15 @@ _SQL = named_sql("claims")
 
 
 ClaimKey = tuple[UUID, int]  # a job may be claimed again by the same process; the fence tells the claims apart
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An answer to the same question that is kept, and may be served to the job."""
+
+    entry: UUID
+    answer: Answer
+    routing: RoutingReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,8 @@ class Claim:
     attempts: int  # made before this claim, with what is known of their cost
     spent_cents: Decimal
     wishes: Wishes  # the tenant's, about outcomes
+    flew: bool = False  # it was claimed before, and others may wait for it
+    hit: Hit | None = None  # what it is answered with, without a call
 
     @property
     def key(self) -> ClaimKey:
@@ -61,7 +74,10 @@ class Claim:
 
 
 def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
-    """No row: the job is finished, is to wait, or somebody else holds it."""
+    """No row: the job is finished, is to wait, or somebody else holds it; or it follows another that asks the same.
+
+    O(1): lookups by index, and one more row that is locked where the job follows.
+    """
 
     def parse(row: Row) -> Claim:
         return Claim(
@@ -87,9 +103,17 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             attempts=row["attempts"],
             spent_cents=row["spent_cents"],
             wishes=wishes_of(row),
+            flew=row["flew"],
+            hit=_hit(row),
         )
 
     return Statement(_SQL["claim"], {"tenant": tenant, "id": job, "lease": lease_seconds}, parse)
+
+
+def _hit(row: Row) -> Hit | None:
+    if row["entry"] is None:
+        return None
+    return Hit(row["entry"], Answer.model_validate(row["answer"]), RoutingReport.model_validate(row["routing"]))
 
 
 def renew(held: Sequence[Claim], lease_seconds: float) -> Statement[ClaimKey]:
@@ -204,6 +228,13 @@ class Ending:
     rival: Rival | None = None  # which is already there; None: it is to be asked
     check: NewCheck | None = None  # of the answer from the cache, that it is to be judged
 
+    @property
+    def cost_cents(self) -> Decimal | None:
+        """All that the job cost; None where nobody knows what the last attempt did."""
+        if not self.attempts or self.attempts[-1].cost_cents is None:
+            return None
+        return round_cents(self.spent_cents + known_cost(self.attempts))
+
     def events(self, tenant: UUID) -> list[dict[str, Any]]:
         """Rows of the ledger. What is said of the job as a whole stands with its last attempt, and so counts once."""
         key, policy = self.api_key_id, self.policy
@@ -218,10 +249,14 @@ class Ending:
 class Ended:
     id: UUID
     deliveries: list[UUID]  # to webhook endpoints, made in the same transaction
+    next: tuple[Next, ...] = ()  # who leads from now on, where others waited for it and have no answer
 
 
 def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) -> Statement[Ended]:
-    """Fenced: only a job still open at the same fence ends. Returns those that did, and tells endpoints of them."""
+    """Fenced: only a job still open at the same fence ends. Returns those that did, and tells endpoints of them.
+
+    With a job whose answer may be served again those end that follow it, and are returned too. O(endings + followers).
+    """
     params = {
         "tenant": tenant,
         "ids": [ending.id for ending in endings],
@@ -237,11 +272,12 @@ def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) ->
         "rival_answers": [ending.rival and ending.rival.answer for ending in endings],
         "checks": Jsonb([one.check.row(one.id) for one in endings if one.check is not None]),
         "signals": Jsonb([signal.row(one.id) for one in endings for signal in one.signals]),
+        "costs": [ending.cost_cents for ending in endings],
         "ttl": cache_ttl_seconds,
         "events": Jsonb([event for ending in endings for event in ending.events(tenant)]),
         "decisions": Jsonb([one.decided.row(one.id) for one in endings if one.decided is not None]),
     }
-    return Statement(_SQL["finish"], params, lambda row: Ended(row["id"], row["deliveries"]))
+    return Statement(_SQL["finish"], params, lambda row: Ended(row["id"], row["deliveries"], all_next(row["next"])))
 
 
 def _jsonb(model: Answer | RoutingReport | JobError | None) -> Jsonb | None:

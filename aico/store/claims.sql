@@ -1,25 +1,28 @@
 -- name: claim
-with prior as (
-  select id, status, calling, reserved_model from public.jobs
-  where tenant_id = %(tenant)s and id = %(id)s and stage = 'route'
+with turn as materialized (  -- no row where it follows another job from now on
+  select t.* from private.turn(%(tenant)s, %(id)s) t
+),
+prior as (
+  select id, status, calling, reserved_model, flight is not null as flew from public.jobs
+  where tenant_id = %(tenant)s and id = %(id)s and stage = 'route' and exists (select from turn)
     and (status = 'queued' and bell_at is not null and (run_after is null or run_after <= now())
       or status = 'in_progress' and lease_until < now())
   for update skip locked
 )
 update public.jobs j
 set status = 'in_progress', fence = j.fence + 1, run_after = null, reserved_model = null, calling = null,
-  lease_until = now() + make_interval(secs => %(lease)s),
+  flight = turn.flight, lease_until = now() + make_interval(secs => %(lease)s),
   losses = j.losses + (prior.status = 'in_progress')::integer,
   history = case when prior.status = 'in_progress'
     then private.with_history(j.history, 'worker_lost', 'its worker stopped renewing its lease', null)
     else j.history end
-from prior, public.tenants t
+from prior, public.tenants t, turn
 where j.tenant_id = %(tenant)s and j.id = prior.id and t.id = j.tenant_id
 returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadline, j.deadline_given, j.retries,
   j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling,
   t.baseline_model, t.fallback, t.strategy, t.quality_target, t.draw_salt, j.controls, j.assigned, j.streams,
   extensions.halfvec_send(j.embedding) as vector,
-  prior.status = 'in_progress' as taken_over,
+  prior.status = 'in_progress' as taken_over, prior.flew, turn.entry, turn.answer, turn.routing,
   t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys,
   extract(epoch from j.deadline - now())::real as seconds_left,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
@@ -80,11 +83,11 @@ with ending as (
   select * from unnest(
     %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::text[], %(answers)s::jsonb[], %(routings)s::jsonb[],
     %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[], %(compares)s::boolean[], %(rivals)s::text[],
-    %(rival_answers)s::text[]
-  ) as f (id, fence, status, answer, routing, error, keep, entry, compare, rival, rival_answer)
+    %(rival_answers)s::text[], %(costs)s::numeric[]
+  ) as f (id, fence, status, answer, routing, error, keep, entry, compare, rival, rival_answer, cost)
 ),
 prior as (
-  select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model, j.tags, j.near_entry,
+  select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model, j.tags, j.near_entry, j.flight,
     case when f.keep and j.embedding is not null then j.request #>> '{messages,-1,content}' end as question,
     case when f.keep and j.request #>> '{messages,0,role}' = 'system'
       then left(j.request #>> '{messages,0,content}', 120) else '' end as label
@@ -95,12 +98,24 @@ prior as (
     ))
   for update of j
 ),
+landed as (  -- who waited for one of these: has its answer too, or is to lead
+  select p.id as leader, l.*
+  from prior p join ending f on f.id = p.id
+  cross join lateral private.land(%(tenant)s, p.id, p.flight,
+    case when f.status = 'completed' and (f.keep or f.entry is not null) then f.answer end, f.routing,
+    case when f.entry is null then f.cost else 0 end) l
+  where p.flight is not null
+),
+given as (  -- what others bear of its cost
+  select leader, sum(share) as cents from landed where share > 0 group by leader
+),
 done as (
   update public.jobs j
-  set status = f.status, answer = f.answer, routing = f.routing, error = f.error, finished_at = now(),
+  set status = f.status, answer = f.answer, routing = case when g.leader is null then f.routing
+    else f.routing || jsonb_build_object('cost_cents', (f.cost - g.cents)::text) end, error = f.error, finished_at = now(),
     lease_until = null, calling = null, embedding = null, near_entry = coalesce(f.entry, j.near_entry),
     served_from = (select e.job_id from public.cache_entries e where e.tenant_id = %(tenant)s and e.id = f.entry)
-  from ending f join prior p on p.id = f.id
+  from ending f join prior p on p.id = f.id left join given g on g.leader = f.id
   where j.tenant_id = %(tenant)s and j.id = f.id
   returning j.id, j.status
 ),
@@ -139,8 +154,11 @@ event as (  -- what is said of a job as a whole counts once: with the ending tha
   insert into public.ledger_outbox
   select r.*
   from jsonb_array_elements(%(events)s::jsonb) e (attempt)
+  left join given g on g.leader = (e.attempt ->> 'job_id')::uuid and e.attempt ? 'baseline_model'
   cross join lateral jsonb_populate_record(null::public.ledger_outbox,
     case when (e.attempt ->> 'job_id')::uuid in (select id from done) then e.attempt
+      || case when g.leader is null then '{}' else jsonb_build_object('shared_cents', -g.cents,
+        'job_cents', (e.attempt ->> 'job_cents')::numeric - g.cents) end
       else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] end) r
   on conflict do nothing
 ),
@@ -178,9 +196,13 @@ told as (
   select a.job_id, a.delivery_id
   from (
     select array_agg(%(tenant)s::uuid) as tenants, array_agg(id) as jobs, array_agg(status) as statuses
-    from done having count(*) > 0
+    from (select id, status from done union all select job_id, 'completed' from landed where not leads) d
+    having count(*) > 0
   ) ended, lateral private.announce(ended.tenants, ended.jobs, ended.statuses) a
 )
-select d.id, array(select delivery_id from told where told.job_id = d.id) as deliveries,
-  (select count(*) from signalled) as signals
+select d.id, array(select delivery_id from told where told.job_id = d.id) as deliveries, (
+    select jsonb_agg(jsonb_build_object('id', l.job_id, 'class', l.class)) from landed l where l.leads and l.leader = d.id
+  ) as next, (select count(*) from signalled) as signals
 from done d
+union all
+select l.job_id, array(select delivery_id from told where told.job_id = l.job_id), null, 0 from landed l where not l.leads

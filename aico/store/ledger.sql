@@ -121,7 +121,7 @@ totalled as (
 unpriced as (
   select distinct tenant_id, (at at time zone 'UTC')::date as day, provider, model,
     case when input_uncached + cache_read + cache_write + output > 0 then 'price' else 'usage' end as missing
-  from booked where kind not in ('exact_hit', 'semantic_hit') and outcome = 'ok' and cost_cents is null
+  from booked where kind not in ('exact_hit', 'semantic_hit', 'shared') and outcome = 'ok' and cost_cents is null
   order by tenant_id, day, provider, model, missing
 ),
 told as (

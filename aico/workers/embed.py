@@ -5,7 +5,6 @@ The same process answers those who ask for vectors themselves: it has the model.
 
 import time
 from collections.abc import Sequence
-from decimal import Decimal
 from functools import cache
 from uuid import UUID
 
@@ -32,7 +31,6 @@ from aico.workers.vectors import KEPT_SECONDS, Ask, Vectors, answers_key, ask_ke
 
 log = structlog.get_logger()
 
-FREE = Decimal(0)
 Vector = NDArray[np.float32]
 
 
@@ -78,11 +76,9 @@ def embed(messages: Sequence[tuple[str, ...]]) -> None:
 
 def vectors_of(texts: Sequence[str]) -> list[Vector | None]:
     """None for a text that the model does not wholly read: two of them may differ only in what it did not see."""
-    whole = [index for index, text in enumerate(texts) if embedder().reads(text)]
-    vectors: list[Vector | None] = [None] * len(texts)
-    for index, vector in zip(whole, embedder().embed([texts[index] for index in whole]), strict=True):
-        vectors[index] = vector
-    return vectors
+    whole = [text for text in dict.fromkeys(texts) if embedder().reads(text)]  # what many ask is read once
+    found = dict(zip(whole, embedder().embed(whole), strict=True))
+    return [found.get(text) for text in texts]
 
 
 class VectorBatch(MicroBatch):

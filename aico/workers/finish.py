@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from aico.store import claims
+from aico.store import claims, flights
 from aico.store.claims import Ending, PutBack
 from aico.store.scope import Scope
 from aico.workers.queue import to_notify, to_record, to_route
@@ -13,7 +13,8 @@ from aico.workers.runtime import Runtime, patiently
 def finish(runtime: Runtime, tenant: UUID, endings: Sequence[Ending]) -> list[UUID]:
     """Store the endings, wake who waits, ring the recorder and the notifier.
 
-    Returns the jobs that ended here; those that had already ended, or that a newer claim holds, are left alone.
+    Returns the jobs that ended here, with those that followed one of them. Those that had already ended, or that a
+    newer claim holds, are left alone.
 
     Their attempts are booked all the same: the money is spent.
     """
@@ -21,11 +22,20 @@ def finish(runtime: Runtime, tenant: UUID, endings: Sequence[Ending]) -> list[UU
         return []
     statement = claims.finish(tenant, endings, runtime.settings.cache_ttl_seconds)
     ended = patiently(lambda: runtime.database.run(Scope.tenant(tenant), statement))
-    record = [to_record(tenant, ending.id) for ending in endings if ending.attempts]
-    notify = [to_notify(tenant, delivery) for job in ended for delivery in job.deliveries]
     ids = [job.id for job in ended]
-    runtime.tell(bells=[*record, *notify], ended=ids)
+    unbooked = {ending.id for ending in endings if not ending.attempts}
+    booked = {*ids, *(ending.id for ending in endings)} - unbooked
+    record = [to_record(tenant, job) for job in booked]
+    notify = [to_notify(tenant, delivery) for job in ended for delivery in job.deliveries]
+    lead = [to_route(tenant, one.id, one.job_class) for job in ended for one in job.next]
+    runtime.tell(bells=[*record, *notify, *lead], ended=ids)
     return ids
+
+
+def hand_over(runtime: Runtime, tenant: UUID, job: UUID) -> None:
+    """Have another job lead those who cannot wait for this one any more; where that fails the sweeper does it."""
+    found = patiently(lambda: runtime.database.run(Scope.tenant(tenant), flights.hand_over(tenant, job)))
+    runtime.tell(bells=[to_route(tenant, one.id, one.job_class) for one in found])
 
 
 def put_back(runtime: Runtime, put: PutBack) -> None:
@@ -35,3 +45,5 @@ def put_back(runtime: Runtime, put: PutBack) -> None:
     held = patiently(lambda: runtime.database.run(Scope.tenant(tenant), statement))
     at_once = [to_route(tenant, job.id, job.job_class) for job in held if job.run_after is None]
     runtime.tell(bells=[*at_once, *([to_record(tenant, put.claim.id)] if put.attempts else [])])
+    if not at_once:
+        hand_over(runtime, tenant, put.claim.id)

@@ -3,9 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
@@ -17,19 +15,18 @@ from aico.caching.deciding import Decider, Decision, Known
 from aico.caching.neighbourhood import NEIGHBOURS
 from aico.caching.sampling import audit_chance, near_chance
 from aico.core.assignment import fraction
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, Policy
+from aico.core.attempts import AttemptKind
 from aico.core.comparing import audits
-from aico.core.ids import new_id
-from aico.core.jobs import CacheMode, CacheState, JobStatus
+from aico.core.jobs import CacheMode
 from aico.store import cache as cache_store
 from aico.store.cache import Kept, Near
 from aico.store.cache_checks import CheckKind, NewCheck
 from aico.store.claims import Ending
 from aico.store.embeddings import KnownNamespace, Passed, ToEmbed
 from aico.store.scope import Scope
+from aico.workers.hits import Served, hit
 from aico.workers.runtime import Runtime, patiently
 
-FREE = Decimal(0)
 Vector = NDArray[np.float32]
 
 
@@ -110,7 +107,9 @@ class Lookup:
     def _hit(self, found: _Found, kept: Kept, latency_ms: int) -> Ending:
         share = self._runtime.settings.cache_audit_share
         check = self._check(found, "hit", audit_chance(found.job.cache.audited, share))
-        return _ending(found.job, kept, found.near.similarity, latency_ms, check)
+        served = Served(kept.entry, kept.answer, kept.routing, AttemptKind.SEMANTIC_HIT, found.near.similarity)
+        job = found.job
+        return replace(hit(job.id, job.fence, job.api_key_id, job.arms, served, latency_ms), check=check)
 
     def _passed(self, job: ToEmbed, vector: Vector | None, found: _Found | None) -> Passed:
         if found is None:
@@ -151,46 +150,4 @@ def _known(namespace: KnownNamespace) -> Known:
         cut=namespace.cut,
         weights=namespace.weights,
         judged=namespace.verdicts > 0,
-    )
-
-
-def _ending(job: ToEmbed, kept: Kept, similarity: float, latency_ms: int, check: NewCheck | None) -> Ending:
-    """The stored answer under its own provenance, at no cost."""
-    routing = kept.routing.model_copy(
-        update={
-            "cache": CacheState.SEMANTIC,
-            "similarity": similarity,
-            "cost_cents": "0",
-            "attempts": 0,
-            "arms": job.arms,
-        }
-    )
-    attempt = Attempt(
-        id=new_id(),
-        at=datetime.now(UTC),
-        kind=AttemptKind.SEMANTIC_HIT,
-        outcome=AttemptOutcome.OK,
-        provider=routing.provider,
-        model=routing.model,
-        latency_ms=latency_ms,
-        cost_cents=FREE,
-        similarity=similarity,
-    )
-    baseline = None
-    if routing.baseline_model is not None:
-        cents = None if routing.baseline_cost_cents is None else Decimal(routing.baseline_cost_cents)
-        baseline = Baseline(model=routing.baseline_model, cost_cents=cents)
-    return Ending(
-        job.id,
-        job.fence,
-        JobStatus.COMPLETED,
-        api_key_id=job.api_key_id,
-        answer=kept.answer,
-        entry=kept.entry,
-        routing=routing,
-        attempts=(attempt,),
-        baseline=baseline,
-        arms=job.arms,
-        policy=Policy(strategy="cache"),
-        check=check,
     )

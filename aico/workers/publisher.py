@@ -1,14 +1,29 @@
 """Publishes an answer while it is being received."""
 
+from collections.abc import Sequence
+
 import redis
 import structlog
 
 from aico.store.claims import Claim
+from aico.store.flights import Following
 from aico.workers import said
 from aico.workers.runtime import Runtime
-from aico.workers.said import Piece
+from aico.workers.said import Joined, Piece
 
 log = structlog.get_logger()
+
+
+def publish_joined(runtime: Runtime, joined: Sequence[Following]) -> None:
+    """Tell whoever reads these jobs as streams. One trip to Redis; who does not hear it has the answer at the end."""
+    try:
+        with runtime.redis.pipeline(transaction=False) as pipe:
+            for one in joined:
+                word = Joined(one.generation, one.leader, one.leader_generation)
+                pipe.publish(said.channel(one.job), word.encoded())
+            pipe.execute()
+    except redis.RedisError as error:
+        log.warning("followers_not_told", count=len(joined), error=type(error).__name__)
 
 
 class Publisher:

@@ -10,20 +10,23 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.providers.batches.lane import lane_profiles
 from aico.routing.strategies.strategies import Strategies
 from aico.routing.tokens import count_text
-from aico.store import claims, lanes
+from aico.store import claims, flights, lanes
 from aico.store.claims import Claim, Ending, PutBack
+from aico.store.flights import Following
 from aico.store.lanes import Parked
 from aico.store.scope import Scope
+from aico.store.statement import Statement
 from aico.workers import compare
 from aico.workers.answers import Known
 from aico.workers.app import app
 from aico.workers.breakers import RedisBreaker
 from aico.workers.calibration import Calibration
-from aico.workers.finish import finish, put_back
+from aico.workers.finish import finish, hand_over, put_back
+from aico.workers.hits import exact_hit
 from aico.workers.learned import LearnedSolutions
 from aico.workers.leases import Leases
 from aico.workers.pacing import RedisPacer
-from aico.workers.publisher import Publisher
+from aico.workers.publisher import Publisher, publish_joined
 from aico.workers.queue import TaskName
 from aico.workers.router import Router, Shared
 from aico.workers.runtime import Runtime, get_runtime, patiently
@@ -60,13 +63,22 @@ def route(tenant_id: str, job_id: str) -> None:
     runtime = get_runtime()
     tenant = UUID(tenant_id)
     claim_job = claims.claim(tenant, UUID(job_id), runtime.settings.lease_seconds)
-    for claim in patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), claim_job)):
+    claimed = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), claim_job))
+    for claim in claimed:
         with leases().holding(claim):
             settle(runtime, claim, router(), leases())
+    if not claimed:
+        tell_followers(runtime, tenant, flights.joined(tenant, UUID(job_id)))
 
 
 def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases) -> None:
     claim = account(runtime, claim, by)
+    if claim.hit is not None:
+        finish(runtime, claim.tenant, [exact_hit(claim, claim.hit)])
+        return
+    if claim.flew:
+        anew = flights.begin_anew(claim.tenant, claim.id, claim.fence)
+        tell_followers(runtime, claim.tenant, anew, heard=claim.streams)
     outcome = by.answer(claim, held, Publisher(runtime, claim) if claim.streams else None)
     told = {"tenant": str(claim.tenant), "job": str(claim.id)}
     if isinstance(outcome, Ending):
@@ -90,11 +102,19 @@ def account(runtime: Runtime, claim: Claim, by: Router) -> Claim:
     return replace(claim, attempts=claim.attempts + 1, spent_cents=spent)
 
 
+def tell_followers(runtime: Runtime, tenant: UUID, statement: Statement[Following], *, heard: bool = True) -> None:
+    """Say to whoever reads the answers of followers as streams whose pieces these are, where any can be heard."""
+    found = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), statement))
+    if found and heard:
+        publish_joined(runtime, found)
+
+
 def park(runtime: Runtime, parked: Parked) -> None:
     """Store that the job waits for a provider's batch; the sweeper rings when it has waited for company."""
     tenant = parked.claim.tenant
     statement = lanes.park(parked, runtime.settings.batch_lane_linger_seconds)
     patiently(lambda: runtime.database.run(Scope.tenant(tenant), statement))
+    hand_over(runtime, tenant, parked.claim.id)  # to those who cannot wait as long
 
 
 def warm_up() -> None:

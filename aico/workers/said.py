@@ -35,6 +35,29 @@ class Piece:
         return cls(int(generation), int(start), text)
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Said on a follower's channel: the pieces of its generation are those of a leader's generation, on its channel."""
+
+    generation: int
+    leader: UUID
+    leader_generation: int
+
+    def encoded(self) -> str:
+        return f"{self.generation}>{self.leader}>{self.leader_generation}"
+
+    @classmethod
+    def decoded(cls, message: str) -> "Joined":
+        """Raises ValueError for anything else."""
+        generation, leader, leader_generation = message.split(">")
+        return cls(int(generation), UUID(leader), int(leader_generation))
+
+
+def decoded(message: str) -> Piece | Joined:
+    """What was published on a job's channel. Raises ValueError for what is neither."""
+    return Piece.decoded(message) if ":" in message else Joined.decoded(message)
+
+
 def channel(job: UUID) -> str:
     """Where pieces are published."""
     return f"aico:said:{job}"

@@ -25,6 +25,7 @@ from aico.store import (
     cache_checks,
     data_requests,
     files,
+    flights,
     lanes,
     learner,
     ledger,
@@ -49,6 +50,7 @@ from aico.workers.queue import (
     to_learn,
     to_notify,
     to_record,
+    to_route,
     to_work,
 )
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
@@ -98,6 +100,7 @@ class Sweeper:
             self.judge_repeats(datetime.now(UTC))
         self._ticks += 1
         self._end_overdue()
+        self._hand_over()
         self._ring_again()
         self._book_late()
         self._ring_for_deliveries()
@@ -152,6 +155,13 @@ class Sweeper:
         if ended:
             log.info("jobs_overdue", count=len(ended))
             self._runtime.tell(ended=ended)
+
+    def _hand_over(self) -> None:
+        """Followers whose leader is gone, whatever became of it."""
+        found = self._runtime.database.run(Scope.system(), flights.stranded())
+        if found:
+            log.info("flights_handed_over", count=len(found))
+            self._runtime.tell(bells=[to_route(one.tenant, one.next.id, one.next.job_class) for one in found])
 
     def _ring_again(self) -> None:
         emptied = self._runtime.redis.set(EPOCH_KEY, str(uuid4()), nx=True)

@@ -76,8 +76,9 @@ class StreamingWorker:
         self.finish(Ending(held.id, held.fence, JobStatus.FAILED, error=error))
 
     def finish(self, ending: Ending) -> None:
-        assert self.database.run(self._scope, claims.finish(self.tenant, [ending], 3600))
-        self.broker.publish(DONE_CHANNEL, str(ending.id))
+        ended = self.database.run(self._scope, claims.finish(self.tenant, [ending], 3600))
+        assert ended
+        self.broker.publish(DONE_CHANNEL, ",".join(str(job.id) for job in ended))
 
     def listened(self, job: UUID) -> bool:
         return bool(dict(self.broker.pubsub_numsub(said.channel(job)))[said.channel(job)])

@@ -78,6 +78,7 @@ class Provider:
         self.calls: list[Call] = []
         self.bucket: Bucket | None = None
         self.held: frozenset[int] = frozenset()  # prompts for which it hangs, however it behaves to others
+        self.spoiled: Counter[int] = Counter()  # how many answers to a prompt are to be errors
         self._behaviours: defaultdict[str, Behaviour] = defaultdict(lambda: Behaviour.ANSWER)
 
     def behave(self, behaviour: Behaviour, models: Iterable[str] = MODELS) -> None:
@@ -130,6 +131,11 @@ class Provider:
 
     async def _answer(self, call: Call, connection: Connection, seconds: float) -> None:
         await asyncio.sleep(seconds)
+        if self.spoiled[call.prompt] > 0:
+            self.spoiled[call.prompt] -= 1
+            call.outcome = Outcome.REFUSED
+            await connection.send(_REFUSALS[Behaviour.ERROR])
+            return
         await connection.send(response(200, _completion(call)))
         call.outcome = Outcome.ANSWERED
 

@@ -1,8 +1,10 @@
 """Somebody reads an answer as a stream while a part of the product dies."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -13,6 +15,7 @@ from faults.slow_provider import WORDS, Scene
 pytestmark = pytest.mark.timeout(240)
 QUESTION: list[Any] = [{"role": "user", "content": "Say sixty words."}]
 PATH = "/v1/chat/completions"
+READERS = 4
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +71,31 @@ def test_a_reader_whose_api_died_reads_on_where_it_was(scene: Scene) -> None:
         reader.go_on()
     assert reader.said == "".join(WORDS)
     assert scene.provider.calls == 1
+
+
+def test_several_who_read_the_same_answer_hear_one_call(scene: Scene) -> None:
+    """Each hears its words as they are said, not in the end; and the leader's worker dies amid them."""
+    amid = threading.Barrier(READERS + 1)
+
+    def hear() -> str:
+        said, waited = "", False
+        for chunk in scene.asking.chat.completions.create(
+            model="slow", messages=QUESTION, stream=True, extra_body={"aico": {"cache": "exact"}}
+        ):
+            said += "".join(choice.delta.content or "" for choice in chunk.choices)
+            if not waited and said.count("word") >= 10:
+                waited = True
+                amid.wait(30)
+        return said
+
+    with ThreadPoolExecutor(READERS) as pool:
+        hearing = [pool.submit(hear) for _ in range(READERS)]
+        amid.wait(30)
+        assert scene.provider.calls == 1
+        scene.product.part("route").kill()
+        heard = [one.result() for one in hearing]
+    assert heard == ["".join(WORDS)] * READERS
+    assert scene.provider.calls == 2
 
 
 class Reader:

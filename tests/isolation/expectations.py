@@ -123,6 +123,7 @@ DEFINER_FUNCTIONS = {
     "erase_ledger_of": "a count of attempts of a tenant that the service acts for",
     "erase_realtime": "a count of messages of a tenant that the service acts for",
     "hourly_spends": "what tenants spent each hour, for the sweeper to find what is unusual",
+    "hand_over_stranded": "ids, for the sweeper to ring",
     "hold_of_service": "whether a day's budget of all tenants together has room",
     "in_flight": "a count of one tenant's jobs",
     "late_events": "ids, for the sweeper to ring",

@@ -271,7 +271,7 @@ def test_what_ended_long_ago_is_deleted_and_nothing_else(
 
 
 def test_equal_questions_that_end_together_keep_one_answer(database: Database, tenant: Tenant) -> None:
-    twins = [routed("twin"), routed("twin")]
+    twins = [replace(new_job("twin", mode=CacheMode.REFRESH), searchable=False) for _ in range(2)]  # each makes a call
     store(database, tenant, *twins)
     endings = [ending_of(claim(database, tenant, twin.id)[0]) for twin in twins]
     ended = database.run(Scope.tenant(tenant.id), claims.finish(tenant.id, endings, 60))

@@ -92,8 +92,9 @@ class Scene:
         return claim
 
     def park_many(self, prompts: Sequence[str]) -> None:
-        """Past the router, which would take a while."""
-        many = [new_job(prompt, mode=CacheMode.EXACT, job_class=JobClass.BATCH) for prompt in prompts]
+        """Past the router, which would take a while. Each has a call of its own, for it asks for a fresh answer."""
+        fresh = [new_job(prompt, mode=CacheMode.REFRESH, job_class=JobClass.BATCH) for prompt in prompts]
+        many = [replace(job, searchable=False) for job in fresh]
         self.runtime.database.run(self.scope, jobs.submit(self.tenant.id, many))
         run_each = self.runtime.database.run_each
         held = run_each([(self.scope, claims.claim(self.tenant.id, job.id, 30)) for job in many])

@@ -71,8 +71,8 @@ class Learning:
         return self.runtime.database.run(self.scope, statement)
 
     def claimed(self, prompt: str, vector: int | None = None) -> Claim:
-        """A job that a routing worker holds. `vector` seeds the one that the first hop gave it."""
-        job = new_job(prompt, mode=CacheMode.OFF if vector is None else CacheMode.SEMANTIC)
+        """A job that a routing worker holds, and no other. `vector` seeds the one that the first hop gave it."""
+        job = new_job(prompt, mode=CacheMode.OFF if vector is None else CacheMode.REFRESH)
         self.run(jobs.submit(self.tenant.id, [job]))
         if vector is not None:
             found = self.run(embeddings.to_embed(self.tenant.id, [job.id], 0.95))

@@ -109,6 +109,13 @@ def test_one_call_embeds_for_all_tenants_and_hits_stay_apart(
     assert read(runtime, two, theirs).status is JobStatus.QUEUED
 
 
+def test_what_many_ask_is_embedded_once(runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant) -> None:
+    many = [new_job(text) for text in ("france capital", "italy capital", "france capital", "france capital")]
+    embed.embed.run(store(runtime, tenant, *many))
+    assert embedder.calls == [["france capital", "italy capital"]]
+    assert runtime.redis.llen("interactive") == 4
+
+
 def test_what_the_model_does_not_wholly_read_is_never_matched_by_meaning(
     runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant
 ) -> None:

@@ -12,6 +12,8 @@ from workers.laning import HOURS, SERVERS, Scene, only, playing
 from aico.core.jobs import JobClass, JobStatus
 from aico.core.usage import Usage
 from aico.store import claims, jobs
+from aico.store.lanes import Parked
+from aico.workers.route import park
 from aico.workers.runtime import Runtime
 from aico.workers.sweep import Sweeper
 
@@ -86,7 +88,6 @@ def test_the_cost_that_is_booked_is_half(scene: Scene) -> None:
 
 def test_an_answer_from_a_lane_is_served_again_from_the_cache(scene: Scene) -> None:
     scene.park("What is the capital of France?")
-    scene.park("What is the capital of France?")
     scene.form()
     scene.step()
     scene.step()
@@ -131,6 +132,33 @@ def test_a_thousand_jobs_make_one_batch(scene: Scene) -> None:
     rows = scene.sql("select status, count(*) from jobs where tenant_id = %(t)s group by status")
     assert rows == [{"status": "completed", "count": 1000}]
     assert len(scene.events()) == 1000
+
+
+@only(OpenAIServer)
+def test_a_question_that_is_asked_again_waits_for_the_lane_with_the_first(scene: Scene) -> None:
+    first = scene.park("What is the capital of France?")
+    second = scene.submit("What is the capital of France?").id
+    hurried = scene.submit("What is the capital of France?", job_class=JobClass.INTERACTIVE).id
+    assert scene.runtime.database.run(scene.scope, claims.claim(scene.tenant.id, second, 30)) == []
+    assert scene.runtime.database.run(scene.scope, claims.claim(scene.tenant.id, hurried, 30)) != []
+    assert scene.form()["lines"] == 1
+    scene.step()
+    scene.step()
+    assert (scene.job(first).status, scene.job(second).status) == (JobStatus.COMPLETED, JobStatus.COMPLETED)
+    assert (scene.row(second)["served_from"], scene.row(hurried)["stage"]) == (first, "route")
+
+
+@only(OpenAIServer)
+def test_those_who_cannot_wait_for_the_lane_are_led_by_one_of_them(scene: Scene) -> None:
+    """Who follows a call that turns out to wait for a lane did not agree to wait."""
+    leader = scene.submit("What is the capital of France?").id
+    (claim,) = scene.runtime.database.run(scene.scope, claims.claim(scene.tenant.id, leader, 30))
+    patient = scene.submit("What is the capital of France?").id
+    hurried = [scene.submit("What is the capital of France?", job_class=JobClass.INTERACTIVE).id for _ in range(2)]
+    for job in (patient, *hurried):
+        assert scene.runtime.database.run(scene.scope, claims.claim(scene.tenant.id, job, 30)) == []
+    park(scene.runtime, Parked(claim, scene.models[0], HOURS))
+    assert [scene.row(job)["stage"] for job in (patient, *hurried)] == ["follow", "route", "follow"]
 
 
 def test_a_hedged_job_wins_and_the_late_answer_is_only_booked(scene: Scene) -> None:

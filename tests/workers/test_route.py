@@ -104,6 +104,20 @@ def test_an_answer_ends_the_job_with_its_cost_and_the_baselines(
     assert routed.redis.llen("record") == 1
 
 
+def test_an_answer_that_came_after_the_job_was_stored_saves_its_call(
+    routed: Runtime, provider: Server, tenant: Tenant
+) -> None:
+    first, late = new_job("twice", mode=CacheMode.EXACT), new_job("twice", mode=CacheMode.EXACT)
+    routed.database.run(Scope.tenant(tenant.id), jobs.submit(tenant.id, [first, late]))
+    for job in (first, late):
+        route.route.run(str(tenant.id), str(job.id))
+    (ended,) = routed.database.run(Scope.tenant(tenant.id), jobs.get(tenant.id, late.id))
+    assert ended.routing is not None
+    assert (ended.routing.cache, ended.routing.cost_cents, ended.routing.attempts) == (CacheState.EXACT, "0", 0)
+    assert provider.asked == 1
+    assert attempts(routed, tenant) == 2
+
+
 def test_a_transient_failure_is_tried_again_and_every_attempt_is_metered(
     routed: Runtime, provider: Server, tenant: Tenant
 ) -> None:

@@ -17,9 +17,9 @@ from aico.api.submit_route import SubmitRoute, parsed
 from aico.core.errors import Conflict, NotFound
 from aico.core.inputs import Text
 from aico.core.jobs import Job, JobClass, JobStatus
-from aico.store import jobs
+from aico.store import flights, jobs
 from aico.store.scope import Scope
-from aico.workers.queue import CANCELLED_CHANNEL, DONE_CHANNEL, to_notify
+from aico.workers.queue import CANCELLED_CHANNEL, DONE_CHANNEL, to_notify, to_route
 
 log = structlog.get_logger()
 
@@ -101,6 +101,8 @@ async def cancelled(held: Services, tenant: UUID, job_id: UUID) -> JobStatus:
     if cancellation.cancelled:
         held.submitter.ring([to_notify(tenant, delivery) for delivery in cancellation.deliveries])
         await _tell(held, job_id)
+        lead = await held.database.run(Scope.tenant(tenant), flights.hand_over(tenant, job_id))
+        held.submitter.ring([to_route(tenant, one.id, one.job_class) for one in lead])
     return cancellation.before
 
 

@@ -1,0 +1,78 @@
+"""Endings of jobs that are answered from the cache."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, Policy
+from aico.core.ids import new_id
+from aico.core.jobs import Answer, CacheState, JobStatus, RoutingReport
+from aico.core.money import round_cents
+from aico.store.claims import Claim, Ending, Hit
+
+FREE = Decimal(0)
+_STATES = {AttemptKind.EXACT_HIT: CacheState.EXACT, AttemptKind.SEMANTIC_HIT: CacheState.SEMANTIC}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A kept answer under its own provenance, and how it was found."""
+
+    entry: UUID
+    answer: Answer
+    routing: RoutingReport
+    kind: Literal[AttemptKind.EXACT_HIT, AttemptKind.SEMANTIC_HIT]
+    similarity: float | None = None
+
+
+def hit(job: UUID, fence: int, api_key: UUID | None, arms: tuple[str, ...], served: Served, latency_ms: int) -> Ending:
+    """The stored answer under its own provenance, at no cost."""
+    routing = served.routing.model_copy(
+        update={
+            "cache": _STATES[served.kind],
+            "similarity": served.similarity,
+            "cost_cents": "0",
+            "attempts": 0,
+            "arms": arms,
+        }
+    )
+    attempt = Attempt(
+        id=new_id(),
+        at=datetime.now(UTC),
+        kind=served.kind,
+        outcome=AttemptOutcome.OK,
+        provider=routing.provider,
+        model=routing.model,
+        latency_ms=latency_ms,
+        cost_cents=FREE,
+        similarity=served.similarity,
+    )
+    baseline = None
+    if routing.baseline_model is not None:
+        cents = None if routing.baseline_cost_cents is None else Decimal(routing.baseline_cost_cents)
+        baseline = Baseline(model=routing.baseline_model, cost_cents=cents)
+    return Ending(
+        job,
+        fence,
+        JobStatus.COMPLETED,
+        api_key_id=api_key,
+        answer=served.answer,
+        entry=served.entry,
+        routing=routing,
+        attempts=(attempt,),
+        baseline=baseline,
+        arms=arms,
+        policy=Policy(strategy="cache"),
+    )
+
+
+def exact_hit(claim: Claim, found: Hit) -> Ending:
+    """Of an answer that came after the job was stored; what the job had spent by then, it has spent."""
+    served = Served(found.entry, found.answer, found.routing, AttemptKind.EXACT_HIT)
+    ending = hit(claim.id, claim.fence, claim.api_key_id, claim.policy.assigned.arms, served, latency_ms=0)
+    if not claim.attempts or ending.routing is None:
+        return ending
+    spent = {"cost_cents": str(round_cents(claim.spent_cents)), "attempts": claim.attempts}
+    return replace(ending, routing=ending.routing.model_copy(update=spent), spent_cents=claim.spent_cents)
