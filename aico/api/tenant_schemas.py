@@ -12,8 +12,8 @@ from aico.api.key_schemas import Actor, Name
 from aico.api.paging import Page
 from aico.core.access import ROLE_PERMISSIONS, Permission, Role
 from aico.core.assignment import MAX_HOLDOUT
-from aico.core.inputs import ModelName, Number
-from aico.core.jobs import CacheMode
+from aico.core.inputs import Count, ModelName, Number
+from aico.core.jobs import CacheMode, CachePersonal
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
 from aico.core.strategies import StrategyName
@@ -119,6 +119,13 @@ class TenantChange(BaseModel):
     compare_with_own_keys: Annotated[
         bool, Field(description="Whether the tenant's own provider keys may be used for it.")
     ] = False
+    cache_personal: Annotated[
+        CachePersonal,
+        Field(description="Personal questions of users that callers name: `user`, kept for each alone, or `never`."),
+    ] = CachePersonal.USER
+    cache_max_entries: Annotated[
+        Count | None, Field(ge=1, le=2**31 - 1, description="Answers that are kept; at most the service's.")
+    ] = None
 
 
 class TenantView(BaseModel):
@@ -140,6 +147,8 @@ class TenantView(BaseModel):
     judge_model: Annotated[str | None, Field(description="Null: the service's.")]
     judge_daily_cents: Annotated[Decimal | None, Field(description="Null: the service's.")]
     compare_with_own_keys: bool
+    cache_personal: CachePersonal
+    cache_max_entries: Annotated[int | None, Field(description="Null: the service's.")]
 
     @classmethod
     def of(cls, tenant: Profile) -> Self:
@@ -163,6 +172,8 @@ class TenantView(BaseModel):
             judge_model=policy.judge_model,
             judge_daily_cents=policy.judge_daily_cents,
             compare_with_own_keys=policy.compare_with_own_keys,
+            cache_personal=policy.cache_personal,
+            cache_max_entries=policy.cache_max_entries,
         )
 
 

@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     embedding_device: Annotated[str, Field(pattern=r"^(cpu|cuda|cuda:\d+)$")] = "cpu"
     similarity_threshold: Annotated[float, Field(ge=0, le=1)] = 0.95
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 7 * 24 * 3600
+    cache_short_ttl_seconds: Annotated[int, Field(ge=1)] = 900  # of answers to what is bound to its time
+    cache_max_entries: Annotated[int, Field(ge=1)] = 100_000  # of each tenant
+    cache_max_answer_bytes: Annotated[int, Field(ge=1)] = 64 * 1024  # larger answers are not kept
 
     # Routing
     baseline_model: str = "gpt-5.4"

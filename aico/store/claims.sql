@@ -80,13 +80,14 @@ with ending as (
   select * from unnest(
     %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::text[], %(answers)s::jsonb[], %(routings)s::jsonb[],
     %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[], %(compares)s::boolean[], %(rivals)s::text[],
-    %(rival_answers)s::text[]
-  ) as f (id, fence, status, answer, routing, error, keep, entry, compare, rival, rival_answer)
+    %(rival_answers)s::text[], %(lifetimes)s::real[]
+  ) as f (id, fence, status, answer, routing, error, keep, entry, compare, rival, rival_answer, lifetime)
 ),
 prior as (
   select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model, j.tags, j.near_entry,
     case when f.keep and j.embedding is not null then j.request #>> '{messages,-1,content}' end as question,
-    case when f.keep then left(j.request #>> '{messages,0,content}', 120) end as label
+    case when f.keep and j.request #>> '{messages,0,role}' = 'system'
+      then left(j.request #>> '{messages,0,content}', 120) else '' end as label
   from public.jobs j join ending f on f.id = j.id and f.fence = j.fence
   where j.tenant_id = %(tenant)s and j.status in ('queued', 'in_progress')
     and (f.entry is null or exists (  -- an answer that was erased meanwhile is not served; the job is taken on again
@@ -108,9 +109,11 @@ entry as (  -- answers in the same words are of one group
     answer_group, compared, expires_at)
   select distinct on (p.fingerprint) gen_random_uuid(), %(tenant)s, p.namespace, p.fingerprint, p.id, f.answer, f.routing,
     p.question, p.tags, md5(f.answer ->> 'text')::uuid, p.near_entry is null,
-    now() + coalesce((select make_interval(days => r.cache_days) from public.retention r where r.tenant_id = %(tenant)s),
-      make_interval(secs => %(ttl)s))
+    now() + least(make_interval(secs => f.lifetime), make_interval(days => r.cache_days),
+      coalesce(make_interval(secs => n.ttl_seconds), make_interval(days => r.cache_days), make_interval(secs => %(ttl)s)))
   from ending f join prior p on p.id = f.id
+  left join public.retention r on r.tenant_id = %(tenant)s
+  left join public.cache_namespaces n on n.tenant_id = %(tenant)s and n.namespace = p.namespace
   where f.keep
   order by p.fingerprint, p.id -- of equal questions in one call one answer is kept
   on conflict (tenant_id, fingerprint) do update
@@ -122,7 +125,7 @@ entry as (  -- answers in the same words are of one group
 named as (
   insert into public.cache_namespaces (tenant_id, namespace, label)
   select distinct on (p.namespace) %(tenant)s, p.namespace, p.label
-  from entry e join prior p on p.id = e.job_id where p.question is not null
+  from entry e join prior p on p.id = e.job_id
   order by p.namespace
   on conflict do nothing
 ),

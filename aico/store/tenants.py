@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from aico.core.access import OPERATOR
-from aico.core.jobs import CacheMode, JobClass
+from aico.core.jobs import CacheMode, CachePersonal, JobClass
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
 from aico.core.strategies import StrategyName
@@ -89,6 +89,8 @@ class Policy:
     judge_model: str | None = None  # likewise
     judge_daily_cents: Decimal | None = None  # likewise
     compare_with_own_keys: bool = False
+    cache_personal: CachePersonal = CachePersonal.USER
+    cache_max_entries: int | None = None  # at most the service's; None: that
 
 
 _POLICY = tuple(field.name for field in fields(Policy))
@@ -99,7 +101,12 @@ def policy(tenant: UUID) -> Statement[Policy]:
 
 
 def _policy(row: Row) -> Policy:
-    read = {"cache_mode": mode_of(row), "pii": PiiPolicy(row["pii"]), "strategy": strategy_of(row)}
+    read = {
+        "cache_mode": mode_of(row),
+        "pii": PiiPolicy(row["pii"]),
+        "strategy": strategy_of(row),
+        "cache_personal": CachePersonal(row["cache_personal"]),
+    }
     return Policy(**{name: row[name] for name in _POLICY} | read)
 
 
