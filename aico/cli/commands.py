@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "tenants": "tenants:app",
     "quotas": "quotas:app",
     "learner": "learner:app",
+    "cache": "cache:app",
     "provider-keys": "provider_keys:app",
     "users": "users:app",
     "billing": "billing:app",
