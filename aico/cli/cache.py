@@ -1,11 +1,13 @@
 """What the cache of the API key's tenant keeps: figures, entries, lifetimes; and forgetting."""
 
 import json
+import re
 import sys
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from rich.prompt import Confirm
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -19,12 +21,12 @@ app = typer.Typer(help="What the cache keeps. The API key says whose.", no_args_
 PATH = "/v1/cache"
 SERVICE = "service"  # no lifetime of its own
 _SHOWN = 12  # digits of a namespace, enough to tell them apart
-_NAMESPACES = 100
+_DIGITS = 64
+_HEXADECIMAL = re.compile(rf"[0-9a-f]{{1,{_DIGITS}}}", re.ASCII)
+_SECONDS = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print what the API answers.")]
-Namespace = Annotated[
-    str | None, typer.Option(metavar="NAMESPACE", help="As `aico cache stats` shows it, or its beginning.")
-]
+Namespace = Annotated[str | None, typer.Option(metavar="NAMESPACE", help="Its name, or how that begins.")]
 Tag = Annotated[str | None, typer.Option(help="Of the jobs that paid for them.")]
 ModelOption = Annotated[str | None, typer.Option("--model", help="That answered.")]
 
@@ -109,7 +111,9 @@ def forget(
     if everything and not yes:
         if not sys.stdin.isatty():
             raise InvalidInput("--all needs --yes where nobody can be asked")
-        typer.confirm("Delete all that the cache keeps?", abort=True, err=True)
+        if not Confirm.ask("Delete all that the cache keeps?", console=err, default=False):
+            err.print("Nothing was deleted.")
+            raise typer.Exit(1)
     with _client() as client:
         if entry is not None:
             client.request("DELETE", f"{PATH}/entries/{entry}")
@@ -125,36 +129,33 @@ def forget(
 
 @app.command()
 def ttl(
-    namespace: Annotated[str, typer.Argument(help="As `aico cache stats` shows it, or its beginning.")],
+    namespace: Annotated[str, typer.Argument(help="Its name, or how that begins.")],
     seconds: Annotated[str, typer.Argument(help=f"How long its answers are kept, or {SERVICE}: as the others.")],
 ) -> None:
     """Set how long a namespace's answers are kept. Older ones are not served from then on."""
-    if seconds != SERVICE and not (seconds.isascii() and seconds.isdigit() and 0 < len(seconds) <= 9 and int(seconds)):
+    if seconds != SERVICE and not _SECONDS.fullmatch(seconds):
         raise InvalidInput(f"a lifetime is a number of seconds above 0, or {SERVICE}, not {seconds!r}")
     wanted = None if seconds == SERVICE else int(seconds)
     with _client() as client:
         changed = client.request(
             "PATCH", f"{PATH}/namespaces/{_whole(client, namespace)}", json={"ttl_seconds": wanted}
         )
-    err.print(
-        f"{changed['namespace'][:_SHOWN]} keeps answers for {'as long as the others' if wanted is None else f'{wanted} s'}."
-    )
+    lives = "as long as others" if wanted is None else f"for {wanted} s"
+    err.print(f"{changed['namespace'][:_SHOWN]} keeps answers {lives}.")
 
 
 def _whole(client: Client, beginning: str) -> str:
     """The namespace that begins so. Raises InvalidInput where none does, or several."""
-    after: str | None = None
-    found: list[str] = []
-    while True:
-        params: dict[str, Any] = {"limit": _NAMESPACES} | ({} if after is None else {"after": after})
-        page = client.request("GET", f"{PATH}/namespaces", params=params)
-        found += [one["namespace"] for one in page["data"] if one["namespace"].startswith(beginning)]
-        after = page["next"]
-        if after is None or after[: len(beginning)] > beginning:
-            break
+    if not _HEXADECIMAL.fullmatch(beginning):
+        raise InvalidInput(f"a namespace is {_DIGITS} hexadecimal digits, or the first of them, not {beginning!r}")
+    if len(beginning) == _DIGITS:
+        return beginning
+    params = {"limit": 2, "after": beginning.ljust(_DIGITS, "0")}
+    page = client.request("GET", f"{PATH}/namespaces", params=params)
+    found = [one["namespace"] for one in page["data"] if one["namespace"].startswith(beginning)]
     if len(found) != 1:
-        raise InvalidInput(f"{len(found) or 'no'} namespaces begin with {beginning!r}; `aico cache stats` lists them")
-    return found[0]
+        raise InvalidInput(f"{'several' if found else 'no'} namespaces begin with {beginning!r}")
+    return str(found[0])
 
 
 def _client() -> Client:
