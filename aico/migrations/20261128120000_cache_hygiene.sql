@@ -7,11 +7,14 @@ alter table public.tenants
 alter table public.cache_entries add column bytes integer generated always as (octet_length(answer::text)) stored;
 -- Least recently used first.
 create index cache_entries_used on public.cache_entries (tenant_id, coalesce(hit_at, created_at));
+-- Oldest first, of one namespace.
+create index cache_entries_of_namespace on public.cache_entries (tenant_id, namespace, created_at);
 
 alter table public.cache_namespaces
   add column ttl_seconds integer check (ttl_seconds between 1 and 315360000),  -- null: the tenant's, or the service's
   add column entries bigint not null default 0,
   add column bytes bigint not null default 0;
+create index cache_namespaces_ttl on public.cache_namespaces (tenant_id) where ttl_seconds is not null;
 
 -- What a tenant keeps, all namespaces together.
 create table public.cache_sizes (
@@ -152,6 +155,45 @@ language sql volatile security definer set search_path = '' as $$
     returning 1
   )
   select count(*) from evicted
+$$;
+
+-- As before, and answers that are older than their namespace allows: its lifetime may have been set after they were kept.
+create or replace function private.purge_expired_answers(batch_size integer) returns bigint
+language sql volatile security definer set search_path = '' as $$
+  with expired as (
+    select l.tenant_id, l.id from public.cache_entries l where l.expires_at < now()
+    order by l.expires_at limit batch_size for update skip locked
+  ),
+  outlived as (
+    select l.tenant_id, l.id
+    from public.retention r
+    cross join lateral (
+      select o.tenant_id, o.id from public.cache_entries o
+      where o.tenant_id = r.tenant_id and o.created_at < now() - make_interval(days => r.cache_days)
+      order by o.created_at limit batch_size for update skip locked
+    ) l
+    where r.cache_days is not null
+    limit batch_size
+  ),
+  stale as (
+    select l.tenant_id, l.id
+    from public.cache_namespaces n
+    cross join lateral (
+      select o.tenant_id, o.id from public.cache_entries o
+      where o.tenant_id = n.tenant_id and o.namespace = n.namespace
+        and o.created_at < now() - make_interval(secs => n.ttl_seconds)
+      order by o.created_at limit batch_size for update skip locked
+    ) l
+    where n.ttl_seconds is not null
+    limit batch_size
+  ),
+  purged as (
+    delete from public.cache_entries e
+    using (select * from expired union select * from outlived union select * from stale limit batch_size) old
+    where e.tenant_id = old.tenant_id and e.id = old.id
+    returning 1
+  )
+  select count(*) from purged
 $$;
 
 -- As before, with what holds for personal questions.

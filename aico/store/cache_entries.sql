@@ -1,7 +1,9 @@
 -- name: page
-select e.id, encode(e.namespace, 'hex') as namespace, e.question, e.model, e.tags, e.created_at, e.expires_at, e.hits,
+select e.id, encode(e.namespace, 'hex') as namespace, e.question, e.model, e.tags, e.created_at,
+  least(e.expires_at, e.created_at + make_interval(secs => n.ttl_seconds)) as expires_at, e.hits,
   e.hit_at, e.good, e.bad, e.bytes, e.job_id, e.routing
 from public.cache_entries e
+left join public.cache_namespaces n on n.tenant_id = e.tenant_id and n.namespace = e.namespace
 where e.tenant_id = %(tenant)s and e.expires_at > now()
   and (%(after)s::uuid is null or (e.created_at, e.id) < (
     select a.created_at, a.id from public.cache_entries a where a.tenant_id = %(tenant)s and a.id = %(after)s))
@@ -12,9 +14,11 @@ where e.tenant_id = %(tenant)s and e.expires_at > now()
 order by e.created_at desc, e.id desc limit %(limit)s
 
 -- name: get
-select e.id, encode(e.namespace, 'hex') as namespace, e.question, e.model, e.tags, e.created_at, e.expires_at, e.hits,
+select e.id, encode(e.namespace, 'hex') as namespace, e.question, e.model, e.tags, e.created_at,
+  least(e.expires_at, e.created_at + make_interval(secs => n.ttl_seconds)) as expires_at, e.hits,
   e.hit_at, e.good, e.bad, e.bytes, e.job_id, e.routing, e.answer
 from public.cache_entries e
+left join public.cache_namespaces n on n.tenant_id = e.tenant_id and n.namespace = e.namespace
 where e.tenant_id = %(tenant)s and e.id = %(id)s and e.expires_at > now()
 
 -- name: forget

@@ -56,12 +56,15 @@ def states(tenant: UUID) -> Statement[tuple[State, int]]:
 
 
 def set_ttl(tenant: UUID, namespace: str, ttl_seconds: int | None, by: str) -> Statement[str]:
-    """Of answers that are kept from now on; None: as the tenant's others. No row: there is no such namespace."""
+    """How long its answers are kept; None: as the tenant's others. No row: there is no such namespace.
+
+    Answers that were kept before for longer go when they are as old, within a minute or two.
+    """
     params = {"tenant": tenant, "namespace": bytes.fromhex(namespace), "ttl": ttl_seconds, "by": by}
     return Statement(_SQL["set_ttl"], params, lambda row: row["namespace"])
 
 
-def shorten(tenant: UUID, namespace: str, *, limit: int) -> Statement[int]:
-    """Let up to `limit` of its answers expire when its lifetime says; returns how many. `limit`: there may be more."""
+def drop_stale(tenant: UUID, namespace: str, *, limit: int) -> Statement[int]:
+    """Delete up to `limit` answers older than the namespace allows; returns how many. `limit`: there may be more."""
     params = {"tenant": tenant, "namespace": bytes.fromhex(namespace), "limit": limit}
-    return Statement(_SQL["shorten"], params, lambda row: row["entries"])
+    return Statement(_SQL["drop_stale"], params, lambda row: row["entries"])

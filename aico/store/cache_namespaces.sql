@@ -29,23 +29,18 @@ audited as (
 )
 select encode(namespace, 'hex') as namespace from changed
 
--- name: shorten
-with ttl as (
-  select make_interval(secs => n.ttl_seconds) as span from public.cache_namespaces n
-  where n.tenant_id = %(tenant)s and n.namespace = %(namespace)s and n.ttl_seconds is not null
-),
-old as (
-  select o.id, o.created_at + ttl.span as until from public.cache_entries o cross join ttl
-  where o.tenant_id = %(tenant)s and o.namespace = %(namespace)s and o.expires_at > o.created_at + ttl.span
-  order by o.fingerprint limit %(limit)s for update of o
-),
-shortened as (
-  update public.cache_entries e set expires_at = old.until
-  from old where e.tenant_id = %(tenant)s and e.id = old.id
-  returning e.id
-),
-vectors as (
-  update public.cache_vectors v set expires_at = old.until
-  from old where v.tenant_id = %(tenant)s and v.entry_id = old.id
+-- name: drop_stale
+with gone as (
+  delete from public.cache_entries e
+  using (
+    select o.id
+    from public.cache_namespaces n
+    join public.cache_entries o on o.tenant_id = n.tenant_id and o.namespace = n.namespace
+    where n.tenant_id = %(tenant)s and n.namespace = %(namespace)s
+      and o.created_at < now() - make_interval(secs => n.ttl_seconds)
+    order by o.created_at limit %(limit)s for update of o
+  ) old
+  where e.tenant_id = %(tenant)s and e.id = old.id
+  returning 1
 )
-select count(*) as entries from shortened
+select count(*) as entries from gone

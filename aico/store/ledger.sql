@@ -121,7 +121,10 @@ hit as materialized (  -- the entries that were served again; locked in the orde
   for no key update of e
 ),
 hits_counted as (
-  update public.cache_entries e set hits = e.hits + h.hits, hit_at = greatest(e.hit_at, h.at)
+  update public.cache_entries e
+  set hits = e.hits + h.hits,
+    -- To the minute: it is indexed, and an entry that is served all the time must not move in the index all the time.
+    hit_at = case when e.hit_at > h.at - interval '1 minute' then e.hit_at else h.at end
   from hit h where e.tenant_id = h.tenant_id and e.id = h.id
 ),
 sums as (

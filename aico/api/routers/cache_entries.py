@@ -139,7 +139,7 @@ async def change_namespace(
     change = cache_namespaces.set_ttl(tenant, namespace, request.ttl_seconds, principal.actor)
     if not await held.database.run(scope, change):
         raise _no_namespace(namespace)
-    await _in_batches(held, principal, lambda: cache_namespaces.shorten(tenant, namespace, limit=BATCH))
+    await _in_batches(held, principal, lambda: cache_namespaces.drop_stale(tenant, namespace, limit=BATCH))
     found = await held.database.run(scope, cache_namespaces.get(tenant, namespace))
     if not found:  # its last answer has gone since
         raise _no_namespace(namespace)
