@@ -20,6 +20,7 @@ app = typer.Typer(help="What the cache keeps. The API key says whose.", no_args_
 
 PATH = "/v1/cache"
 SERVICE = "service"  # no lifetime of its own
+_LABEL = 32  # characters
 _SHOWN = 12  # digits of a namespace, enough to tell them apart
 _DIGITS = 64
 _HEXADECIMAL = re.compile(rf"[0-9a-f]{{1,{_DIGITS}}}", re.ASCII)
@@ -45,14 +46,23 @@ def stats(
     hits = found["hits"]
     out.print(f"{found['entries']} answers of at most {found['max_entries']}, {found['bytes'] / 1e6:.1f} MB")
     out.print(f"hits in {days} days: {hits['exact']} exact, {hits['semantic']} semantic, {rate}")
-    columns = ("label", "entries", "lives", "state", "cut", "bound", "target", "judged", "above", "wrong")
-    table = Table(Column("namespace", no_wrap=True), *columns)
+    out.print(f"error allowed per hit: {_number(found['target'])}")
+    table = Table(
+        Column("namespace", no_wrap=True),
+        Column("label", no_wrap=True),
+        "entries",
+        "lives",
+        "state",
+        "cut",
+        "bound",
+        "judged",
+    )
     for one in found["namespaces"]:
-        figures = (_number(one["cut"]), _number(one["bound"]), _number(one["target"]))
-        counts = (str(one["judged"]), str(one["above"]), str(one["wrong"]))
         lives = SERVICE if one["ttl_seconds"] is None else f"{one['ttl_seconds']} s"
-        label = Text((one["label"] or "")[:40])
-        table.add_row(one["namespace"][:_SHOWN], label, str(one["entries"]), lives, one["state"], *figures, *counts)
+        judged = f"{one['judged']}; {one['wrong']} of {one['above']} wrong"
+        label = Text((one["label"] or "")[:_LABEL])
+        figures = (_number(one["cut"]), _number(one["bound"]), judged)
+        table.add_row(one["namespace"][:_SHOWN], label, str(one["entries"]), lives, one["state"], *figures)
     out.print(table)
 
 
@@ -76,12 +86,14 @@ def entries(
     if as_json:
         typer.echo(json.dumps(page))
         return
-    table = Table(Column("id", no_wrap=True), "question", "model", "tags", "hits", "good/bad", "created", "expires")
+    names = (Column(name, no_wrap=True) for name in ("id", "question", "model"))
+    table = Table(*names, "tags", "hits", "good/bad", "expires")
     for one in page["data"]:
-        question = Text((one["question"] or "(the same request alone)")[:60])
-        times = (_moment(one["created_at"]), _moment(one["expires_at"]))
-        judged = f"{one['good']}/{one['bad']}"
-        table.add_row(one["id"], question, one["model"], ", ".join(one["tags"]), str(one["hits"]), judged, *times)
+        question = Text((one["question"] or "(the same request alone)")[:_LABEL])
+        judged, tags = f"{one['good']}/{one['bad']}", Text(", ".join(one["tags"]))
+        table.add_row(
+            one["id"], question, Text(one["model"]), tags, str(one["hits"]), judged, _moment(one["expires_at"])
+        )
     out.print(table)
     if page["has_more"]:
         err.print(f"There are more: --after {page['next']}")

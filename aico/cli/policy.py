@@ -16,7 +16,7 @@ from aico.core import changes
 from aico.core.access import OPERATOR
 from aico.core.assignment import MAX_HOLDOUT
 from aico.core.errors import InvalidInput
-from aico.core.jobs import CacheMode
+from aico.core.jobs import CacheMode, CachePersonal
 from aico.core.redaction import PiiPolicy
 from aico.core.settings import get_settings
 from aico.core.strategies import StrategyName
@@ -27,6 +27,7 @@ from aico.store.scope import Scope
 SERVICE = "service"  # no policy of its own
 _YES_OR_NO = {True: "yes", False: "no"}
 _CENTS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
+_COUNT = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _NUMBER = re.compile(r"[01](\.[0-9]{1,6})?|\.[0-9]{1,6}", re.ASCII)
 
 
@@ -64,6 +65,13 @@ CompareWithOwnKeys = Annotated[
     bool | None,
     typer.Option("--compare-with-own-keys/--no-compare-with-own-keys", help="The tenant's own, for comparing."),
 ]
+CachePersonalOption = Annotated[
+    CachePersonal | None,
+    typer.Option("--cache-personal", help="Personal questions of users that callers name: kept for each, or never."),
+]
+CacheEntries = Annotated[
+    str | None, typer.Option(metavar="COUNT", help=f"Answers that are kept, at most the service's, or {SERVICE}.")
+]
 
 
 def policy(
@@ -81,6 +89,8 @@ def policy(
     judge: Judge = None,
     judge_budget: JudgeBudget = None,
     compare_with_own_keys: CompareWithOwnKeys = None,
+    cache_personal: CachePersonalOption = None,
+    cache_entries: CacheEntries = None,
 ) -> None:
     """Show what holds for a tenant's jobs where their callers do not say otherwise, or set what is given.
 
@@ -99,6 +109,8 @@ def policy(
         "judge_model": (judge, _model("--judge", judge)),
         "judge_daily_cents": (judge_budget, _cents(judge_budget)),
         "compare_with_own_keys": (compare_with_own_keys, compare_with_own_keys),
+        "cache_personal": (cache_personal, cache_personal),
+        "cache_max_entries": (cache_entries, _count(cache_entries)),
     }
     out.print(_shown(_change(tenant, {name: meant for name, (said, meant) in given.items() if said is not None})))
 
@@ -130,6 +142,8 @@ def _shown(policy: tenants.Policy) -> Table:
         table.add_row(name, SERVICE if share is None else f"{float(share):g}")
     table.add_row("judge", Text(policy.judge_model or SERVICE))
     table.add_row("implicit outcomes", _YES_OR_NO[policy.implicit_outcomes])
+    table.add_row("personal questions", policy.cache_personal)
+    table.add_row("cache entries", SERVICE if policy.cache_max_entries is None else str(policy.cache_max_entries))
     table.add_row("compare with own keys", _YES_OR_NO[policy.compare_with_own_keys])
     return table
 
@@ -167,6 +181,14 @@ def _cents(text: str | None) -> str | None:
     if not _CENTS.fullmatch(text):
         raise InvalidInput(f"--judge-budget is a number of US cents such as 20 or 2.5, or {SERVICE}, not {text!r}")
     return text
+
+
+def _count(text: str | None) -> int | None:
+    if text is None or text == SERVICE:
+        return None
+    if not _COUNT.fullmatch(text):
+        raise InvalidInput(f"--cache-entries is a number above 0, or {SERVICE}, not {text!r}")
+    return int(text)
 
 
 def _share(option: str, text: str | None, most: float) -> float | None:

@@ -15,6 +15,7 @@ GENERAL = (
     {"fallback": "yes", "cache": "service", "baseline": "service", "pii": "off"}
     | dict.fromkeys(("strategy", "quality target", "holdout", "shadow rate", "judge", "judge cents a day"), "service")
     | {"implicit outcomes": "yes", "compare with own keys": "no"}
+    | {"personal questions": "user", "cache entries": "service"}
 )
 
 
@@ -55,9 +56,17 @@ def test_what_comparing_may_do_and_cost_is_set_as_well(aico: Aico, name: str) ->
     assert shown(aico, name, "--cache", "exact") == {**GENERAL, **expected, "cache": "exact"}
 
 
+def test_what_the_cache_keeps_of_a_tenant_is_set_as_well(aico: Aico, name: str) -> None:
+    expected = {**GENERAL, "personal questions": "never", "cache entries": "500"}
+    assert shown(aico, name, "--cache-personal", "never", "--cache-entries", "500") == expected
+    assert shown(aico, name, "--cache-personal", "user", "--cache-entries", "service") == GENERAL
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
+        (("--cache-entries", "0"), "--cache-entries is a number above 0"),
+        (("--cache-personal", "always"), "--cache-personal"),
         (("--cache", "always"), "--cache is one of"),
         (("--cache", ""), "--cache is one of"),
         (("--baseline", "gpt-17"), "--baseline is a model's id"),
