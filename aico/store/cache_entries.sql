@@ -24,11 +24,10 @@ where e.tenant_id = %(tenant)s and e.id = %(id)s and e.expires_at > now()
 -- name: forget
 with gone as (
   delete from public.cache_entries e
-  using (
+  where e.tenant_id = %(tenant)s and e.id = any (array(  -- found by the key, whatever the planner knows of the table
     select o.id from public.cache_entries o where o.tenant_id = %(tenant)s and {condition}
     order by o.fingerprint limit %(limit)s for update
-  ) old
-  where e.tenant_id = %(tenant)s and e.id = old.id
+  ))
   returning 1
 ),
 counted as (

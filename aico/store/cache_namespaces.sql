@@ -32,15 +32,14 @@ select encode(namespace, 'hex') as namespace from changed
 -- name: drop_stale
 with gone as (
   delete from public.cache_entries e
-  using (
+  where e.tenant_id = %(tenant)s and e.id = any (array(
     select o.id
     from public.cache_namespaces n
     join public.cache_entries o on o.tenant_id = n.tenant_id and o.namespace = n.namespace
     where n.tenant_id = %(tenant)s and n.namespace = %(namespace)s
       and o.created_at < now() - make_interval(secs => n.ttl_seconds)
     order by o.created_at limit %(limit)s for update of o
-  ) old
-  where e.tenant_id = %(tenant)s and e.id = old.id
+  ))
   returning 1
 )
 select count(*) as entries from gone

@@ -138,6 +138,12 @@ def test_what_is_to_go_is_said_in_one_way(cached: Cached, api: httpx2.Client, pa
     assert cached.questions() == ["stays"]
 
 
+def test_what_is_named_twice_is_refused(cached: Cached, api: httpx2.Client) -> None:
+    cached.keep("stays", tags=["a"])
+    assert_problem(api.delete("/v1/cache/entries?tag=b&tag=a"), 422)
+    assert cached.questions() == ["stays"]
+
+
 def test_many_answers_go_in_one_request(
     cached: Cached, api: httpx2.Client, admin: psycopg.Connection[Any], tenant: Tenant
 ) -> None:

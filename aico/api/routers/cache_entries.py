@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
 
 from aico.api.auth import Principal
 from aico.api.cache_entry_schemas import (
@@ -116,8 +117,13 @@ async def forget_entry(entry_id: UUID, held: Held, principal: SettingsWriter) ->
 
 
 @router.delete("/entries", responses=documented(401, 403, 422, 503))
-async def forget_entries(selection: Annotated[Selection, Query()], held: Held, principal: SettingsWriter) -> Forgotten:
+async def forget_entries(
+    selection: Annotated[Selection, Query()], http: Request, held: Held, principal: SettingsWriter
+) -> Forgotten:
     """Delete all answers that one of the parameters chooses. When this answers, none of them is served any more."""
+    if len(http.query_params.multi_items()) > 1:  # the framework would take the last of them
+        fault = {"type": "repeated", "loc": ("query",), "msg": "name what is to go once"}
+        raise RequestValidationError([fault])
     return Forgotten(entries=await _forget(held, principal, selection.which))
 
 
