@@ -42,7 +42,14 @@ async def admitted(
     if held.redactor.needed(submission, principal.pii):
         submission = await asyncio.get_running_loop().run_in_executor(held.cpu, held.redactor.clean, submission)
     own = await held.own_keys.providers(principal.tenant)
-    asker = Asker(principal.api_key, principal.cache_mode, principal.models, own, principal.programme)
+    asker = Asker(
+        api_key=principal.api_key,
+        cache_mode=principal.cache_mode,
+        models=principal.models,
+        own_providers=own,
+        programme=principal.programme,
+        cache_personal=principal.cache_personal,
+    )
     return held.admission.admit(submission, asker, key)
 
 

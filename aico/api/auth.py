@@ -15,7 +15,7 @@ from aico.core.access import KEY_PERMISSIONS, ROLE_PERMISSIONS, Permission, Role
 from aico.core.assignment import NO_PROGRAMME, Programme
 from aico.core.errors import Forbidden, Unauthorized
 from aico.core.ids import new_id
-from aico.core.jobs import CacheMode
+from aico.core.jobs import CacheMode, CachePersonal
 from aico.core.keys import KEY_PREFIX, hash_key
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
@@ -41,6 +41,7 @@ class Principal:
     session: UUID | None = None  # the sign-in of a user whose token names one
     models: frozenset[str] | None = None  # that may answer; None: all
     cache_mode: CacheMode | None = None  # of the tenant's policy; None: the service's
+    cache_personal: CachePersonal = CachePersonal.USER  # likewise
     pii: PiiPolicy = PiiPolicy.OFF  # likewise
     programme: Programme = NO_PROGRAMME  # likewise
 
@@ -165,6 +166,7 @@ class Authenticator:
             role=member.role,
             session=signed_in.session,
             cache_mode=member.cache_mode,
+            cache_personal=member.cache_personal,
             pii=member.pii,
             programme=member.programme,
         )
@@ -211,6 +213,7 @@ class Authenticator:
             api_key=holder.key,
             models=holder.models,
             cache_mode=holder.cache_mode,
+            cache_personal=holder.cache_personal,
             pii=holder.pii,
             programme=holder.programme,
         )

@@ -13,8 +13,8 @@ from aico.api.paging import Page
 from aico.core.access import ROLE_PERMISSIONS, Permission, Role
 from aico.core.assignment import MAX_HOLDOUT
 from aico.core.cache_policy import MAX_ERROR_RATE, GuardPolicy
-from aico.core.inputs import ModelName, Number
-from aico.core.jobs import CacheMode
+from aico.core.inputs import Count, ModelName, Number
+from aico.core.jobs import CacheMode, CachePersonal
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
 from aico.core.strategies import StrategyName
@@ -128,6 +128,13 @@ class TenantChange(BaseModel):
         GuardPolicy | None,
         Field(description="Which differences between two questions forbid a hit, whatever the score."),
     ] = None
+    cache_personal: Annotated[
+        CachePersonal,
+        Field(description="Personal questions of users that callers name: `user`, kept for each alone, or `never`."),
+    ] = CachePersonal.USER
+    cache_max_entries: Annotated[
+        Count | None, Field(ge=1, le=2**31 - 1, description="Answers that are kept; at most the service's.")
+    ] = None
 
 
 class TenantView(BaseModel):
@@ -151,6 +158,8 @@ class TenantView(BaseModel):
     compare_with_own_keys: bool
     max_error_rate: Annotated[float | None, Field(description="Null: the service's.")]
     cache_guards: Annotated[GuardPolicy | None, Field(description="Null: the service's.")]
+    cache_personal: CachePersonal
+    cache_max_entries: Annotated[int | None, Field(description="Null: the service's.")]
 
     @classmethod
     def of(cls, tenant: Profile) -> Self:
@@ -176,6 +185,8 @@ class TenantView(BaseModel):
             compare_with_own_keys=policy.compare_with_own_keys,
             max_error_rate=policy.max_error_rate,
             cache_guards=policy.cache_guards,
+            cache_personal=policy.cache_personal,
+            cache_max_entries=policy.cache_max_entries,
         )
 
 

@@ -14,15 +14,7 @@ from aico.core.settings import get_settings
 from aico.store.cache_indexes import Kept
 from aico.workers.index_keeper import IndexKeeper
 
-app = typer.Typer(help="The semantic cache.", no_args_is_help=True)
 
-
-@app.callback()
-def cache() -> None:
-    """The semantic cache."""
-
-
-@app.command("index")
 def index(
     watch: Annotated[bool, typer.Option("--watch", help="Go on, and look every five minutes.")] = False,
 ) -> None:

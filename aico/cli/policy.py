@@ -17,7 +17,7 @@ from aico.core.access import OPERATOR
 from aico.core.assignment import MAX_HOLDOUT
 from aico.core.cache_policy import MAX_ERROR_RATE, GuardPolicy
 from aico.core.errors import InvalidInput
-from aico.core.jobs import CacheMode
+from aico.core.jobs import CacheMode, CachePersonal
 from aico.core.redaction import PiiPolicy
 from aico.core.settings import get_settings
 from aico.core.strategies import StrategyName
@@ -28,6 +28,7 @@ from aico.store.scope import Scope
 SERVICE = "service"  # no policy of its own
 _YES_OR_NO = {True: "yes", False: "no"}
 _CENTS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
+_COUNT = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _NUMBER = re.compile(r"[01](\.[0-9]{1,6})?|\.[0-9]{1,6}", re.ASCII)
 
 
@@ -71,6 +72,13 @@ MaxErrorRate = Annotated[
 Guards = Annotated[
     str | None, typer.Option(metavar="NAME", help=f"{', '.join(GuardPolicy)}, or {SERVICE}: what forbids a hit.")
 ]
+CachePersonalOption = Annotated[
+    CachePersonal | None,
+    typer.Option("--cache-personal", help="Personal questions of users that callers name: kept for each, or never."),
+]
+CacheEntries = Annotated[
+    str | None, typer.Option(metavar="COUNT", help=f"Answers that are kept, at most the service's, or {SERVICE}.")
+]
 
 
 def policy(
@@ -90,6 +98,8 @@ def policy(
     compare_with_own_keys: CompareWithOwnKeys = None,
     max_error_rate: MaxErrorRate = None,
     cache_guards: Guards = None,
+    cache_personal: CachePersonalOption = None,
+    cache_entries: CacheEntries = None,
 ) -> None:
     """Show what holds for a tenant's jobs where their callers do not say otherwise, or set what is given.
 
@@ -110,6 +120,8 @@ def policy(
         "compare_with_own_keys": (compare_with_own_keys, compare_with_own_keys),
         "max_error_rate": (max_error_rate, _error_rate(max_error_rate)),
         "cache_guards": (cache_guards, _guards(cache_guards)),
+        "cache_personal": (cache_personal, cache_personal),
+        "cache_max_entries": (cache_entries, _count(cache_entries)),
     }
     out.print(_shown(_change(tenant, {name: meant for name, (said, meant) in given.items() if said is not None})))
 
@@ -142,6 +154,8 @@ def _shown(policy: tenants.Policy) -> Table:
         table.add_row(name, SERVICE if share is None else f"{float(share):g}")
     table.add_row("judge", Text(policy.judge_model or SERVICE))
     table.add_row("implicit outcomes", _YES_OR_NO[policy.implicit_outcomes])
+    table.add_row("personal questions", policy.cache_personal)
+    table.add_row("cache entries", SERVICE if policy.cache_max_entries is None else str(policy.cache_max_entries))
     table.add_row("compare with own keys", _YES_OR_NO[policy.compare_with_own_keys])
     table.add_row("cache guards", policy.cache_guards or SERVICE)
     return table
@@ -196,6 +210,14 @@ def _cents(text: str | None) -> str | None:
     if not _CENTS.fullmatch(text):
         raise InvalidInput(f"--judge-budget is a number of US cents such as 20 or 2.5, or {SERVICE}, not {text!r}")
     return text
+
+
+def _count(text: str | None) -> int | None:
+    if text is None or text == SERVICE:
+        return None
+    if not _COUNT.fullmatch(text):
+        raise InvalidInput(f"--cache-entries is a number above 0, or {SERVICE}, not {text!r}")
+    return int(text)
 
 
 def _share(option: str, text: str | None, most: float) -> float | None:

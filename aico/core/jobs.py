@@ -45,6 +45,13 @@ class CacheMode(StrEnum):
         return self in {CacheMode.EXACT, CacheMode.SEMANTIC}
 
 
+class CachePersonal(StrEnum):
+    """What becomes of a personal question of a user whom the caller names."""
+
+    USER = "user"  # his answers are served to him alone
+    NEVER = "never"  # its answer is neither looked for nor kept
+
+
 class CacheState(StrEnum):
     MISS = "miss"
     EXACT = "exact"

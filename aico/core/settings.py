@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     cache_guards: GuardPolicy = GuardPolicy.STRICT
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 7 * 24 * 3600
     cache_index_rows: Annotated[int, Field(ge=0)] = 10_000  # of a namespace that gets an index of its own; 0: none does
+    cache_short_ttl_seconds: Annotated[int, Field(ge=1)] = 900  # of answers to what is bound to its time
+    cache_max_entries: Annotated[int, Field(ge=1)] = 100_000  # of each tenant
+    cache_max_answer_bytes: Annotated[int, Field(ge=1)] = 64 * 1024  # larger answers are not kept
 
     # Routing
     baseline_model: str = "gpt-5.4"

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from aico.core.access import OPERATOR, Permission
 from aico.core.assignment import Programme
-from aico.core.jobs import CacheMode
+from aico.core.jobs import CacheMode, CachePersonal
 from aico.core.keys import NewKey, Secret
 from aico.core.redaction import PiiPolicy
 from aico.store.statement import Row, Statement, named_sql, no_row
@@ -138,6 +138,7 @@ class Holder:
     scopes: frozenset[Permission]  # none: those of every key
     models: frozenset[str] | None
     cache_mode: CacheMode | None  # of the tenant's policy
+    cache_personal: CachePersonal  # likewise
     pii: PiiPolicy  # likewise
     programme: Programme  # likewise
     valid_seconds: float | None  # until this secret stops working; None: it does not
@@ -155,6 +156,7 @@ def _holder(row: Row) -> Holder:
         scopes=_scopes(row),
         models=models_of(row),
         cache_mode=mode_of(row),
+        cache_personal=CachePersonal(row["cache_personal"]),
         pii=PiiPolicy(row["pii"]),
         programme=Programme.model_validate(row["programme"]),
         valid_seconds=row["valid_for"],

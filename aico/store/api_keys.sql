@@ -71,7 +71,7 @@ noted as (
 select id from changed
 
 -- name: authenticate
-select key_id, tenant_id, scopes, models, cache_mode, pii, programme, valid_for from private.authenticate_key(%(hash)s)
+select key_id, tenant_id, scopes, models, cache_mode, cache_personal, pii, programme, valid_for from private.authenticate_key(%(hash)s)
 
 -- name: used
 with used as (

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from aico.core.assignment import Programme
-from aico.core.jobs import Answer, CacheMode, Job, JobError, JobStatus
+from aico.core.jobs import Answer, CacheMode, CachePersonal, Job, JobError, JobStatus
 from aico.core.redaction import PiiPolicy
 from aico.store.api_keys import models_of
 from aico.store.batches import BatchStatus
@@ -42,6 +42,7 @@ class HeldBatch:
     error_file_id: UUID | None
     written_line: int  # the last line whose result has been written
     cache_mode: CacheMode | None  # of the tenant's policy
+    cache_personal: CachePersonal  # likewise
     pii: PiiPolicy  # likewise
     programme: Programme  # likewise
     models: frozenset[str] | None  # that its API key may use; None: all
@@ -56,6 +57,7 @@ def claim(tenant: UUID, batch: UUID, lease_seconds: float) -> Statement[HeldBatc
             "status": BatchStatus(row["status"]),
             "ending": row["ending"] and BatchStatus(row["ending"]),
             "cache_mode": row["cache_mode"] and CacheMode(row["cache_mode"]),
+            "cache_personal": CachePersonal(row["cache_personal"]),
             "pii": PiiPolicy(row["pii"]),
             "programme": Programme.model_validate(row["programme"]),
             "models": models_of(row),

@@ -58,7 +58,7 @@ with held as (
 select h.id, h.fence, h.status, h.endpoint, h.api_key_id, h.deadline, h.deadline <= now() as overdue, h.input_file_id,
   f.bytes as input_bytes, h.read_bytes, h.read_lines, h.read_at is not null as read,
   h.in_progress_at is not null as valid, h.ending, h.output_file_id, h.error_file_id, h.written_line, t.cache_mode,
-  t.pii, private.programme_of(h.tenant_id) as programme, k.models,
+  t.cache_personal, t.pii, private.programme_of(h.tenant_id) as programme, k.models,
   array(
     select p.provider from public.provider_keys p where p.tenant_id = h.tenant_id and p.retired_at is null
   ) as own_providers

@@ -92,3 +92,16 @@ def _kept(row: Row) -> Kept:
 def purge_expired(limit: int) -> Statement[int]:
     """Delete up to `limit` answers that may no longer be served; returns how many there were."""
     return Statement(_SQL["purge_expired"], {"limit": limit}, lambda row: row["purged"])
+
+
+def add_up(limit: int) -> Statement[int]:
+    """Count up to `limit` changes into what tenants and their namespaces are known to keep; returns how many."""
+    return Statement(_SQL["add_up"], {"limit": limit}, lambda row: row["added"])
+
+
+def evict(*, most: int, limit: int) -> Statement[int]:
+    """Delete up to `limit` answers of tenants that keep more than `most`, or than their own limit.
+
+    Least recently used first; returns how many there were. What has changed is to be added up before.
+    """
+    return Statement(_SQL["evict"], {"most": most, "limit": limit}, lambda row: row["evicted"])

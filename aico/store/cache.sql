@@ -17,3 +17,9 @@ where tenant_id = %(tenant)s and id = any (%(ids)s::uuid[]) and expires_at > now
 
 -- name: purge_expired
 select private.purge_expired_answers(%(limit)s) as purged
+
+-- name: add_up
+select private.add_up_cache_changes(%(limit)s) as added
+
+-- name: evict
+select private.evict_answers(%(most)s, %(limit)s) as evicted

@@ -217,6 +217,7 @@ class Ending:
     routing: RoutingReport | None = None
     error: JobError | None = None
     keep: bool = False
+    lifetime_seconds: float | None = None  # for which it may be kept; None: as long as others of its namespace
     attempts: tuple[Attempt, ...] = field(default=())
     baseline: Baseline | None = None
     policy: Policy | None = None
@@ -255,6 +256,9 @@ class Ended:
 def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) -> Statement[Ended]:
     """Fenced: only a job still open at the same fence ends. Returns those that did, and tells endpoints of them.
 
+    An answer is kept for as long as its namespace says, else its tenant, else `cache_ttl_seconds`; never longer than
+    the tenant keeps answers at all or its own lifetime allows.
+
     With a job whose answer may be served again those end that follow it, and are returned too. O(endings + followers).
     """
     params = {
@@ -266,6 +270,7 @@ def finish(tenant: UUID, endings: Sequence[Ending], cache_ttl_seconds: float) ->
         "routings": [_jsonb(ending.routing) for ending in endings],
         "errors": [_jsonb(ending.error) for ending in endings],
         "keeps": [ending.keep for ending in endings],
+        "lifetimes": [ending.lifetime_seconds for ending in endings],
         "entries": [ending.entry for ending in endings],
         "compares": [ending.compare for ending in endings],
         "rivals": [ending.rival and ending.rival.model for ending in endings],

@@ -83,8 +83,8 @@ with ending as (
   select * from unnest(
     %(ids)s::uuid[], %(fences)s::bigint[], %(statuses)s::text[], %(answers)s::jsonb[], %(routings)s::jsonb[],
     %(errors)s::jsonb[], %(keeps)s::boolean[], %(entries)s::uuid[], %(compares)s::boolean[], %(rivals)s::text[],
-    %(rival_answers)s::text[], %(costs)s::numeric[]
-  ) as f (id, fence, status, answer, routing, error, keep, entry, compare, rival, rival_answer, cost)
+    %(rival_answers)s::text[], %(costs)s::numeric[], %(lifetimes)s::real[]
+  ) as f (id, fence, status, answer, routing, error, keep, entry, compare, rival, rival_answer, cost, lifetime)
 ),
 prior as (
   select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model, j.tags, j.near_entry, j.flight,
@@ -124,9 +124,11 @@ entry as (  -- answers in the same words are of one group
     answer_group, compared, expires_at)
   select distinct on (p.fingerprint) gen_random_uuid(), %(tenant)s, p.namespace, p.fingerprint, p.id, f.answer, f.routing,
     p.question, p.tags, md5(f.answer ->> 'text')::uuid, p.near_entry is null,
-    now() + coalesce((select make_interval(days => r.cache_days) from public.retention r where r.tenant_id = %(tenant)s),
-      make_interval(secs => %(ttl)s))
+    now() + least(make_interval(secs => f.lifetime), make_interval(days => r.cache_days),
+      coalesce(make_interval(secs => n.ttl_seconds), make_interval(days => r.cache_days), make_interval(secs => %(ttl)s)))
   from ending f join prior p on p.id = f.id
+  left join public.retention r on r.tenant_id = %(tenant)s
+  left join public.cache_namespaces n on n.tenant_id = %(tenant)s and n.namespace = p.namespace
   where f.keep
   order by p.fingerprint, p.id -- of equal questions in one call one answer is kept
   on conflict (tenant_id, fingerprint) do update
@@ -138,7 +140,7 @@ entry as (  -- answers in the same words are of one group
 named as (
   insert into public.cache_namespaces (tenant_id, namespace, label)
   select distinct on (p.namespace) %(tenant)s, p.namespace, p.label
-  from entry e join prior p on p.id = e.job_id where p.question is not null
+  from entry e join prior p on p.id = e.job_id
   order by p.namespace
   on conflict do nothing
 ),

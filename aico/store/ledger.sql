@@ -106,6 +106,27 @@ units_booked as (
     cents = a.cents + excluded.cents,
     latency_ms = a.latency_ms + excluded.latency_ms
 ),
+hit as materialized (  -- the entries that were served again; locked in the order in which they are written
+  select e.tenant_id, e.id, h.hits, h.at
+  from (
+    select b.tenant_id, s.served_from, count(*) as hits, max(b.at) as at
+    from booked b
+    cross join lateral (
+      select j.served_from from public.jobs j where j.tenant_id = b.tenant_id and j.id = b.job_id limit 1) s
+    where b.kind in ('exact_hit', 'semantic_hit') and s.served_from is not null
+    group by b.tenant_id, s.served_from
+  ) h
+  join public.cache_entries e on e.tenant_id = h.tenant_id and e.job_id = h.served_from
+  order by e.tenant_id, e.fingerprint
+  for no key update of e
+),
+hits_counted as (
+  update public.cache_entries e
+  set hits = e.hits + h.hits,
+    -- To the minute: it is indexed, and an entry that is served all the time must not move in the index all the time.
+    hit_at = case when e.hit_at > h.at - interval '1 minute' then e.hit_at else h.at end
+  from hit h where e.tenant_id = h.tenant_id and e.id = h.id
+),
 sums as (
   select kind, outcome, provider, model, count(*) as attempts, count(*) filter (where cost_cents is null) as unpriced,
     sum(input_uncached + cache_read + cache_write) as input_tokens, sum(output) as output_tokens,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from aico.core.access import OPERATOR, ROLE_PERMISSIONS, Role, invitable
 from aico.core.assignment import Programme
-from aico.core.jobs import CacheMode
+from aico.core.jobs import CacheMode, CachePersonal
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
 from aico.store.statement import Row, Statement, named_sql
@@ -22,6 +22,7 @@ class Membership:
     tenant: UUID
     role: Role
     cache_mode: CacheMode | None  # of the tenant's policy
+    cache_personal: CachePersonal  # likewise
     pii: PiiPolicy  # likewise
     programme: Programme  # likewise
     name: str  # of the tenant
@@ -40,6 +41,7 @@ def _membership(row: Row) -> Membership:
         tenant=row["tenant_id"],
         role=Role(row["role"]),
         cache_mode=mode_of(row),
+        cache_personal=CachePersonal(row["cache_personal"]),
         pii=PiiPolicy(row["pii"]),
         programme=Programme.model_validate(row["programme"]),
         name=row["name"],

@@ -1,5 +1,5 @@
 -- name: memberships
-select m.tenant_id, m.role, t.cache_mode, t.pii, private.programme_of(t.id) as programme,
+select m.tenant_id, m.role, t.cache_mode, t.cache_personal, t.pii, private.programme_of(t.id) as programme,
   coalesce(t.display_name, t.name) as name, t.plan, t.personal, m.created_at
 from public.members m join public.tenants t on t.id = m.tenant_id
 where m.user_id = (select auth.uid()) order by m.created_at, m.tenant_id

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from aico.core.access import OPERATOR
 from aico.core.cache_policy import GuardPolicy
-from aico.core.jobs import CacheMode, JobClass
+from aico.core.jobs import CacheMode, CachePersonal, JobClass
 from aico.core.plans import Plan
 from aico.core.redaction import PiiPolicy
 from aico.core.strategies import StrategyName
@@ -92,6 +92,8 @@ class Policy:
     compare_with_own_keys: bool = False
     max_error_rate: float | None = None  # wrong answers per hit by meaning; None: the service's
     cache_guards: GuardPolicy | None = None  # likewise
+    cache_personal: CachePersonal = CachePersonal.USER
+    cache_max_entries: int | None = None  # at most the service's; None: that
 
 
 _POLICY = tuple(field.name for field in fields(Policy))
@@ -108,6 +110,7 @@ def _policy(row: Row) -> Policy:
         "cache_mode": mode_of(row),
         "pii": PiiPolicy(row["pii"]),
         "strategy": strategy_of(row),
+        "cache_personal": CachePersonal(row["cache_personal"]),
     }
     return Policy(**{name: row[name] for name in _POLICY} | read)
 

@@ -11,7 +11,7 @@ select tenant_id from private.make_tenant(%(tenant)s, %(maker)s, %(title)s, %(pl
 -- name: get
 select id, coalesce(display_name, name) as name, plan, personal, created_at, fallback, cache_mode, baseline_model,
   similarity_threshold, pii, holdout_share, strategy, quality_target, implicit_outcomes, shadow_rate, judge_model,
-  judge_daily_cents, compare_with_own_keys, max_error_rate, cache_guards
+  judge_daily_cents, compare_with_own_keys, max_error_rate, cache_guards, cache_personal, cache_max_entries
 from public.tenants where id = %(tenant)s
 
 -- name: change
@@ -19,10 +19,11 @@ with changed as (
   update public.tenants t
   set (display_name, fallback, cache_mode, baseline_model, similarity_threshold, pii, holdout_share, strategy,
     quality_target, implicit_outcomes, shadow_rate, judge_model, judge_daily_cents, compare_with_own_keys,
-    max_error_rate, cache_guards) = (
+    max_error_rate, cache_guards, cache_personal, cache_max_entries) = (
     select n.display_name, n.fallback, n.cache_mode, n.baseline_model, n.similarity_threshold, n.pii, n.holdout_share,
       n.strategy, n.quality_target, n.implicit_outcomes, n.shadow_rate, n.judge_model, n.judge_daily_cents,
-      n.compare_with_own_keys, n.max_error_rate, n.cache_guards
+      n.compare_with_own_keys, n.max_error_rate, n.cache_guards, n.cache_personal,
+      n.cache_max_entries
     from jsonb_populate_record(t, %(changes)s::jsonb) n
   )
   where t.id = %(tenant)s
@@ -33,7 +34,8 @@ select id, %(by)s, 'tenant.changed', id::text, %(changes)s::jsonb from changed
 
 -- name: policy
 select fallback, cache_mode, baseline_model, similarity_threshold, pii, holdout_share, strategy, quality_target,
-  implicit_outcomes, shadow_rate, judge_model, judge_daily_cents, compare_with_own_keys, max_error_rate, cache_guards
+  implicit_outcomes, shadow_rate, judge_model, judge_daily_cents, compare_with_own_keys, max_error_rate, cache_guards,
+  cache_personal, cache_max_entries
 from public.tenants where id = %(tenant)s
 
 -- name: set_plan

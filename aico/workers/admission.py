@@ -10,8 +10,9 @@ from aico.core.assignment import NO_PROGRAMME, Assigned, Holdout, Programme, Uni
 from aico.core.canonical import cache_key
 from aico.core.chat import AUTO_MODELS, ChatRequest
 from aico.core.errors import InvalidInput, PayloadTooLarge, UnknownModel
+from aico.core.freshness import personal
 from aico.core.ids import new_id
-from aico.core.jobs import CacheMode, Controls, JobClass
+from aico.core.jobs import CacheMode, CachePersonal, Controls, JobClass
 from aico.core.settings import Settings
 from aico.core.submission import Submission
 from aico.routing.catalogue import Catalogue
@@ -39,6 +40,7 @@ class Asker:
     models: frozenset[str] | None = None  # that may answer; None: all
     own_providers: frozenset[str] = frozenset()  # for which the tenant has keys of its own
     programme: Programme = NO_PROGRAMME
+    cache_personal: CachePersonal = CachePersonal.USER  # of the tenant's policy
 
 
 ANYBODY = Asker()
@@ -83,14 +85,15 @@ class Admission:
         retries, job, mode = submission.max_retries, new_id(), submission.cache_mode(asker.cache_mode)
         programme = asker.programme.concerning(choice_left=chat.model in AUTO_MODELS)
         assigned = draw(programme, _units(job, asker, submission.user), self._holdout(submission, asker, mode))
+        whose = submission.user if submission.user is not None and personal(chat) else None
         return NewJob(
             id=job,
             api_key_id=asker.api_key,
             job_class=submission.job_class,
-            cache_mode=_cache_mode(submission, asker, assigned),
+            cache_mode=_cache_mode(submission, asker, assigned, whose),
             assigned=assigned,
             request=chat.model_dump(mode="json", exclude_defaults=True),
-            key=cache_key(chat, _scope(controls, models)),
+            key=cache_key(chat, _scope(controls, asker, whose)),
             metadata=submission.metadata,
             timeout_seconds=self._timeout(submission.job_class),
             deadline=self._deadline(submission),
@@ -188,9 +191,12 @@ class Admission:
             )
 
 
-def _cache_mode(submission: Submission, asker: Asker, assigned: Assigned) -> CacheMode:
-    """An experiment stands in for the tenant's policy; the holdout knows no cache, whatever is said."""
-    if assigned.direct:
+def _cache_mode(submission: Submission, asker: Asker, assigned: Assigned, whose: str | None) -> CacheMode:
+    """An experiment stands in for the tenant's policy; the holdout knows no cache, whatever is said.
+
+    `whose` names the user where the question is personal.
+    """
+    if assigned.direct or (whose is not None and asker.cache_personal is CachePersonal.NEVER):
         return CacheMode.OFF
     return submission.cache_mode(assigned.treatment.cache or asker.cache_mode)
 
@@ -210,7 +216,16 @@ def _surely_fits(chat: ChatRequest, window: int) -> bool:
     return size + _OVERHEAD_TOKENS <= window
 
 
-def _scope(controls: Controls, models: frozenset[str] | None) -> dict[str, Any]:
-    """What else must be equal for an answer to be served again: none is, of a model that may not answer."""
-    floor = {} if controls.quality_floor is None else {"quality_floor": controls.quality_floor}
-    return floor if models is None else {**floor, "models": sorted(models)}
+def _scope(controls: Controls, asker: Asker, whose: str | None) -> dict[str, Any]:
+    """What else must be equal for an answer to be served again: none is, of a model that may not answer.
+
+    Nor is an answer to somebody's personal question served to anybody else.
+    """
+    scope: dict[str, Any] = {}
+    if controls.quality_floor is not None:
+        scope["quality_floor"] = controls.quality_floor
+    if asker.models is not None:
+        scope["models"] = sorted(asker.models)
+    if whose is not None:
+        scope["user"] = user_unit(asker.programme.salt, whose)
+    return scope

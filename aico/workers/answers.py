@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Literal, Protocol
 from uuid import UUID
 
-from aico.core import chat
 from aico.core.assignment import Assigned
 from aico.core.attempts import Attempt, Baseline, Policy, assignment_unit, known_cost
 from aico.core.chat import AUTO_MODELS, ChatRequest, Completion, FinishReason
@@ -35,6 +34,7 @@ from aico.routing.strategies.protocol import (
 from aico.store.claims import Ending
 from aico.store.decisions import Decided, DraftSeen, Grounds
 from aico.store.job_policy import JobPolicy
+from aico.workers.keeping import Keeping
 
 _TRUNCATED = {FinishReason.LENGTH, FinishReason.CONTENT_FILTER}
 _NOTHING = Decimal(0)
@@ -107,6 +107,9 @@ class Answerable(Protocol):
     def fence(self) -> int: ...
 
     @property
+    def request(self) -> ChatRequest: ...
+
+    @property
     def cache_mode(self) -> CacheMode: ...
 
     @property
@@ -131,6 +134,7 @@ class Answers:
         self._strategy = strategy
         self._catalogue = catalogue
         self._baseline_model = settings.baseline_model
+        self._keeping = Keeping(settings)
 
     def choose(
         self,
@@ -198,7 +202,8 @@ class Answers:
                 arms=job.policy.assigned.arms,
                 verified=verified,
             ),
-            keep=verified != "kept" and keeps(job.cache_mode, completion),
+            keep=verified != "kept" and self._keeping.keeps(job, model.id, completion),
+            lifetime_seconds=self._keeping.lifetime_seconds(job.request, choice.at),
             attempts=tuple(attempt.model_copy(update={"text_tokens": telling}) for attempt in attempts),
             baseline=baseline,
             arms=job.policy.assigned.arms,
@@ -253,18 +258,6 @@ def _policy(decision: Decision, arms: Sequence[str]) -> Policy:
         propensity=decision.propensity,
         assignment_unit=assignment_unit(arms),
     )
-
-
-def keeps(mode: CacheMode, completion: Completion) -> bool:
-    """Only whole answers in words are served again: nothing truncated, refused, empty, or calling a tool."""
-    answers = (completion, *completion.more)
-    return mode is not CacheMode.OFF and all(in_words(answer) for answer in answers)
-
-
-def in_words(answer: chat.Choice) -> bool:
-    """Whether it is whole, and words alone."""
-    whole = answer.finish_reason is FinishReason.STOP and not answer.refused and not answer.tool_calls
-    return whole and bool(answer.text.strip())
 
 
 def total_cost(spent_cents: Decimal, attempts: Sequence[Attempt]) -> Decimal | None:

@@ -13,7 +13,8 @@ from aico.routing.verifier.kept import kept_answer
 from aico.routing.verifier.verifier import Verification
 from aico.store.claims import Rival
 from aico.store.decisions import DraftSeen
-from aico.workers.answers import Choice, in_words
+from aico.workers.answers import Choice
+from aico.workers.keeping import in_words
 
 _MOST_REASONS = 3  # of what is seen on a draft
 _SURE = 0.5  # of what a draft may lose: with less it is accepted with high confidence

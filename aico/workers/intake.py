@@ -153,7 +153,7 @@ class Intake:
 
 
 def _asker(held: HeldBatch) -> Asker:
-    return Asker(held.api_key_id, held.cache_mode, held.models, held.own_providers, held.programme)
+    return Asker(held.api_key_id, held.cache_mode, held.models, held.own_providers, held.programme, held.cache_personal)
 
 
 def _distinct(line: BatchLineRequest, number: int, seen: set[bytes]) -> None:

@@ -62,6 +62,7 @@ QUIET_SECONDS = 3.0  # a bell this old is lost if its queue is empty
 SILENT_SECONDS = 60.0  # and this old, even if it is not
 MAX_LOSSES = 5  # workers that may die over a job before it is given up
 BATCH = 500
+CHANGES = 5000  # of what caches keep
 FILES = 20  # each may have hundreds of chunks
 HOUSEKEEPING_TICKS = 60
 LANE_LATE_SECONDS = 60.0  # of the time that a direct call has, at least 120
@@ -103,6 +104,7 @@ class Sweeper:
         self._hand_over()
         self._ring_again()
         self._book_late()
+        self._add_up_caches()
         self._ring_for_deliveries()
         self._ring_for_lanes()
         self._ring_for_batches()
@@ -126,8 +128,22 @@ class Sweeper:
         ):
             while database.run(Scope.system(), statement) == [BATCH]:
                 log.info("old_rows_purged", what=what, count=BATCH)
+        self._evict_answers()
         while database.run(Scope.system(), files.purge(limit=FILES)) == [FILES]:
             log.info("old_rows_purged", what="files", count=FILES)
+
+    def _evict_answers(self) -> None:
+        """Of tenants that keep more than they may. What is counted must be true before more is deleted."""
+        most, evicted = self._runtime.settings.cache_max_entries, 1
+        while evicted:
+            self._add_up_caches()
+            (evicted,) = self._runtime.database.run(Scope.system(), cache.evict(most=most, limit=BATCH))
+            if evicted:
+                log.info("answers_evicted", count=evicted)
+
+    def _add_up_caches(self) -> None:
+        while self._runtime.database.run(Scope.system(), cache.add_up(CHANGES)) == [CHANGES]:
+            pass
 
     def judge_spends(self, now: datetime) -> None:
         """Once an hour: tell tenants whose spend in the hour before is out of the ordinary."""

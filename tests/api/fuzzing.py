@@ -155,6 +155,13 @@ def populated(address: str, tenant: Tenant, member: UUID) -> World:
 
         jobs = [made("/v1/jobs", prompt=f"question {number}") for number in range(5)]
         wait_until(lambda: not client.get("/v1/jobs", params={"status": "queued"}).json()["data"])
+        own = f"for {tenant.id}"  # a namespace that no other tenant has
+        made("/v1/jobs", prompt="first", system=own)
+        made("/v1/jobs", prompt="second", system=own)
+        wait_until(lambda: not client.get("/v1/jobs", params={"status": "queued"}).json()["data"])
+        namespaces = client.get("/v1/cache/namespaces", params={"limit": 100}).raise_for_status().json()["data"]
+        (namespace,) = [one["namespace"] for one in namespaces if one["label"] == own]
+        kept = client.get("/v1/cache/entries", params={"namespace": namespace}).raise_for_status().json()["data"]
         hook = made("/v1/webhooks", url="https://hooks.example.com/aico")
         sent = {"file": ("lines.jsonl", b'{"custom_id": "a"}\n')}
         file = client.post("/v1/files", files=sent, data={"purpose": "batch"}).raise_for_status().json()["id"]
@@ -183,6 +190,8 @@ def populated(address: str, tenant: Tenant, member: UUID) -> World:
                 "experiment_id": [made("/v1/experiments", name=f"x {number}", arms=arms) for number in range(2)],
                 "export_id": [made("/v1/exports")],
                 "erasure_id": [made("/v1/erasures", **erasure)],
+                "entry_id": [one["id"] for one in kept],
+                "namespace": [namespace],
                 "delivery_id": [made(f"/v1/webhooks/{hook}/test") for _ in range(2)],
             },
         )

@@ -50,6 +50,20 @@ def test_a_job_is_followed_from_the_queue_to_its_answer(api: httpx2.Client, work
     assert ended == api.get(f"/v1/jobs/{job}").json()
 
 
+def test_a_hit_is_replayed_as_a_stream_with_the_provenance_of_the_answer(
+    api: httpx2.Client, worker: StreamingWorker
+) -> None:
+    first = submitted(api)
+    with working(lambda: answer(worker, first)):
+        raw_events(api, f"/v1/jobs/{first}/events")
+    events = raw_events(api, f"/v1/jobs/{submitted(api)}/events")
+    assert text(events) == "The capital is Paris."
+    paid, hit = api.get(f"/v1/jobs/{first}").json()["routing"], json.loads(events[-1]["data"])["routing"]
+    assert (hit["cache"], hit["cost_cents"], hit["attempts"]) == ("exact", "0", 0)
+    same = paid.keys() - {"cache", "cost_cents", "attempts"}
+    assert {name: hit[name] for name in same} == {name: paid[name] for name in same}
+
+
 def test_reading_goes_on_after_any_event(api: httpx2.Client, worker: StreamingWorker) -> None:
     job = submitted(api)
     with working(lambda: answer(worker, job)):

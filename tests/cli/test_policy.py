@@ -16,6 +16,7 @@ GENERAL = (
     | dict.fromkeys(("strategy", "quality target", "holdout", "shadow rate", "judge", "judge cents a day"), "service")
     | {"implicit outcomes": "yes", "compare with own keys": "no"}
     | dict.fromkeys(("max error rate", "cache guards"), "service")
+    | {"personal questions": "user", "cache entries": "service"}
 )
 
 
@@ -62,12 +63,20 @@ def test_the_caches_error_and_its_guards_are_set_and_given_back(aico: Aico, name
     assert shown(aico, name, "--max-error-rate", "service", "--cache-guards", "service") == GENERAL
 
 
+def test_what_the_cache_keeps_of_a_tenant_is_set_as_well(aico: Aico, name: str) -> None:
+    expected = {**GENERAL, "personal questions": "never", "cache entries": "500"}
+    assert shown(aico, name, "--cache-personal", "never", "--cache-entries", "500") == expected
+    assert shown(aico, name, "--cache-personal", "user", "--cache-entries", "service") == GENERAL
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--max-error-rate", "0"], "--max-error-rate is above 0"),
-        (["--max-error-rate", "0.6"], "--max-error-rate is a number from 0 to 0.5"),
-        (["--cache-guards", "some"], "--cache-guards is one of"),
+        (("--max-error-rate", "0"), "--max-error-rate is above 0"),
+        (("--max-error-rate", "0.6"), "--max-error-rate is a number from 0 to 0.5"),
+        (("--cache-guards", "some"), "--cache-guards is one of"),
+        (("--cache-entries", "0"), "--cache-entries is a number above 0"),
+        (("--cache-personal", "always"), "--cache-personal"),
         (("--cache", "always"), "--cache is one of"),
         (("--cache", ""), "--cache is one of"),
         (("--baseline", "gpt-17"), "--baseline is a model's id"),

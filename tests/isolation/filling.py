@@ -45,6 +45,7 @@ _STATEMENTS = (
     ),
     "insert into cache_namespaces (tenant_id, namespace) values (%(t)s, 'n')",
     "insert into cache_indexes (tenant_id, namespace, model, name, rows) values (%(t)s, 'n', 'm', 'i', 1)",
+    "insert into cache_sizes (tenant_id) values (%(t)s)",
     (
         "insert into cache_checks (tenant_id, job_id, namespace, entry_id, kind, chance, similarity, score,"
         " features, fingerprint) values (%(t)s, %(j)s, 'n', %(x)s, 'hit', 1, 1, 1, '{1}', 'f')"

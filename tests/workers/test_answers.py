@@ -17,17 +17,20 @@ from aico.core.usage import Usage
 from aico.routing.catalogue import Catalogue
 from aico.routing.strategies.complexity import ComplexityStrategy
 from aico.store.job_policy import JobPolicy
-from aico.workers.answers import Answers, keeps
+from aico.workers.answers import Answers
+from aico.workers.keeping import keeps
 
 PLAIN = JobPolicy(baseline_model=None, fallback=True, quality_floor=None, max_cost_cents=None)
 CALL = ToolCall(id="call_1", name="clock", arguments="{}")
 USAGE = Usage(input_uncached=10, cache_read=20, cache_write=5, output=40, reasoning=30)
+QUESTION = ChatRequest(messages=(Message(role=Role.USER, content="What time is it?"),))
 
 
 @dataclass(frozen=True)
 class Asked:
     id: UUID
     fence: int = 1
+    request: ChatRequest = QUESTION
     cache_mode: CacheMode = CacheMode.EXACT
     api_key_id: UUID | None = None
     policy: JobPolicy = PLAIN
@@ -43,7 +46,7 @@ def completion(**changes: Any) -> Completion:
 def test_everything_that_a_model_said_is_in_the_answer() -> None:
     settings = Settings.model_construct(openai_api_key=SecretStr("k"))
     answers = Answers(settings, ComplexityStrategy(), Catalogue.from_settings(settings))
-    choice = answers.choose(ChatRequest(messages=(Message(role=Role.USER, content="What time is it?"),)), PLAIN)
+    choice = answers.choose(QUESTION, PLAIN)
     model = choice.decision.candidates[0]
     attempt = Attempt(
         id=new_id(),

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import psycopg
 import pytest
 from builders import ending_of, new_job, unit_vector
-from conftest import Tenant
+from conftest import Postgres, Tenant
 from numpy.typing import NDArray
 
-from aico.core.jobs import CacheMode, CacheState, Job, JobStatus
+from aico.core.jobs import CacheMode, CacheState, Controls, Job, JobStatus
 from aico.store import claims, jobs, ledger
 from aico.store.jobs import NewJob
 from aico.store.scope import Scope
@@ -84,6 +85,24 @@ def test_a_hit_ends_the_job_with_the_answers_own_provenance(
     assert (ended.routing.provider, ended.routing.cost_cents) == ("local", "0")
     assert runtime.database.run(Scope.tenant(tenant.id), ledger.pending(tenant.id)) == [1]
     assert runtime.redis.llen("record") == 1
+
+
+def test_an_answer_that_is_too_old_for_the_caller_is_not_served_by_meaning(
+    runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant, postgres: Postgres
+) -> None:
+    first = new_job("france capital")
+    embed.embed.run(store(runtime, tenant, first))
+    answer(runtime, tenant, first)
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        for table in ("cache_entries", "cache_vectors"):
+            older = f"update {table} set created_at = created_at - interval '1 minute' where tenant_id = %s"  # noqa: S608
+            admin.execute(older.encode(), (tenant.id,))
+    patient = new_job("france patiently", controls=Controls(max_staleness_seconds=120))
+    strict = new_job("france now", controls=Controls(max_staleness_seconds=30))
+    fresh = new_job("france anew", controls=Controls(max_staleness_seconds=0))
+    embed.embed.run(store(runtime, tenant, patient, strict, fresh))
+    states = [read(runtime, tenant, job).status for job in (patient, strict, fresh)]
+    assert states == [JobStatus.COMPLETED, JobStatus.QUEUED, JobStatus.QUEUED]
 
 
 def test_refresh_is_embedded_but_not_served(runtime: Runtime, embedder: KnownEmbedder, tenant: Tenant) -> None:
