@@ -97,9 +97,9 @@ def test_an_answer_that_is_too_old_for_the_caller_is_not_served_by_meaning(
         for table in ("cache_entries", "cache_vectors"):
             older = f"update {table} set created_at = created_at - interval '1 minute' where tenant_id = %s"  # noqa: S608
             admin.execute(older.encode(), (tenant.id,))
-    patient = new_job("france patiently", controls=Controls(max_staleness_seconds=120))
-    strict = new_job("france now", controls=Controls(max_staleness_seconds=30))
-    fresh = new_job("france anew", controls=Controls(max_staleness_seconds=0))
+    patient = new_job("France capital?", controls=Controls(max_staleness_seconds=120))
+    strict = new_job("FRANCE CAPITAL", controls=Controls(max_staleness_seconds=30))
+    fresh = new_job("france capital!", controls=Controls(max_staleness_seconds=0))
     embed.embed.run(store(runtime, tenant, patient, strict, fresh))
     states = [read(runtime, tenant, job).status for job in (patient, strict, fresh)]
     assert states == [JobStatus.COMPLETED, JobStatus.QUEUED, JobStatus.QUEUED]
