@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from aico.embedding_service.verification.lexicon import is_known
 from aico.embedding_service.verification.profile import TextProfile
 from aico.embedding_service.verification.residue import Residue
-from aico.embedding_service.verification.tokens import POSSESSIVE, Token
+from aico.embedding_service.verification.tokens import ARITHMETIC, POSSESSIVE, Token
 from aico.embedding_service.verification.words import ARTICLES, FUNCTION, POINTING
 
 _LONGEST = 400  # characters of a text in which one slip is looked for
-_DETERMINERS = ARTICLES | {"my", "your", "our", "this", "that", POSSESSIVE}
+_DETERMINERS = ARTICLES | {"my", "your", "our", "this", "that", POSSESSIVE} | ARITHMETIC
 _LEAST_SLIP = 5  # letters of a word in which one letter may be a slip; two exchanged are believed in any
 _TWO = 2  # letters, one for the other
 
