@@ -44,6 +44,31 @@ def test_an_entry_shows_what_it_answers_and_where_the_answer_came_from(cached: C
     assert {name: value for name, value in read.items() if name != "answer"} == shown
 
 
+@pytest.mark.parametrize(
+    ("fields", "mode"),
+    [
+        ({"n": 2}, "off"),
+        ({"n": 2, "aico": {"cache": "semantic"}}, "off"),
+        ({"temperature": 0.5}, "off"),
+        ({"temperature": 0}, "semantic"),
+        ({"aico": {"cache": "off"}}, "off"),
+    ],
+    ids=["several", "several-by-name", "variety", "no-variety", "not-wanted"],
+)
+def test_what_asks_for_variety_is_neither_read_nor_kept(
+    able_service: str,
+    connect: Connect,
+    admin: psycopg.Connection[Any],
+    tenant: Tenant,
+    fields: dict[str, Any],
+    mode: str,
+) -> None:
+    body = {"model": "able", "messages": [{"role": "user", "content": "Name a city."}], **fields}
+    with pytest.raises(httpx2.ReadTimeout):  # nobody answers
+        connect(able_service, tenant.key).post("/v1/chat/completions", json=body, timeout=0.5)
+    assert admin.execute("select cache_mode from jobs where tenant_id = %s", (tenant.id,)).fetchall() == [(mode,)]
+
+
 def test_entries_come_newest_first_page_by_page(cached: Cached, api: httpx2.Client) -> None:
     for number in range(5):
         cached.keep(f"question {number}")
