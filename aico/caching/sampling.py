@@ -1,7 +1,7 @@
 """How often what the cache serves is judged."""
 
 _HITS = 20  # of a namespace that are all audited
-_OTHERS = 1000  # decisions of a namespace, that are all judged
+_OTHERS = 2000  # decisions of a namespace, that are all judged
 
 
 def audit_chance(audited: int, share: float) -> float:

@@ -1,4 +1,4 @@
-"""Labelled prompts of a folder of development sets: pairs, and streams of prompts whose labels say which share an answer."""
+"""Labelled prompts of a folder of development sets: pairs, and streams whose labels say what shares an answer."""
 
 import gzip
 import json
