@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
+from aico.store.cache_indexes import indexer
+
 NAMESPACE, MODEL = b"namespace", "model"
 LATER = "2100-01-01"
 
@@ -35,6 +37,9 @@ def administering(admin_url: str) -> Iterator[Connection]:
         register_vector(connection)
         yield connection
         connection.execute("truncate cache_entries, cache_vectors, cache_indexes cascade")
+        with indexer(admin_url) as indexes:
+            if indexes is not None:
+                indexes.drop_orphans()
 
 
 def fill(admin: Connection, tenant: Tenant, vectors: Vectors, namespace: bytes = NAMESPACE) -> list[UUID]:
