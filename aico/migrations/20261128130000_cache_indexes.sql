@@ -1,6 +1,6 @@
--- Rows of all tenants come in turn and lie scattered: exact search read a page a row. The index now holds all that the
--- search needs, so the rows of one namespace lie together. No other index leads with the tenant: a search by the primary
--- key, which looks cheaper where a namespace is most of its tenant, would read the table row by row.
+-- Rows of all tenants come in turn and lie scattered: exact search read a page a row. The index now holds all that
+-- the search needs, so the rows of one namespace lie together. No other index leads with the tenant: a search by the
+-- primary key, which looks cheaper where a namespace is most of its tenant, would read the table row by row.
 alter table public.cache_vectors
   drop constraint cache_vectors_pkey,
   add primary key (entry_id, tenant_id),
@@ -11,8 +11,8 @@ create index cache_vectors_scope on public.cache_vectors (tenant_id, namespace, 
   include (entry_id, expires_at, created_at, embedding);
 alter table public.cache_vectors set (autovacuum_vacuum_insert_scale_factor = 0.02);  -- or the table is read after all
 
--- A namespace with very many answers has an approximate index over its own vectors and nobody else's. It is built beside
--- the service by whoever owns the tables, and is used once it has been found to agree with exact search.
+-- A namespace with very many answers has an approximate index over its own vectors and nobody else's. It is built
+-- beside the service by whoever owns the tables, and is used once it has been found to agree with exact search.
 create table public.cache_indexes (
   tenant_id uuid not null references public.tenants on delete cascade,
   namespace bytea not null,
@@ -38,9 +38,9 @@ create policy service_works on public.cache_indexes for all to aico_service
 revoke all on public.cache_indexes from public, anon, authenticated;
 grant select on public.cache_indexes to aico_service, authenticated;
 
--- The nearest live vectors of one namespace, nearest first; the distance is the negative cosine similarity, computed once
--- a row. Which plan runs is its caller's to say. Always by an index that leads with the tenant, in one process: other
--- requests need the other cores.
+-- The nearest live vectors of one namespace, nearest first; the distance is the negative cosine similarity, computed
+-- once a row. Which plan runs is its caller's to say. Always by an index that leads with the tenant, in one process:
+-- other requests need the other cores.
 create function private.search_vectors(
   tenant uuid,
   cache_namespace bytea,
@@ -81,9 +81,9 @@ language sql stable rows 8 set search_path = '' set plan_cache_mode = 'force_gen
   select * from private.search_vectors(tenant, cache_namespace, embedding_model, query_embedding, match_count, max_age)
 $$;
 
--- By the namespace's own index: only a plan that is made for these very values can be shown that the index covers them.
--- Statistics do not know how many rows a namespace has, so the plan is not left to its price. The scan goes on along the
--- index while rows are not live or are too old, up to 20,000 rows.
+-- By the namespace's own index: only a plan that is made for these very values can be shown that the index covers
+-- them. Statistics do not know how many rows a namespace has, so the plan is not left to its price. The scan goes on
+-- along the index while rows are not live or are too old, up to 20,000 rows.
 create function private.nearest_by_index(
   tenant uuid,
   cache_namespace bytea,
@@ -128,8 +128,8 @@ begin
 end
 $$;
 
--- As before, but by the namespace's own index where it has one that is used. That few rows come of a search is said, for
--- else all entries of the tenant are read to join them.
+-- As before, but by the namespace's own index where it has one that is used. That few rows come of a search is said,
+-- for else all entries of the tenant are read to join them.
 create or replace function private.nearest_entries(
   tenant uuid,
   cache_namespace bytea,
