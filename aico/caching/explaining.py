@@ -84,8 +84,8 @@ def _parts(seen: Iterable[tuple[str, float, float]]) -> list[Part]:
 
 
 def _sentence(reason: Reason, decision: Decision, known: Known, terms: Terms) -> str:
-    scored = f"It scores {probability(decision.score):.3f}"
-    least = f"{probability(known.least):.3f} is the least that is served"
+    scored = f"It scores {probability(decision.score):.4f}"
+    least = f"{probability(known.least):.4f} is the least that is served"
     match reason:
         case Reason.FAR:
             return f"Their cosine is too low: kept questions below {terms.least_cosine:.3f} are not looked at."
