@@ -104,7 +104,7 @@ def _trust(routing: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if routing.get("cache_score") is None:
         return
     bound = routing.get("error_bound")
-    known = "not known yet" if bound is None else f"at most {bound:.2%} of {routing['judged']} judged"
+    known = "not known yet" if bound is None else f"at most {bound:.2%} by {routing['judged']} judged"
     yield "hit", f"score {routing['cache_score']:.4f}, error {known}, allowed {routing['error_target']:.2%}"
 
 
