@@ -8,8 +8,8 @@ import numpy as np
 
 from aico.caching.bounding import Cut, lowest_cut, refuted, upper_bound
 from aico.caching.modelling import lowest_modelled
-from aico.caching.scoring import START_WEIGHTS, Floats, fitted
-from aico.caching.watching import Seen, Watch, watched
+from aico.caching.scoring import FEATURES, START_CUT, START_WEIGHTS, Floats, fitted
+from aico.caching.watching import Seen, watched
 
 ENOUGH = 100  # samples, for weights of a namespace's own
 
@@ -18,8 +18,8 @@ class State(StrEnum):
     """How much is known of a namespace.
 
     learning: what is served follows from a model of the error, or is nearly the same question. serving: the cut was
-    tested. probation: an answer was wrong, and none is served until it is known whether more are. suspended: more were,
-    and none is served until there is enough evidence of the time since then.
+    tested. probation: an answer was wrong, and none is served until it is known whether more are. suspended: more are
+    wrong than the target allows, and none is served until there is evidence that some can be.
     """
 
     LEARNING = "learning"
@@ -64,38 +64,61 @@ def calibrated(samples: Sequence[Sample], *, target: float, confidence: float, s
     watch = watched((Seen(sample.score, sample.right, sample.eligible) for sample in samples), target)
     forget = 0 if watch.broken_at is None else watch.broken_at + 1
     fresh = [sample for sample in samples[forget:] if sample.features is not None]
-    if not fresh:
-        return Calibration(_unknown(watch, suspended=suspended or forget > 0), None, None, None, 0, forget)
-    seen = np.array([sample.features for sample in fresh], np.float64)
-    right = np.array([sample.right for sample in fresh], np.float64)
-    weights = fitted(seen, right) if len(fresh) >= ENOUGH else None
-    scores = seen @ np.array(weights or START_WEIGHTS)
-    cut = lowest_cut(scores, right, target=target, confidence=confidence)
-    state = State.LEARNING if cut is None else State.SERVING
-    if weights is not None:
-        chances = np.array([sample.chance for sample in fresh], np.float64)
-        modelled = lowest_modelled(seen, weights, chances, target=target, confidence=confidence)
-        cut = _lower(cut, modelled, scores, right, target, confidence)
-    if cut is None:
-        state = _unknown(watch, suspended=suspended or forget > 0)
-    elif watch.probation:
+    evidence = _Evidence(fresh, target, confidence)
+    found = evidence.tested()
+    state = State.LEARNING if found is None else State.SERVING
+    if len(fresh) >= ENOUGH:
+        found = evidence.modelled(found)
+    if found is None:
+        unfit = suspended or forget > 0 or evidence.refutes(START_WEIGHTS, START_CUT)
+        state = State.SUSPENDED if unfit else State.PROBATION if watch.probation else State.LEARNING
+        return Calibration(state, None, None, None, len(fresh), forget)
+    if watch.probation:
         state = State.PROBATION
-    bound = None if cut is None else upper_bound(cut.wrong, cut.above, confidence)
-    return Calibration(state, weights, cut, bound, len(fresh), forget)
+    bound = upper_bound(found.cut.wrong, found.cut.above, confidence)
+    return Calibration(state, found.weights, found.cut, bound, len(fresh), forget)
 
 
-def _unknown(watch: Watch, *, suspended: bool) -> State:
-    if suspended:
-        return State.SUSPENDED
-    return State.PROBATION if watch.probation else State.LEARNING
+@dataclass(frozen=True, slots=True)
+class _Served:
+    weights: tuple[float, ...]
+    cut: Cut
 
 
-def _lower(
-    tested: Cut | None, modelled: float | None, scores: Floats, right: Floats, target: float, confidence: float
-) -> Cut | None:
-    """The modelled cut where it is lower than the tested one, unless the samples speak against it."""
-    if modelled is None or (tested is not None and tested.least <= modelled):
-        return tested
-    served = scores >= modelled
-    cut = Cut(modelled, int(served.sum()), int((1 - right[served]).sum()))
-    return tested if refuted(cut.wrong, cut.above, target, confidence) else cut
+class _Evidence:
+    """Samples of one namespace, all of the present."""
+
+    def __init__(self, samples: Sequence[Sample], target: float, confidence: float) -> None:
+        self._seen = np.array([sample.features for sample in samples], np.float64).reshape(-1, len(FEATURES))
+        self._right = np.array([sample.right for sample in samples], np.float64)
+        self._chances = np.array([sample.chance for sample in samples], np.float64)
+        self._target, self._confidence = target, confidence
+        enough = len(samples) >= ENOUGH
+        self._weights = fitted(self._seen, self._right) if enough else START_WEIGHTS
+
+    def tested(self) -> _Served | None:
+        scores = self._scores(self._weights)
+        cut = lowest_cut(scores, self._right, target=self._target, confidence=self._confidence)
+        return None if cut is None else _Served(self._weights, cut)
+
+    def modelled(self, tested: _Served | None) -> _Served | None:
+        """The modelled cut where it is lower than the tested one, unless the samples speak against it."""
+        least = lowest_modelled(
+            self._seen, self._weights, self._chances, target=self._target, confidence=self._confidence
+        )
+        if least is None or (tested is not None and tested.cut.least <= least):
+            return tested
+        return tested if self.refutes(self._weights, least) else _Served(self._weights, self._at(self._weights, least))
+
+    def refutes(self, weights: tuple[float, ...], least: float) -> bool:
+        """Whether the samples show that more than the target is wrong from this score on."""
+        cut = self._at(weights, least)
+        return refuted(cut.wrong, cut.above, self._target, self._confidence)
+
+    def _at(self, weights: tuple[float, ...], least: float) -> Cut:
+        above = self._scores(weights) >= least
+        return Cut(least, int(above.sum()), int((1 - self._right[above]).sum()))
+
+    def _scores(self, weights: tuple[float, ...]) -> Floats:
+        found: Floats = self._seen @ np.array(weights)
+        return found

@@ -4,17 +4,14 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from math import log
 from typing import Protocol
 
 from aico.caching.calibration import State
 from aico.caching.neighbourhood import Neighbour, ranked, surroundings
-from aico.caching.scoring import START_WEIGHTS, features, score
+from aico.caching.scoring import START_CUT, START_WEIGHTS, features, score
 from aico.core.cache_policy import GuardPolicy
 from aico.embedding_service.verification.comparison import Comparison, Guard, TextProfile, Verifier, profile
-from aico.embedding_service.verification.weights import CONSERVATIVE
 
-START = log(CONSERVATIVE / (1 - CONSERVATIVE))  # the score that is served where nothing is known of the traffic
 COMPARED = 4  # groups whose nearest question is looked at word by word
 _PROFILES = 20_000  # of kept questions, of some kilobytes each
 
@@ -54,7 +51,7 @@ class Known:
 
     @property
     def least(self) -> float:
-        return START if self.cut is None else self.cut
+        return START_CUT if self.cut is None else self.cut
 
     def score(self, seen: Sequence[float]) -> float:
         return score(seen, self.weights or START_WEIGHTS)
@@ -101,16 +98,13 @@ class Decider:
         """Of the candidates, nearest first; None without any. At most COMPARED comparisons of texts."""
         asked = profile(question)
         neighbours = [Neighbour(one.similarity, one.group, one.compared or not known.judged) for one in candidates]
-        beside: set[Hashable] = set()
         refused: Decision | None = None
         for place in ranked(neighbours)[:COMPARED]:
             one = candidates[place]
             comparison = self._verifier.compare_profiles(asked, self._profile(one.question), one.similarity)
-            around = surroundings(neighbours, place, frozenset(beside))
-            seen = features(comparison.score, one.similarity, around)
+            seen = features(comparison.score, one.similarity, surroundings(neighbours, place))
             value = known.score(seen)
             if not MINDED[guards].isdisjoint(comparison.guards):
-                beside.add(one.group)
                 refused = refused or Decision(place, Why.GUARDED, value, seen, comparison)
                 continue
             why = Why.SCORE if value < known.least else Why.SERVED if known.state.serves else Why.STATE

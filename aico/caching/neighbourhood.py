@@ -50,11 +50,9 @@ class Surroundings:
     support: float  # natural logarithm of the neighbours of its group, itself included
 
 
-def surroundings(neighbours: Sequence[Neighbour[G]], chosen: int, beside: frozenset[G] = frozenset()) -> Surroundings:
-    """Of the neighbour at `chosen`. Groups in `beside` are known to answer something else, and do not count."""
+def surroundings(neighbours: Sequence[Neighbour[G]], chosen: int) -> Surroundings:
+    """Of the neighbour at `chosen`."""
     own = neighbours[chosen]
-    others = [
-        one.similarity for one in neighbours if one.compared and one.group != own.group and one.group not in beside
-    ]
+    others = [one.similarity for one in neighbours if one.compared and one.group != own.group]
     same = sum(one.group == own.group for one in neighbours)
     return Surroundings(own.similarity - max([*others, LEAST_SIMILARITY]), log(same))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aico.caching.neighbourhood import Surroundings
+from aico.embedding_service.verification.weights import CONSERVATIVE
 
 Floats = NDArray[np.float64]
 
@@ -14,6 +15,7 @@ Floats = NDArray[np.float64]
 FEATURES = ("intercept", "pair", "similarity", "margin", "support")
 # Before a namespace has taught anything: the pair alone, as the verifier sees it.
 START_WEIGHTS = (0.0, 1.0, 0.0, 0.0, 0.0)
+START_CUT = log(CONSERVATIVE / (1 - CONSERVATIVE))  # what is served then
 _CERTAIN = 1e-4  # no pair is surer than this
 _PRIOR = 0.3  # precision of the weights around those of the start
 _STEPS = 30

@@ -72,9 +72,7 @@ begin
     select r.tenant_id, r.namespace, -count(*), -sum(r.bytes) from removed r group by r.tenant_id, r.namespace;
   else
     insert into private.cache_changes (tenant_id, namespace, entries, bytes)
-    select a.tenant_id, a.namespace, 0, sum(a.bytes - r.bytes)
-    from added a join removed r on r.tenant_id = a.tenant_id and r.id = a.id
-    where a.bytes <> r.bytes group by a.tenant_id, a.namespace;
+    values (new.tenant_id, new.namespace, 0, new.bytes - old.bytes);
   end if;
   return null;
 end $$;
@@ -82,8 +80,8 @@ create trigger note_added after insert on public.cache_entries
   referencing new table as added for each statement execute function private.note_cache_change();
 create trigger note_removed after delete on public.cache_entries
   referencing old table as removed for each statement execute function private.note_cache_change();
-create trigger note_replaced after update on public.cache_entries
-  referencing old table as removed new table as added for each statement execute function private.note_cache_change();
+create trigger note_replaced after update of answer on public.cache_entries  -- what counts hits never comes here
+  for each row when (old.bytes <> new.bytes) execute function private.note_cache_change();
 
 -- Adds up to `batch_size` changes to what is known to be kept; returns how many there were. A namespace goes when
 -- nothing is kept in it any more and nothing else is known of it.

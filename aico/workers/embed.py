@@ -155,7 +155,7 @@ def vectors_for(asks: Sequence[Ask]) -> list[Vectors]:
 def explanations_for(asks: Sequence[Ask]) -> list[Explanation]:
     """Likewise, of asks with two texts each: what is asked, and the question whose answer is kept."""
     found = vectors_of([text for ask in asks for text in ask.texts])
-    return [_explanation(ask, *pair) for ask, pair in zip(asks, zip(found[::2], found[1::2], strict=True), strict=True)]
+    return [_explanation(*each) for each in zip(asks, found[::2], found[1::2], strict=True)]
 
 
 def _explanation(ask: Ask, asked: Vector | None, kept: Vector | None) -> Explanation:

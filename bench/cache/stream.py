@@ -1,30 +1,25 @@
 """A stream of labelled prompts through the cache's own decisions, with a judge that is always right.
 
 What the service does over hours with workers and a database is done here in one loop: look for neighbours, decide,
-audit a share, calibrate. Two prompts of one label have the same answer.
+audit a share, calibrate. The budget for judges is not limited.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aico.caching.calibration import NOTHING_KNOWN, Calibration, Sample, State, calibrated
-from aico.caching.neighbourhood import NEIGHBOURS, Neighbour, ranked, surroundings
-from aico.caching.sampling import audit_chance
-from aico.caching.scoring import START_WEIGHTS, features, score
+from aico.caching.deciding import Decider, Decision, Known
+from aico.caching.neighbourhood import NEIGHBOURS
+from aico.caching.sampling import audit_chance, near_chance
+from aico.core.cache_policy import GuardPolicy
 from aico.core.embedding import LEAST_SIMILARITY
+from bench.cache.prompts import Floats, Stream
 
-Floats = NDArray[np.float32]
-PairScore = Callable[[int, int, float], float]  # of two prompts by their numbers, and their cosine
-
-
-@dataclass(frozen=True)
-class Prompts:
-    vectors: Floats  # (prompts, 384), of length 1
-    labels: NDArray[np.int64]
-    pair: PairScore
+ENOUGH_VERDICTS = 25  # to calibrate, as in the service
+_SAMPLES = 4000  # likewise
 
 
 @dataclass
@@ -37,139 +32,175 @@ class Outcome:
     audits: int = 0  # fresh answers that only the judge saw
     judged: int = 0
 
+    def told(self, *, hit: bool, wrong: bool, state: State = State.SERVING) -> None:
+        self.hits.append(hit)
+        self.wrong.append(wrong)
+        self.states.append(state)
 
-class Plain:
-    """The nearest answer at or above a cosine."""
 
-    def __init__(self, prompts: Prompts, threshold: float) -> None:
-        self._prompts, self._threshold = prompts, threshold
+class Policy(Protocol):
+    def run(self, stream: Stream, order: Sequence[int], seed: int) -> Outcome: ...
 
-    def run(self, order: Sequence[int]) -> Outcome:
-        outcome = Outcome()
-        kept = _Kept(self._prompts, len(order))
-        for prompt in order:
-            similarities = kept.similarities(prompt)
-            best = int(similarities.argmax()) if len(similarities) else -1
-            hit = best >= 0 and bool(similarities[best] >= self._threshold)
-            outcome.hits.append(hit)
-            outcome.wrong.append(hit and kept.label(best) != self._prompts.labels[prompt])
-            if not hit:
-                kept.put(prompt, None)
-        return outcome
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    place: int
+    question: str
+    group: int
+    compared: bool
+    similarity: float
 
 
 class _Kept:
-    def __init__(self, prompts: Prompts, most: int) -> None:
-        self._prompts = prompts
-        self._vectors = np.empty((most, prompts.vectors.shape[1]), np.float32)
-        self.prompts: list[int] = []
-        self.groups: list[int] = []
-        self.compared: list[bool] = []
-        self._fresh = 0
+    """Answered prompts, each with the group of its answer."""
+
+    def __init__(self, stream: Stream, most: int) -> None:
+        self._stream = stream
+        self._vectors = np.empty((most, stream.vectors.shape[1]), np.float32)
+        self._prompts: list[int] = []
+        self._groups: list[int] = []
+        self._compared: list[bool] = []
 
     def similarities(self, prompt: int) -> Floats:
-        found: Floats = self._vectors[: len(self.prompts)] @ self._prompts.vectors[prompt]
+        found: Floats = self._vectors[: len(self._prompts)] @ self._stream.vectors[prompt]
         return found
 
-    def label(self, place: int) -> int:
-        return int(self._prompts.labels[self.prompts[place]])
+    def near(self, prompt: int) -> list[_Candidate]:
+        similarities = self.similarities(prompt)
+        places = np.argsort(-similarities)[:NEIGHBOURS].tolist()
+        return [
+            _Candidate(
+                place,
+                self._stream.texts[self._prompts[place]],
+                self._groups[place],
+                self._compared[place],
+                float(similarities[place]),
+            )
+            for place in places
+            if similarities[place] >= LEAST_SIMILARITY
+        ]
 
-    def put(self, prompt: int, group: int | None, *, compared: bool = True) -> None:
-        self._vectors[len(self.prompts)] = self._prompts.vectors[prompt]
-        self.prompts.append(prompt)
-        self._fresh += 1
-        self.groups.append(self._fresh if group is None else group)
-        self.compared.append(compared)
+    def right(self, place: int, prompt: int) -> bool:
+        return bool(self._stream.labels[self._prompts[place]] == self._stream.labels[prompt])
+
+    def put(self, prompt: int, group: int | None = None, *, compared: bool = True) -> None:
+        place = len(self._prompts)
+        self._vectors[place] = self._stream.vectors[prompt]
+        self._prompts.append(prompt)
+        self._groups.append(place if group is None else group)
+        self._compared.append(compared)
 
 
 @dataclass(frozen=True)
-class Policy:
-    target: float
-    confidence: float = 0.9
-    hit_share: float = 0.05
-    near_share: float = 1.0
-    start: float = 4.0  # log-odds that are served before anything is known
-    every: int = 25  # verdicts to a calibration
-    kept_samples: int = 4000
+class PlainCosine:
+    """The nearest answer at or above a cosine."""
 
+    threshold: float = 0.95
 
-class Calibrated:
-    def __init__(self, prompts: Prompts, policy: Policy, seed: int) -> None:
-        self._prompts, self._policy = prompts, policy
-        self._rng = np.random.default_rng(seed)
-        self._samples: list[Sample] = []
-        self._known = NOTHING_KNOWN
-        self._suspended = False
-        self._audited = 0
-        self._fresh_verdicts = 0
-
-    @property
-    def known(self) -> Calibration:
-        return self._known
-
-    def run(self, order: Sequence[int]) -> Outcome:
-        outcome = Outcome()
-        kept = _Kept(self._prompts, len(order))
+    def run(self, stream: Stream, order: Sequence[int], seed: int) -> Outcome:  # noqa: ARG002 - nothing is drawn
+        outcome, kept = Outcome(), _Kept(stream, len(order))
         for prompt in order:
-            self._one(prompt, kept, outcome)
+            similarities = kept.similarities(prompt)
+            best = int(similarities.argmax()) if len(similarities) else -1
+            hit = best >= 0 and bool(similarities[best] >= self.threshold)
+            outcome.told(hit=hit, wrong=hit and not kept.right(best, prompt))
+            if not hit:
+                kept.put(prompt)
         return outcome
 
-    def _one(self, prompt: int, kept: _Kept, outcome: Outcome) -> None:
-        outcome.states.append(self._known.state)
-        found = self._look(prompt, kept)
-        if found is None:
-            kept.put(prompt, None)
-            self._told(outcome, hit=False, wrong=False)
-            return
-        place, seen = found
-        right = kept.label(place) == self._prompts.labels[prompt]
-        value = score(seen, self._known.weights or START_WEIGHTS)
-        eligible = value >= self._least()
-        served = eligible and self._known.state.serves
-        self._told(outcome, hit=served, wrong=served and not right)
-        chance = audit_chance(self._audited, self._policy.hit_share) if served else self._policy.near_share
-        drawn = bool(self._rng.random() < chance)
+
+@dataclass(frozen=True)
+class VerifierAlone:
+    """What a namespace serves of which nothing is known, and nobody judges."""
+
+    decider: Decider
+    guards: GuardPolicy = GuardPolicy.STRICT
+
+    def run(self, stream: Stream, order: Sequence[int], seed: int) -> Outcome:  # noqa: ARG002 - nothing is drawn
+        outcome, kept = Outcome(), _Kept(stream, len(order))
+        for prompt in order:
+            near = kept.near(prompt)
+            decision = self.decider.decide(stream.texts[prompt], near, Known(), self.guards)
+            hit = decision is not None and decision.served
+            wrong = hit and decision is not None and not kept.right(near[decision.place].place, prompt)
+            outcome.told(hit=hit, wrong=wrong)
+            if not hit:
+                kept.put(prompt)
+        return outcome
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    decider: Decider
+    target: float  # wrong answers per hit
+    confidence: float = 0.9
+    share: float = 0.05
+    guards: GuardPolicy = GuardPolicy.STRICT
+
+    def run(self, stream: Stream, order: Sequence[int], seed: int) -> Outcome:
+        return _Run(self, stream, len(order), seed).all(order)
+
+
+class _Run:
+    def __init__(self, policy: Calibrated, stream: Stream, most: int, seed: int) -> None:
+        self._policy, self._stream = policy, stream
+        self._kept = _Kept(stream, most)
+        self._rng = np.random.default_rng(seed)
+        self._samples: list[Sample] = []
+        self._calibration: Calibration = NOTHING_KNOWN
+        self._suspended = False
+        self._audited = self._judged = self._fresh = 0
+        self._outcome = Outcome()
+
+    def all(self, order: Sequence[int]) -> Outcome:
+        for prompt in order:
+            near = self._kept.near(prompt)
+            known = self._known()
+            decision = self._policy.decider.decide(self._stream.texts[prompt], near, known, self._policy.guards)
+            if decision is None:
+                self._outcome.told(hit=False, wrong=False, state=known.state)
+                self._kept.put(prompt)
+            else:
+                self._settle(prompt, near[decision.place], decision)
+        return self._outcome
+
+    def _known(self) -> Known:
+        now = self._calibration
+        cut = None if now.cut is None else now.cut.least
+        return Known(now.state, cut, now.weights, judged=self._judged > 0)
+
+    def _settle(self, prompt: int, near: _Candidate, decision: Decision) -> None:
+        right, served = self._kept.right(near.place, prompt), decision.served
+        self._outcome.told(hit=served, wrong=served and not right, state=self._calibration.state)
+        drawn = bool(self._rng.random() < self._chance(decision))
         if drawn:
-            outcome.judged += 1
-            outcome.audits += served
+            self._outcome.judged += 1
+            self._outcome.audits += served
             self._audited += served
-            self._judge(Sample(seen, value, right, eligible, chance))
+            self._judge(decision, right=right)
         if drawn or not served:
-            group = kept.groups[place] if drawn and right else None
-            kept.put(prompt, group, compared=drawn)
+            self._kept.put(prompt, near.group if drawn and right else None, compared=drawn)
 
-    def _look(self, prompt: int, kept: _Kept) -> tuple[int, tuple[float, ...]] | None:
-        similarities = kept.similarities(prompt)
-        near = np.argsort(-similarities)[:NEIGHBOURS]
-        near = near[similarities[near] >= LEAST_SIMILARITY]
-        if not len(near):
-            return None
-        neighbours = [Neighbour(float(similarities[n]), kept.groups[n], kept.compared[n]) for n in near]
-        chosen = ranked(neighbours)[0]
-        place, similarity = int(near[chosen]), neighbours[chosen].similarity
-        pair = self._prompts.pair(prompt, kept.prompts[place], similarity)
-        return place, features(pair, similarity, surroundings(neighbours, chosen))
+    def _chance(self, decision: Decision) -> float:
+        if decision.served:
+            return audit_chance(self._audited, self._policy.share)
+        return 1.0 if decision.eligible else near_chance(len(self._samples), self._policy.share)
 
-    def _least(self) -> float:
-        return self._policy.start if self._known.cut is None else self._known.cut.least
-
-    def _told(self, outcome: Outcome, *, hit: bool, wrong: bool) -> None:
-        outcome.hits.append(hit)
-        outcome.wrong.append(wrong)
-
-    def _judge(self, sample: Sample) -> None:
-        self._samples.append(sample)
-        self._fresh_verdicts += 1
-        alarm = sample.eligible and (not sample.right or self._known.state is State.PROBATION)
-        if self._fresh_verdicts < self._policy.every and not alarm:
+    def _judge(self, decision: Decision, *, right: bool) -> None:
+        chance = self._chance(decision)
+        self._samples.append(Sample(decision.features, decision.score, right, decision.eligible, chance))
+        self._judged += 1
+        self._fresh += 1
+        alarm = decision.eligible and (not right or not self._calibration.state.serves)
+        if self._fresh < ENOUGH_VERDICTS and not alarm:
             return
-        self._fresh_verdicts = 0
-        self._samples = self._samples[-self._policy.kept_samples :]
-        self._known = calibrated(
+        self._fresh = 0
+        self._samples = self._samples[-_SAMPLES:]
+        self._calibration = calibrated(
             self._samples,
             target=self._policy.target,
             confidence=self._policy.confidence,
             suspended=self._suspended,
         )
-        self._samples = self._samples[self._known.forget :]
-        self._suspended = self._suspended or self._known.forget > 0
+        self._samples = self._samples[self._calibration.forget :]
+        self._suspended = self._suspended or self._calibration.forget > 0

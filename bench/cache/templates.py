@@ -8,14 +8,14 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from pathlib import Path
-
-from bench.cache.vocabulary import WORDS
 
 _SLOT = re.compile(r"\{([a-z_]+)(\d?)(?:\.([01]))?\}")
 _PHRASINGS = Path(__file__).with_name("phrasings.txt")
 _TEMPLATES = Path(__file__).with_name("templates.txt")
+_VOCABULARY = Path(__file__).with_name("vocabulary.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,14 @@ class Labelled:
     asked: str
     kept: str
     same: bool
+
+
+@cache
+def _words() -> dict[str, list[str]]:
+    """By kind of slot, the words that may fill it."""
+    lines = [line for line in _VOCABULARY.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    kinds = re.findall(r"^(\w+): (.*?)(?=^\w|\Z)", "\n".join(lines), re.MULTILINE | re.DOTALL)
+    return {kind: [" ".join(word.split()) for word in words.split("|")] for kind, words in kinds}
 
 
 def labelled(each: int, seed: int = 0) -> list[Labelled]:
@@ -52,7 +60,7 @@ def _fill(sentence: str, chosen: dict[str, str], rng: random.Random) -> str:
         slot = kind + number
         if slot not in chosen:
             taken = {value for name, value in chosen.items() if name.rstrip("123456789") == kind}
-            chosen[slot] = rng.choice([one for one in WORDS[kind] if one not in taken])
+            chosen[slot] = rng.choice([one for one in _words()[kind] if one not in taken])
         return chosen[slot].split("/")[int(half)] if half else chosen[slot]
 
     return _articles(_SLOT.sub(word, sentence))

@@ -6,8 +6,10 @@ from uuid import uuid4
 import httpx2
 import psycopg
 import pytest
+import redis
 from api.caching import SYSTEM, Cached
 from api.conftest import Connect, Workers, assert_problem
+from api.talking import StreamingWorker, client, working
 from conftest import Tenant, new_tenant
 
 from aico.core.access import Permission
@@ -42,6 +44,36 @@ def test_an_entry_shows_what_it_answers_and_where_the_answer_came_from(cached: C
     read = api.get(f"/v1/cache/entries/{shown['id']}").json()
     assert read["answer"]["text"] == "Paris."
     assert {name: value for name, value in read.items() if name != "answer"} == shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "mode"),
+    [
+        ({"n": 2}, "off"),
+        ({"n": 2, "aico": {"cache": "semantic"}}, "off"),
+        ({"temperature": 0.5}, "off"),
+        ({"temperature": 0}, "semantic"),
+        ({"aico": {"cache": "off"}}, "off"),
+    ],
+    ids=["several", "several-by-name", "variety", "no-variety", "not-wanted"],
+)
+def test_what_asks_for_variety_is_neither_read_nor_kept(
+    able_service: str,
+    database: Database,
+    broker: redis.Redis,
+    admin: psycopg.Connection[Any],
+    tenant: Tenant,
+    fields: dict[str, Any],
+    mode: str,
+) -> None:
+    worker = StreamingWorker(database, broker, tenant.id)
+    with (
+        working(lambda: worker.end(worker.claim(worker.newest()), "Paris.")),
+        client(able_service, tenant.key) as asking,
+    ):
+        body = {"model": "able", "messages": [{"role": "user", "content": "Name a city."}], **fields}
+        asking.post("/chat/completions", body=body, cast_to=object)
+    assert admin.execute("select cache_mode from jobs where tenant_id = %s", (tenant.id,)).fetchall() == [(mode,)]
 
 
 def test_entries_come_newest_first_page_by_page(cached: Cached, api: httpx2.Client) -> None:

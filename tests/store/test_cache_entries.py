@@ -208,6 +208,7 @@ def test_least_recently_used_answers_are_found_along_an_index(postgres: Postgres
     with psycopg.connect(postgres.admin_url) as connection:
         connection.execute("set enable_seqscan = off")
         connection.execute("set enable_bitmapscan = off")
+        connection.execute("set enable_sort = off")
         search = (
             "explain select id from cache_entries where tenant_id = %s order by coalesce(hit_at, created_at) limit 10"
         )

@@ -8,9 +8,10 @@ from builders import ending_of
 from conftest import Tenant
 from workers.batching import Line, Scene, jsonl, line, scene
 
+from aico.core.access import OPERATOR
 from aico.core.ids import new_id
 from aico.core.jobs import JobClass, JobStatus
-from aico.store import batch_steps, batches, claims, jobs
+from aico.store import batch_steps, batches, claims, jobs, tenants
 from aico.store.batches import NewBatch
 from aico.store.scope import Scope
 
@@ -100,6 +101,15 @@ def test_what_was_answered_before_is_answered_at_once(scene: Scene) -> None:
     assert (ended.status.value, ended.completed) == ("completed", 2)
     bodies = [result["response"]["body"] for result in scene.content(ended.output_file_id)]
     assert [body["aico"]["cache"] for body in bodies] == ["exact", "exact"]
+
+
+def test_a_tenants_word_on_personal_questions_holds_for_lines_too(scene: Scene) -> None:
+    scene.run(tenants.change(scene.tenant.id, OPERATOR, {"cache_personal": "never"}))
+    asked: Line = {"user": "ada", "aico": {"cache": "exact"}}
+    lines = [line("mine", "Where is my order?", **asked), line("anybody's", "What is an order?", **asked)]
+    batch = scene.taken_in(lines)
+    modes = scene.sql("select cache_mode from jobs where batch_id = %(b)s order by batch_line", b=batch)
+    assert [row["cache_mode"] for row in modes] == ["off", "exact"]
 
 
 def test_a_line_says_its_class_and_a_sooner_deadline_itself(scene: Scene) -> None:

@@ -26,7 +26,8 @@ UNITS = groups(
     gallon gallons; cup cups; celsius centigrade °c; fahrenheit °f; kelvin; second sec secs seconds; minute min mins
     minutes; hour hr hrs hours; day days; week weeks; month months; year years; byte bytes; kilobyte kb kib
     kilobytes; megabyte mb mib megabytes; gigabyte gb gib gigabytes; terabyte tb tib terabytes; milliseconds ms
-    millisecond; percent % pct percentage; usd $ dollar dollars buck bucks; eur € euro euros; gbp £ sterling; jpy ¥
+    millisecond; am a.m.; pm p.m.; percent % pct percentage; usd $ dollar dollars buck bucks; eur € euro euros;
+    gbp £ sterling; jpy ¥
     yen; chf franc francs; inr ₹ rupee rupees; cny rmb yuan; cad; aud; btc bitcoin; watt watts; kilowatt kw
     kilowatts; calorie calories kcal; acre acres; hectare hectares; mph; kph kmh
     """

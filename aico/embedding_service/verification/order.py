@@ -10,6 +10,7 @@ from aico.embedding_service.verification.words import ARTICLES, ROLES, STRONG_RO
 _LOOKED_AT = 60  # tokens that are left of both texts without their common beginning and end
 _CLOSE = 3  # tokens before a preposition that it may relate to what follows
 _TWO = 2
+_PERSONS = frozenset({"i", "we", "you", "he", "she", "they"})
 _PHRASE = 5  # words that one preposition may govern
 _BREAKS = frozenset(
     {"and", "or", "be", "do", "can", "will", "have", "should", "must", "may", "if", "because", "when", "that"}
@@ -58,6 +59,8 @@ def roles(asked: TextProfile, kept: TextProfile) -> bool | None:
     )
     if one is None or two is None or one.verb != two.verb:
         return None
+    if one.agent and two.agent and not one.agent & two.agent and (one.agent & two.patient or two.agent & one.patient):
+        return False
     straight = bool(one.agent & two.agent) + bool(one.patient & two.patient)
     crossed = bool(one.agent & two.patient) + bool(one.patient & two.agent)
     return None if straight == crossed else straight > crossed
@@ -100,7 +103,8 @@ def _phrase(tokens: Sequence[Token]) -> Sequence[Token]:
 
 
 def _content(tokens: Sequence[Token]) -> frozenset[str]:
-    return frozenset(token.lemma for token in tokens if token.content)
+    """With pronouns, which act and are acted upon too."""
+    return frozenset(token.lemma for token in tokens if token.content or token.lemma in _PERSONS)
 
 
 def _middle(one: Sequence[Token], two: Sequence[Token]) -> tuple[list[Token], list[Token]]:

@@ -26,9 +26,10 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _DOTTED = re.compile(r"(?:[A-Za-z]\.){1,6}[A-Za-z]")
 _UNITED_STATES = re.compile(r"\bunited states(?: of america)?\b", re.IGNORECASE)
 _PARTS = re.compile(r"[-/,;:|&+\u2013—…()]+")
-_CODE = re.compile(r"[_\\{}=<>$@~^`]|::|\(\)|\w\.\w|^--?\w|^[./~]|//|\w\(|[^\w\s]{3}")
+_CODE = re.compile(r"[_\\{}=<>$@~^`]|::|\(\)|\w\.\w|^(?:--?|\+)\w|^[./~]|//|\w\(|[^\w\s]{3}")
 _SYMBOL = re.compile(r"[-=<>!+*/%&|^~→⇒➔]{1,3}")
-_DECORATION = frozenset({"-", "--", "---", "&", "|", "||", "/", "*", "**", "***", "+", ">", "!", "~"})
+_DECORATION = frozenset({"--", "---", "&", "|", "||", "**", "***", "!", "~"})
+ARITHMETIC = frozenset("+-*/")  # in prose they mean nothing
 POSSESSIVE = "'s"
 _ENDINGS = {
     "n't": "not",
@@ -125,6 +126,8 @@ def _symbol(chunk: str) -> Iterator[Token]:
         yield Token(chunk, ROLES[chunk], Kind.FUNCTION)
     elif chunk == "&":
         yield Token(chunk, "and", Kind.FUNCTION)
+    elif chunk in ARITHMETIC:
+        yield Token(chunk, chunk, Kind.FUNCTION)
     elif chunk not in _DECORATION:
         yield Token(chunk, chunk, Kind.CODE)
 

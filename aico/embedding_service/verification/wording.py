@@ -1,16 +1,20 @@
 """How far two texts go along word for word."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
+from aico.embedding_service.verification.groups import UNITS
 from aico.embedding_service.verification.lexicon import is_known
 from aico.embedding_service.verification.profile import TextProfile
 from aico.embedding_service.verification.residue import Residue
-from aico.embedding_service.verification.tokens import POSSESSIVE, Token
-from aico.embedding_service.verification.words import ARTICLES, FUNCTION, POINTING
+from aico.embedding_service.verification.tokens import ARITHMETIC, POSSESSIVE, Token
+from aico.embedding_service.verification.words import ARTICLES, FUNCTION, NEGATORS, NUMBERS, POINTING
 
 _LONGEST = 400  # characters of a text in which one slip is looked for
-_DETERMINERS = ARTICLES | {"my", "your", "our", "this", "that", POSSESSIVE}
+_DETERMINERS = ARTICLES | {"my", "your", "our", "this", "that", POSSESSIVE} | ARITHMETIC
 _LEAST_SLIP = 5  # letters of a word in which one letter may be a slip; two exchanged are believed in any
+_SMALL = frozenset(FUNCTION)
+_TELLING = NEGATORS | UNITS.keys() | NUMBERS.keys()  # never written by mistake, as far as we dare say
 _TWO = 2  # letters, one for the other
 
 
@@ -53,16 +57,11 @@ def _last(text: TextProfile) -> Sequence[Token]:
 
 
 def mistyped(asked: TextProfile, kept: TextProfile) -> bool:
-    """Whether a slip of the fingers is all the difference: it makes a word that no dictionary has."""
+    """Whether a slip of the fingers is all the difference: it makes no word of one, or spoils a small one."""
     one, two = asked.folded, kept.folded
     if abs(len(one) - len(two)) > 1 or max(len(one), len(two)) > _LONGEST or asked.codelike or kept.codelike:
         return False
-    start, most = 0, min(len(one), len(two))
-    while start < most and one[start] == two[start]:
-        start += 1
-    end = 0
-    while end < most - start and one[-1 - end] == two[-1 - end]:
-        end += 1
+    start, end = _common(one, two)
     left, right = one[start : len(one) - end], two[start : len(two) - end]
     exchanged = len(left) == _TWO and left == right[::-1]
     if not exchanged and max(len(left), len(right)) > 1:
@@ -70,12 +69,36 @@ def mistyped(asked: TextProfile, kept: TextProfile) -> bool:
     if not all(letter.isalpha() or letter == " " for letter in left + right):
         return False
     words = [_around(text, start, len(text) - end) for text in (one, two)]
-    named = asked.names | kept.names
-    short = not exchanged and max(map(len, words[0] + words[1]), default=0) < _LEAST_SLIP
-    if short or any(word in named for each in words for word in each):
+    return _slipped(*words, exchanged=exchanged, named=asked.names | kept.names)
+
+
+def _common(one: str, two: str) -> tuple[int, int]:
+    """Characters at the beginning and at the end that both have."""
+    start, most = 0, min(len(one), len(two))
+    while start < most and one[start] == two[start]:
+        start += 1
+    end = 0
+    while end < most - start and one[-1 - end] == two[-1 - end]:
+        end += 1
+    return start, end
+
+
+def _slipped(one: Sequence[str], two: Sequence[str], *, exchanged: bool, named: AbstractSet[str]) -> bool:
+    """Of the words around the slip, in both texts."""
+    joined, other = "".join(one), "".join(two)
+    if any(letter.isdigit() for letter in joined + other) or any(word in _TELLING for word in (*one, *two)):
         return False
-    unknown = [[word for word in each if not _is_word(word)] for each in words]
-    return bool(unknown[0]) != bool(unknown[1]) or (exchanged and any(unknown))
+    if joined == other:
+        return True  # a space in the wrong place
+    small, other_small = (all(word in _SMALL for word in each) for each in (one, two))
+    if small != other_small:
+        return exchanged or (len(joined) >= len(other) if small else len(other) >= len(joined))
+    if any(word in named for word in (*one, *two)):
+        return False
+    if not exchanged and max(map(len, (*one, *two)), default=0) < _LEAST_SLIP:
+        return False
+    unknown, other_unknown = (not all(map(_is_word, each)) for each in (one, two))
+    return unknown != other_unknown or (exchanged and unknown)
 
 
 def _around(text: str, start: int, end: int) -> list[str]:

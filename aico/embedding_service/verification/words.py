@@ -41,7 +41,7 @@ ARTICLES = frozenset({"a", "an", "the"})
 FILLER = _all(
     """
     please pls plz kindly really actually truly literally basically simply just honestly frankly indeed fact well hi
-    hello hey dear thanks thank thx ok okay currently presently very quite rather exactly specifically anyway maybe
+    hello hey dear thanks thank thx ok okay currently now presently very quite rather exactly specifically anyway maybe
     perhaps definitely certainly surely obviously somehow still ever already kinda sorta um uh hmm yes yeah wonder
     wondering tell possible possibly a.k.a etc essentially
     """

@@ -36,6 +36,20 @@ SERVED = [
         0.96,
     ),
 ]
+SLIPS = [
+    ("How do I renew my passport?", "How od I renew my passport?"),
+    ("How can I learn to sing?", "How canI learn to sing?"),
+    ("What was the price in Riga?", "Whatw as the price in Riga?"),
+    ("Is the museum near?", "Is th museum near?"),
+    ("How do I reverse a string?", "How do I revrese a string?"),
+]
+OTHER_WORDS = [
+    ("Who is Marc?", "Who is Mark?"),
+    ("Is it on time?", "Is it no time?"),
+    ("Who was first to 1 2?", "Who was first to 12?"),
+    ("Give me the form", "Give me the farm"),
+    ("What does npm do?", "What does nvm do?"),
+]
 NOT_SERVED = [
     ("Is Wanda Rossi a singer?", "Is Wanda Rossi a famous singer?", 0.96),
     ("How do I renew my passport?", "How do I renew my licence?", 0.95),
@@ -56,6 +70,16 @@ def test_what_says_the_same_is_served(verifier: Verifier, asked: str, kept: str,
 @pytest.mark.parametrize(("asked", "kept", "cosine"), NOT_SERVED)
 def test_what_says_another_thing_is_not_served(verifier: Verifier, asked: str, kept: str, cosine: float) -> None:
     assert verifier.compare(asked, kept, cosine).score < CONSERVATIVE
+
+
+@pytest.mark.parametrize(("asked", "kept"), SLIPS)
+def test_a_slip_of_the_fingers_changes_nothing(verifier: Verifier, asked: str, kept: str) -> None:
+    assert verifier.compare(asked, kept, 0.95).score >= CONSERVATIVE
+
+
+@pytest.mark.parametrize(("asked", "kept"), OTHER_WORDS)
+def test_another_word_is_no_slip(verifier: Verifier, asked: str, kept: str) -> None:
+    assert verifier.compare(asked, kept, 0.95).score < CONSERVATIVE
 
 
 def test_case_and_marks_mean_nothing_in_prose_and_something_in_code() -> None:

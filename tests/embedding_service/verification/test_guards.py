@@ -19,6 +19,7 @@ OBJECTIONS = {
     Guard.UNITS: [
         ("5km to miles", "5 miles in km"),
         ("Is 40 celsius hot?", "Is 40 fahrenheit hot?"),
+        ("Wake me at 7 am", "Wake me at 7 pm"),
         ("Send 20 dollars to Ann", "Send 20 euros to Ann"),
         ("A refund of $15", "A refund of €15"),
     ],
@@ -39,6 +40,7 @@ OBJECTIONS = {
         ("Did Wanda call Igor?", "Did Igor call Wanda?"),
         ("Did Wanda call Igor?", "Was Wanda called by Igor?"),
         ("Did Wanda buy the boat?", "Was Wanda bought by the boat?"),
+        ("My flight was cancelled by the airline, what now?", "I cancelled my flight with the airline, what now?"),
         ("Trains from Vienna to Riga", "Trains from Riga to Vienna"),
         ("Convert YAML to TOML", "Convert TOML to YAML"),
         ("Buy wine in Chile and sell it in Peru", "Buy wine in Peru and sell it in Chile"),
@@ -49,6 +51,9 @@ OBJECTIONS = {
     Guard.CODE: [
         ("What does git reset --soft do?", "What does git reset --hard do?"),
         ("Solve x^2-5x+6=0", "Solve x^2-5x-6=0"),
+        ("Select users where age > 30", "Select users where age < 30"),
+        ("chmod +x run.sh", "chmod -x run.sh"),
+        ("def f(x): return x + 1", "def f(x): return x - 1"),
         ("Delete /var/log/a.txt", "Delete /var/log/b.txt"),
         ("Read a file in Python", "Read a file in Kotlin"),
         ("What does `a == b` do?", "What does `a != b` do?"),
@@ -102,6 +107,7 @@ HARMLESS = [
     ("Who is the president of France?", "Who is the French president?"),
     ("Rules of the EU", "Rules of the European Union"),
     ("JS: reverse an array", "Reverse an array in JavaScript"),
+    ("is netflix down", "Is Netflix down right now?"),
     ("Is that owl asleep?", "Is that owl really asleep?"),
     ("Can I choose between tea or coffee?", "Can I choose between tea and coffee?"),
     ("How do I migrate to postgres?", "Migration to Postgres, how?"),
