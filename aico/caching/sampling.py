@@ -1,12 +1,18 @@
 """How often what the cache serves is judged."""
 
-_HITS = 20  # of a namespace that are all audited
+from math import exp
+
+_SLOWER = 2.0  # for each audit, in units of the target
 _OTHERS = 2000  # decisions of a namespace, that are all judged
 
 
-def audit_chance(audited: int, share: float) -> float:
-    """Of a hit: all at first, then ever fewer, down to `share`. `audited` hits of the namespace were so far."""
-    return max(share, min(1.0, (_HITS / (audited + 1)) ** 2))
+def audit_chance(audited: int, share: float, target: float) -> float:
+    """Of a hit: all at first, then ever fewer, down to `share`. `audited` hits of the namespace were so far.
+
+    After n hits it is about 1 in 2 n `target`, so that when all hits have become wrong, one is noticed before many more
+    are wrong than the target allowed of those hits.
+    """
+    return max(share, min(1.0, exp(1 - _SLOWER * target * audited)))
 
 
 def near_chance(judged: int, share: float) -> float:

@@ -14,8 +14,9 @@ from math import exp, log
 _TIMES, _LEAST = 2.5, 0.08  # the error that is tested for: so many times the target, and no less than that
 _CALM = 0.25  # of the weight of a wrong answer: probation ends below it
 _BROKEN = 1.6  # likewise: above it the error has changed
+SURPRISING = 2.0  # a wrong answer with this score or more is worth looking into at once
 _WORSE = log(4.0)  # by so much less the log-odds are right than they say: what surprise is tested for
-_SURPRISED = 6.0  # logarithm of the likelihood ratio
+_SURPRISED = 5.0  # logarithm of the likelihood ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def watched(verdicts: Iterable[Seen], target: float) -> Watch:
             level = max(0.0, level + (down if one.right else up))
             probation = not one.right or (probation and level > _CALM * up)
         if surprise > _SURPRISED:
-            level, surprise, probation = level + up, 0.0, True
+            level, surprise, probation = max(level, up), 0.0, True
         if level > _BROKEN * up:
             level, surprise, probation, broken_at = 0.0, 0.0, False, place
     return Watch(probation, broken_at)

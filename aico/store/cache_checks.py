@@ -72,13 +72,19 @@ class Judged:
     max_error_rate: float | None  # None: the service's
 
 
-def judged(tenant: UUID, job: UUID) -> Statement[Judged]:
+def judged(tenant: UUID, job: UUID, surprising: float) -> Statement[Judged]:
     """The namespace of this job's check, if there is something to compute.
 
-    That is so at once after a wrong hit, and after each that tells of one on probation; else when enough verdicts have
-    come together.
+    That is so at once after a wrong hit, after a wrong answer that scored `surprising` or more, and after each that tells
+    of a namespace on probation; else when enough verdicts have come together.
     """
-    params = {"tenant": tenant, "job": job, "enough": ENOUGH_VERDICTS, "patience": PATIENCE_SECONDS}
+    params = {
+        "tenant": tenant,
+        "job": job,
+        "surprising": surprising,
+        "enough": ENOUGH_VERDICTS,
+        "patience": PATIENCE_SECONDS,
+    }
     return Statement(_SQL["judged"], params, lambda row: Judged(**row))
 
 

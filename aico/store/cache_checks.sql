@@ -11,6 +11,7 @@ join public.cache_namespaces n on n.tenant_id = c.tenant_id and n.namespace = c.
 join public.tenants t on t.id = c.tenant_id
 where c.tenant_id = %(tenant)s and c.job_id = %(job)s and n.verdicts > n.computed and (
   c.kind in ('hit', 'held') and (not c.verdict or n.state = 'probation')
+  or not c.verdict and c.score >= %(surprising)s
   or n.verdicts - n.computed >= %(enough)s or n.computed_at is null
   or n.computed_at < now() - make_interval(secs => %(patience)s))
 

@@ -107,19 +107,23 @@ class Lookup:
 
     def _hit(self, found: _Found, kept: Kept, latency_ms: int) -> Ending:
         share = self._runtime.settings.cache_audit_share
-        check = self._check(found, "hit", audit_chance(found.job.cache.audited, share))
+        target = self._target(found.job)
+        check = self._check(found, "hit", audit_chance(found.job.cache.audited, share, target))
         job, trust = found.job, self._trust(found)
         served = Served(kept.entry, kept.answer, kept.routing, AttemptKind.SEMANTIC_HIT, found.near.similarity, trust)
         return replace(hit(job.id, job.fence, job.api_key_id, job.arms, served, latency_ms), check=check)
 
     def _trust(self, found: _Found) -> Trust:
-        usual, known = self._runtime.settings.cache_max_error_rate, found.job.cache
+        known = found.job.cache
         return Trust(
             score=probability(found.decision.score),
             bound=known.bound,
-            target=usual if found.job.max_error_rate is None else found.job.max_error_rate,
+            target=self._target(found.job),
             judged=known.judged,
         )
+
+    def _target(self, job: ToEmbed) -> float:
+        return self._runtime.settings.cache_max_error_rate if job.max_error_rate is None else job.max_error_rate
 
     def _passed(self, job: ToEmbed, vector: Vector | None, found: _Found | None) -> Passed:
         if found is None:

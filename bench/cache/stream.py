@@ -14,6 +14,7 @@ from aico.caching.calibration import NOTHING_KNOWN, Calibration, Sample, State, 
 from aico.caching.deciding import Decider, Decision, Known
 from aico.caching.neighbourhood import NEIGHBOURS
 from aico.caching.sampling import audit_chance, near_chance
+from aico.caching.watching import SURPRISING
 from aico.core.cache_policy import GuardPolicy
 from aico.core.embedding import LEAST_SIMILARITY
 from bench.cache.prompts import Floats, Stream
@@ -183,7 +184,7 @@ class _Run:
 
     def _chance(self, decision: Decision) -> float:
         if decision.served:
-            return audit_chance(self._audited, self._policy.share)
+            return audit_chance(self._audited, self._policy.share, self._policy.target)
         return 1.0 if decision.eligible else near_chance(len(self._samples), self._policy.share)
 
     def _judge(self, decision: Decision, *, right: bool) -> None:
@@ -191,7 +192,8 @@ class _Run:
         self._samples.append(Sample(decision.features, decision.score, right, decision.eligible, chance))
         self._judged += 1
         self._fresh += 1
-        alarm = decision.eligible and (not right or not self._calibration.state.serves)
+        served = decision.eligible and (not right or self._calibration.state is State.PROBATION)
+        alarm = served or (not right and decision.score >= SURPRISING)
         if self._fresh < ENOUGH_VERDICTS and not alarm:
             return
         self._fresh = 0
