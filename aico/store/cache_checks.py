@@ -13,7 +13,7 @@ _SQL = named_sql("cache_checks")
 ENOUGH_VERDICTS = 25  # to compute anew at once
 PATIENCE_SECONDS = 60.0  # for others, if there are fewer
 
-CheckKind = Literal["hit", "held", "near"]
+CheckKind = Literal["hit", "held", "near", "asked"]
 
 
 @dataclass(frozen=True, slots=True)

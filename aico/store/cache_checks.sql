@@ -10,7 +10,7 @@ from public.cache_checks c
 join public.cache_namespaces n on n.tenant_id = c.tenant_id and n.namespace = c.namespace
 join public.tenants t on t.id = c.tenant_id
 where c.tenant_id = %(tenant)s and c.job_id = %(job)s and n.verdicts > n.computed and (
-  not c.verdict and c.kind in ('hit', 'held') or n.state in ('probation', 'suspended')
+  not c.verdict and c.kind in ('hit', 'held', 'asked') or n.state in ('probation', 'suspended')
   or n.verdicts - n.computed >= %(enough)s or n.computed_at is null
   or n.computed_at < now() - make_interval(secs => %(patience)s))
 
@@ -19,7 +19,7 @@ select kind, verdict as "right", chance, score, features, judged_at
 from public.cache_checks
 where tenant_id = %(tenant)s and namespace = %(namespace)s and status = 'judged' and kind <> 'exact'
   and (%(since)s::timestamptz is null or judged_at > %(since)s)
-  and (sampled or kind = 'hit' and not verdict)
+  and (sampled or kind in ('hit', 'asked') and source = 'user' and not verdict)
 order by judged_at desc limit %(limit)s
 
 -- name: keep
