@@ -3,8 +3,8 @@
 from decimal import Decimal
 from math import exp
 
-# Below it an answer is more likely wrong than right. Whoever is asked errs too, and the rarer right answers are, the more
-# of what is taken for right is not.
+# Below it an answer is more likely wrong than right. Whoever is asked errs too, and the rarer right answers are,
+# the more of what is taken for right is not.
 LEAST = 0.5
 
 

@@ -5,7 +5,7 @@ alter table public.jobs add column near_probability real;
 
 -- asked: a model said whether the answer serves. It is a sample only where it was served and drawn to be audited like a
 -- hit; what else the model said is remembered, and says nothing of the cut.
-alter table public.cache_checks drop constraint cache_checks_kind_check1;
+alter table public.cache_checks drop constraint cache_checks_kind_check;
 alter table public.cache_checks add constraint cache_checks_kind_check
   check (kind in ('hit', 'held', 'near', 'exact', 'asked'));
 

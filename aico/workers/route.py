@@ -72,18 +72,18 @@ def route(tenant_id: str, job_id: str) -> None:
     claimed = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), claim_job))
     for claim in claimed:
         with leases().holding(claim):
-            settle(runtime, claim, router(), leases(), asker())
+            settle(runtime, claim, router(), leases())
     if not claimed:
         tell_followers(runtime, tenant, flights.joined(tenant, UUID(job_id)))
 
 
-def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases, ask: Asker) -> None:
+def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases) -> None:
     claim = account(runtime, claim, by)
     if claim.hit is not None:
         finish(runtime, claim.tenant, [exact_hit(claim, claim.hit)])
         return
     if claim.near_probability is not None:
-        asked = _asked(claim, by, held, ask)
+        asked = _asked(claim, by, held)
         if isinstance(asked, Ending):
             finish(runtime, claim.tenant, [asked])
             return
@@ -104,10 +104,10 @@ def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases, ask: Asker)
         log.info("job_parked", model=outcome.model, **told)
 
 
-def _asked(claim: Claim, by: Router, held: Leases, ask: Asker) -> Ending | Claim:
+def _asked(claim: Claim, by: Router, held: Leases) -> Ending | Claim:
     """Of a job that the cache may answer after all."""
     call = by.expected_call(claim)
-    return claim if call is None else ask.ask(claim, call.cents, held)
+    return claim if call is None else asker().ask(claim, call.cents, held)
 
 
 def account(runtime: Runtime, claim: Claim, by: Router) -> Claim:
