@@ -1,17 +1,10 @@
 """Where the cache can neither serve an answer nor rule it out: whether it pays to have a model look first."""
 
 from decimal import Decimal
-from math import exp
 
-# Below it an answer is more likely wrong than right. Whoever is asked errs too, and the rarer right answers are,
+# Below it an answer is more likely wrong than right, and nobody is asked. Whoever is asked errs too, and the rarer right answers are,
 # the more of what is taken for right is not.
-LEAST = 0.5
-
-
-def grey(score: float) -> float | None:
-    """The probability that an answer serves, of log-odds too low to serve it; None: too improbable to ask anybody."""
-    probability = 1 / (1 + exp(-max(score, -30.0)))
-    return probability if probability >= LEAST else None
+LEAST_PROBABLE = 0.5
 
 
 def worth_asking(probability_same: float, call_cents: Decimal | None, judge_cents: Decimal | None) -> bool:
