@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-# Below it an answer is more likely wrong than right, and nobody is asked. Whoever is asked errs too, and the rarer right answers are,
-# the more of what is taken for right is not.
+# Below it an answer is more likely wrong than right, and nobody is asked: whoever is asked errs too, and the rarer
+# right answers are, the more of what is taken for right is not.
 LEAST_PROBABLE = 0.5
 
 

@@ -19,13 +19,14 @@ language plpgsql volatile set search_path = '' as $$
 declare
   today date := private.today();
   room text;
+  asked record;
 begin
-  perform from public.jobs j
+  select j.near_probability as doubt, j.calling ->> 'id' = call ->> 'id' as begun into asked
+  from public.jobs j
   where j.tenant_id = tenant and j.id = job and j.fence = held_fence and j.status = 'in_progress' and j.stage = 'route'
-    and j.near_probability is not null
   for no key update;
-  if not found then
-    return false;
+  if not found or asked.doubt is null then
+    return coalesce(asked.begun, false);  -- said again, because nobody heard the answer
   end if;
   insert into public.judge_days (tenant_id, day) values (tenant, today) on conflict do nothing;
   select private.judging_room(tenant_budget, d.cents, d.held_cents, needed) into room
@@ -51,17 +52,23 @@ create function private.book_asking(
 language plpgsql volatile set search_path = '' as $$
 declare
   held boolean;
+  noted jsonb;
   on_day date;
 begin
-  update public.jobs j
-  set attempts = j.attempts + made, spent_cents = j.spent_cents + cost, calling = j.calling || '{"booked": true}'
+  select j.calling into noted from public.jobs j
   where j.tenant_id = tenant and j.id = job and j.fence = held_fence and j.status = 'in_progress' and j.stage = 'route'
-  returning (j.calling ->> 'day')::date into on_day;
+  for no key update;
   held := found;
+  if noted ? 'booked' and (noted ->> 'booked')::boolean then
+    return held;  -- said again, because nobody heard the answer
+  end if;
+  update public.jobs j
+  set attempts = j.attempts + made, spent_cents = j.spent_cents + cost, calling = noted || '{"booked": true}'
+  where held and j.tenant_id = tenant and j.id = job;
   insert into public.ledger_outbox
   select * from jsonb_populate_recordset(null::public.ledger_outbox, events)
   on conflict do nothing;
-  on_day := coalesce(on_day, private.today());
+  on_day := coalesce((noted ->> 'day')::date, private.today());
   update public.judge_days d set cents = d.cents + differs where d.tenant_id = tenant and d.day = on_day;
   perform private.settle_of_service(on_day, differs, 0);
   return held;

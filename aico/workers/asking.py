@@ -12,7 +12,7 @@ from decimal import Decimal
 import structlog
 
 from aico.core.attempts import Attempt, AttemptKind, KeySource, known_cost
-from aico.core.chat import ChatRequest
+from aico.core.chat import AUTO_MODELS, ChatRequest
 from aico.core.comparing import Comparing, Wishes, cache_draw
 from aico.core.grey_zone import worth_asking
 from aico.core.ids import new_id
@@ -70,8 +70,8 @@ class Asker:
         self._runtime = runtime
         self._comparer = comparer
 
-    def ask(self, claim: Claim, call_cents: Decimal | None, leases: Leases) -> Ending | Claim:
-        """The job's ending where the kept answer serves it; else the claim, with what was spent.
+    def ask(self, claim: Claim, call_cents: Decimal | None, leases: Leases) -> Ending | Claim | None:
+        """The job's ending where the kept answer serves it; else the claim, with what was spent. None: it is lost.
 
         `call_cents` is what the call is expected to cost that may be saved.
         """
@@ -91,6 +91,8 @@ class Asker:
         (settled,) = patiently(lambda: self._runtime.database.run(Scope.tenant(claim.tenant), statement))
         self._runtime.tell(bells=[to_record(claim.tenant, claim.id)])
         log.info("cache_asked", tenant=str(claim.tenant), job=str(claim.id), judge=ask.judge.id, said=likeness)
+        if not settled.held:
+            return None
         spent = replace(
             claim,
             near_probability=None,
@@ -139,14 +141,23 @@ class Asker:
         return _Ask(found, judge, words, call, comparing)
 
     def _judge(self, claim: Claim, comparing: Comparing) -> Model | None:
-        """The one that is set, if the job's key may use it; where none is set the cheapest that keeps to a form."""
+        """The one that is set, if the job's key may use it.
+
+        Where none is set the cheapest that keeps to a form, of those that might be sent the job's words anyway.
+        """
         try:
             models = self._comparer.contenders(_behalf(claim), comparing)
         except NotCompared:
             return None
         if comparing.judge is not None:
             return next((model for model in models if model.id == comparing.judge), None)
-        return self._cheapest([model for model in models if not _FORMS.isdisjoint(model.capabilities)], claim.request)
+        named = claim.request.model not in AUTO_MODELS and not claim.policy.fallback
+        able = [
+            model
+            for model in models
+            if not _FORMS.isdisjoint(model.capabilities) and (not named or model.id == claim.request.model)
+        ]
+        return self._cheapest(able, claim.request)
 
     def _cheapest(self, models: Collection[Model], request: ChatRequest) -> Model | None:
         priced = [(self._comparer.cents_of(model, request), model) for model in models]

@@ -84,8 +84,8 @@ def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases) -> None:
         return
     if claim.near_probability is not None:
         asked = _asked(claim, by, held)
-        if isinstance(asked, Ending):
-            finish(runtime, claim.tenant, [asked])
+        if not isinstance(asked, Claim):
+            finish(runtime, claim.tenant, [] if asked is None else [asked])
             return
         claim = asked
     if claim.flew:
@@ -104,7 +104,7 @@ def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases) -> None:
         log.info("job_parked", model=outcome.model, **told)
 
 
-def _asked(claim: Claim, by: Router, held: Leases) -> Ending | Claim:
+def _asked(claim: Claim, by: Router, held: Leases) -> Ending | Claim | None:
     """Of a job that the cache may answer after all."""
     call = by.expected_call(claim)
     return claim if call is None else asker().ask(claim, call.cents, held)
