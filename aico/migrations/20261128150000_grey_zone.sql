@@ -44,36 +44,6 @@ begin
   return true;
 end $$;
 
--- Books what came of it, whoever holds the job now: the money is spent. `differs` is what it cost beyond what counts as
--- spent already, on that day. For the holder the call stays noted, as one that is booked. Whether it is still the holder.
-create function private.book_asking(
-  tenant uuid, job uuid, held_fence bigint, events jsonb, made integer, cost numeric, differs numeric
-) returns boolean
-language plpgsql volatile set search_path = '' as $$
-declare
-  held boolean;
-  noted jsonb;
-  on_day date;
-begin
-  select j.calling into noted from public.jobs j
-  where j.tenant_id = tenant and j.id = job and j.fence = held_fence and j.status = 'in_progress' and j.stage = 'route'
-  for no key update;
-  held := found;
-  if noted ? 'booked' and (noted ->> 'booked')::boolean then
-    return held;  -- said again, because nobody heard the answer
-  end if;
-  update public.jobs j
-  set attempts = j.attempts + made, spent_cents = j.spent_cents + cost, calling = noted || '{"booked": true}'
-  where held and j.tenant_id = tenant and j.id = job;
-  insert into public.ledger_outbox
-  select * from jsonb_populate_recordset(null::public.ledger_outbox, events)
-  on conflict do nothing;
-  on_day := coalesce((noted ->> 'day')::date, private.today());
-  update public.judge_days d set cents = d.cents + differs where d.tenant_id = tenant and d.day = on_day;
-  perform private.settle_of_service(on_day, differs, 0);
-  return held;
-end $$;
-
 -- Remembers what the judge said. The answer that serves answers this question from now on, as an entry of its own; the
 -- one that does not is not looked at again for it. Where the decision was drawn to be compared with the job's own answer,
 -- there will be none now: it is audited as a hit is if `audited`, with that `chance`, else it is no sample any more.
@@ -110,6 +80,42 @@ begin
   checked.created_at := now();
   perform private.copy_to_question(checked, same);
   return true;
+end $$;
+
+-- Books what came of it, whoever holds the job now: the money is spent. `differs` is what it cost beyond what counts as
+-- spent already, on that day. For the holder the call stays noted, as one that is booked, and what the judge said is
+-- remembered. Whether it is still the holder, and whether the answer is still there.
+create function private.settle_asking(
+  tenant uuid, job uuid, held_fence bigint, events jsonb, made integer, cost numeric, differs numeric, entry uuid,
+  same boolean, audited boolean, chance real
+) returns table (held boolean, remembered boolean)
+language plpgsql volatile rows 1 set search_path = '' as $$
+declare
+  noted jsonb;
+  on_day date;
+begin
+  select j.calling into noted from public.jobs j
+  where j.tenant_id = tenant and j.id = job and j.fence = held_fence and j.status = 'in_progress' and j.stage = 'route'
+  for no key update;
+  held := found;
+  remembered := false;
+  if held and same is not null then
+    remembered := private.remember_asking(tenant, job, entry, same, audited, chance);
+  end if;
+  if coalesce((noted ->> 'booked')::boolean, false) then  -- said again, because nobody heard the answer
+    return next;
+    return;
+  end if;
+  update public.jobs j
+  set attempts = j.attempts + made, spent_cents = j.spent_cents + cost, calling = noted || '{"booked": true}'
+  where held and j.tenant_id = tenant and j.id = job;
+  insert into public.ledger_outbox
+  select * from jsonb_populate_recordset(null::public.ledger_outbox, events)
+  on conflict do nothing;
+  on_day := coalesce((noted ->> 'day')::date, private.today());
+  update public.judge_days d set cents = d.cents + differs where d.tenant_id = tenant and d.day = on_day;
+  perform private.settle_of_service(on_day, differs, 0);
+  return next;
 end $$;
 
 -- As before; an answer that was served because a model said so is audited as a hit is.
@@ -310,7 +316,7 @@ declare
 begin
   foreach made in array array[
     'private.begin_asking(uuid, uuid, bigint, jsonb, numeric, numeric, numeric)',
-    'private.book_asking(uuid, uuid, bigint, jsonb, integer, numeric, numeric)',
+    'private.settle_asking(uuid, uuid, bigint, jsonb, integer, numeric, numeric, uuid, boolean, boolean, real)',
     'private.remember_asking(uuid, uuid, uuid, boolean, boolean, real)', 'private.is_charged(text, text)'
   ]::regprocedure[] loop
     execute format('revoke execute on function %s from public, anon, authenticated', made);

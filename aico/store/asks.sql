@@ -18,9 +18,5 @@ select private.begin_asking(%(tenant)s, %(id)s, %(fence)s, %(call)s::jsonb, %(ce
   %(service_budget)s::numeric) as begun
 
 -- name: settle
-select b.held, case when b.held and %(same)s::boolean is not null then private.remember_asking(%(tenant)s, %(id)s,
-  %(entry)s, %(same)s::boolean, %(audited)s::boolean, %(chance)s::real) else false end as remembered
-from (
-  select private.book_asking(%(tenant)s, %(id)s, %(fence)s, %(events)s::jsonb, %(made)s, %(cost)s::numeric,
-    %(differs)s::numeric) as held offset 0
-) b
+select held, remembered from private.settle_asking(%(tenant)s, %(id)s, %(fence)s, %(events)s::jsonb, %(made)s,
+  %(cost)s::numeric, %(differs)s::numeric, %(entry)s, %(same)s::boolean, %(audited)s::boolean, %(chance)s::real)

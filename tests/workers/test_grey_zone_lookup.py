@@ -26,7 +26,9 @@ class Decided(Decider):
     why: Why
     score: float
 
-    def decide(self, question: str, candidates: Sequence[Candidate], known: Known, guards: GuardPolicy) -> Decision | None:
+    def decide(
+        self, question: str, candidates: Sequence[Candidate], known: Known, guards: GuardPolicy
+    ) -> Decision | None:
         del question, known, guards
         comparison = Verifier(WordVectors.bundled()).compare("a", "b", candidates[0].similarity)
         return Decision(0, self.why, self.score, (1.0, 0.0, 0.0, 0.0, 0.0), comparison)
