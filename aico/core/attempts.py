@@ -18,7 +18,7 @@ class AttemptKind(StrEnum):
     SEMANTIC_HIT = "semantic_hit"
     SHARED = "shared"  # answered by the call of another job that asked the same at the same time
     SHADOW = "shadow"  # what another model would have said, for comparison; nobody is given it
-    JUDGE = "judge"  # which of two answers is better
+    JUDGE = "judge"  # which of two answers is better, or whether a kept one serves
 
 
 OF_ROUTING = frozenset({AttemptKind.SHADOW, AttemptKind.JUDGE})  # nobody's answer: what routing costs to learn
@@ -40,7 +40,10 @@ class KeySource(StrEnum):
 
 
 class Call(BaseModel):
-    """A call that is about to be made, and what it is expected to cost: all that is known if its worker dies."""
+    """A call that is about to be made, and what it is expected to cost: all that is known if its worker dies.
+
+    `id` is that of the attempt that it becomes, where that is known; `booked` says that it is one already.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,6 +52,9 @@ class Call(BaseModel):
     at: datetime
     cents: Decimal | None
     key_source: KeySource = KeySource.OPERATOR
+    id: UUID | None = None
+    kind: AttemptKind = AttemptKind.CALL
+    booked: bool = False
 
 
 class Attempt(BaseModel):

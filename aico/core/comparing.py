@@ -53,6 +53,11 @@ class Comparing:
         return self.rate > 0 and fraction(f"{self.draw_salt}/shadow", job) < self.rate
 
 
+def cache_draw(wishes: Wishes, job: str) -> float:
+    """By which a job is drawn to have the cache checked, 0 to 1: the same each time, and unrelated to `draws`."""
+    return fraction(f"{wishes.draw_salt}/cache", job)
+
+
 def audits(settings: Settings, wishes: Wishes) -> bool:
     """Whether the cache's decisions are checked: somebody may judge them, and there is money for it."""
     comparing = Comparing.of(settings, wishes)

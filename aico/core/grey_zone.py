@@ -2,6 +2,10 @@
 
 from decimal import Decimal
 
+# Below it an answer is more likely wrong than right, and nobody is asked: whoever is asked errs too, and the rarer
+# right answers are, the more of what is taken for right is not.
+LEAST_PROBABLE = 0.5
+
 
 def worth_asking(probability_same: float, call_cents: Decimal | None, judge_cents: Decimal | None) -> bool:
     """Whether asking saves more, on average, than it costs: with this probability, 0 to 1, the call is not needed.

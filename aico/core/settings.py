@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     cache_max_error_rate: Annotated[float, Field(gt=0, le=MAX_ERROR_RATE)] = 0.01  # wrong answers per hit by meaning
     cache_confidence: Annotated[float, Field(ge=0.5, le=0.999)] = 0.9  # with which that is kept
     cache_audit_share: Annotated[float, Field(ge=0, le=1)] = 0.05  # of hits by meaning that are answered afresh too
+    cache_grey_zone: bool = True  # whether a model is asked about an answer in doubt, where that pays
     cache_guards: GuardPolicy = GuardPolicy.STRICT
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 7 * 24 * 3600
     cache_index_rows: Annotated[int, Field(ge=0)] = 10_000  # of a namespace that gets an index of its own; 0: none does

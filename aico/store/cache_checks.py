@@ -13,7 +13,7 @@ _SQL = named_sql("cache_checks")
 ENOUGH_VERDICTS = 25  # to compute anew at once
 PATIENCE_SECONDS = 60.0  # for others, if there are fewer
 
-CheckKind = Literal["hit", "held", "near"]
+CheckKind = Literal["hit", "held", "near", "asked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class Judged:
 def judged(tenant: UUID, job: UUID, surprising: float) -> Statement[Judged]:
     """The namespace of this job's check, if there is something to compute.
 
-    That is so at once after a wrong hit, after a wrong answer that scored `surprising` or more, and after each that tells
-    of a namespace on probation; else when enough verdicts have come together.
+    That is so at once after a wrong hit, after a wrong answer that scored `surprising` or more, and after each hit that
+    is judged on probation; else when enough verdicts have come together.
     """
     params = {
         "tenant": tenant,

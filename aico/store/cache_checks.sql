@@ -10,7 +10,7 @@ from public.cache_checks c
 join public.cache_namespaces n on n.tenant_id = c.tenant_id and n.namespace = c.namespace
 join public.tenants t on t.id = c.tenant_id
 where c.tenant_id = %(tenant)s and c.job_id = %(job)s and n.verdicts > n.computed and (
-  c.kind in ('hit', 'held') and (not c.verdict or n.state = 'probation')
+  c.kind in ('hit', 'held', 'asked') and (not c.verdict or n.state = 'probation')
   or not c.verdict and c.score >= %(surprising)s
   or n.verdicts - n.computed >= %(enough)s or n.computed_at is null
   or n.computed_at < now() - make_interval(secs => %(patience)s))
@@ -20,7 +20,7 @@ select kind, verdict as "right", chance, score, features, judged_at
 from public.cache_checks
 where tenant_id = %(tenant)s and namespace = %(namespace)s and status = 'judged' and kind <> 'exact'
   and (%(since)s::timestamptz is null or judged_at > %(since)s)
-  and (sampled or kind = 'hit' and not verdict)
+  and (sampled or kind in ('hit', 'asked') and source = 'user' and not verdict)
 order by judged_at desc limit %(limit)s
 
 -- name: keep

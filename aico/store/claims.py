@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from aico.core.attempts import Attempt, Baseline, Call, Policy, known_cost
+from aico.core.attempts import Attempt, AttemptKind, Baseline, Call, Policy, known_cost
 from aico.core.chat import ChatRequest
 from aico.core.comparing import Wishes
 from aico.core.jobs import Answer, CacheMode, JobClass, JobError, JobStatus, RoutingReport
@@ -67,6 +67,7 @@ class Claim:
     wishes: Wishes  # the tenant's, about outcomes
     flew: bool = False  # it was claimed before, and others may wait for it
     hit: Hit | None = None  # what it is answered with, without a call
+    near_probability: float | None = None  # that a kept answer serves it, where a model may be asked
 
     @property
     def key(self) -> ClaimKey:
@@ -105,6 +106,7 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             wishes=wishes_of(row),
             flew=row["flew"],
             hit=_hit(row),
+            near_probability=row["near_probability"],
         )
 
     return Statement(_SQL["claim"], {"tenant": tenant, "id": job, "lease": lease_seconds}, parse)
@@ -128,7 +130,7 @@ def note(calls: Sequence[tuple[Claim, Call]], failed: Sequence[tuple[Claim, Atte
         "ids": [held.id for held, _ in calls],
         "fences": [held.fence for held, _ in calls],
         "calls": [Jsonb(call.model_dump(mode="json")) for _, call in calls],
-        "events": Jsonb([_event(held, attempt) for held, attempt in failed]),
+        "events": Jsonb([event_of(held, attempt) for held, attempt in failed]),
     }
     return Statement(_SQL["note"], params, no_row)
 
@@ -140,13 +142,15 @@ def lose(held: Claim, attempt: Attempt) -> Statement[None]:
         "id": held.id,
         "fence": held.fence,
         "cents": attempt.cost_cents,
-        "events": Jsonb([_event(held, attempt)]),
+        "events": Jsonb([event_of(held, attempt)]),
     }
     return Statement(_SQL["lose"], params, no_row)
 
 
-def _event(held: Claim, attempt: Attempt) -> dict[str, Any]:
-    return event_row(held.tenant, held.id, held.api_key_id, attempt)
+def event_of(held: Claim, attempt: Attempt) -> dict[str, Any]:
+    """As a row of the outbox."""
+    policy = Policy(strategy="cache") if attempt.kind is AttemptKind.JUDGE else None
+    return event_row(held.tenant, held.id, held.api_key_id, attempt, policy)
 
 
 def _claims(held: Sequence[Claim]) -> dict[str, Any]:
@@ -191,7 +195,7 @@ def put_back(put: PutBack) -> Statement[Held]:
         "reserved_model": put.reserved_model,
         "attempts": len(put.attempts),
         "spent": known_cost(put.attempts),
-        "events": Jsonb([_event(held, attempt) for attempt in put.attempts]),
+        "events": Jsonb([event_of(held, attempt) for attempt in put.attempts]),
     }
     return Statement(_SQL["put_back"], params, lambda row: Held(row["id"], JobClass(row["class"]), row["run_after"]))
 

@@ -24,7 +24,7 @@ returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadl
   extensions.halfvec_send(j.embedding) as vector,
   prior.status = 'in_progress' as taken_over, prior.flew, turn.entry, turn.answer, turn.routing,
   t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys,
-  extract(epoch from j.deadline - now())::real as seconds_left,
+  j.near_probability, extract(epoch from j.deadline - now())::real as seconds_left,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
   (select coalesce(l.pinned, l.version) from public.learners l where l.tenant_id = j.tenant_id) as learned_version,
   (

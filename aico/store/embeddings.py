@@ -102,12 +102,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A job that the cache does not answer. `near` is the entry that was looked at, `check` how that is judged."""
+    """A job that the cache does not answer. `near` is the entry that was looked at, `check` how that is judged.
+
+    `probability` is that of its answer serving, where a model may be asked about it.
+    """
 
     job: ToEmbed
     vector: NDArray[np.float32] | None
     near: UUID | None = None
     check: NewCheck | None = None
+    probability: float | None = None
 
 
 def advance(tenant: UUID, passed: Sequence[Passed], model: str) -> Statement[Waiting]:
@@ -118,6 +122,7 @@ def advance(tenant: UUID, passed: Sequence[Passed], model: str) -> Statement[Wai
         "fences": [one.job.fence for one in passed],
         "embeddings": [None if one.vector is None else HalfVector(one.vector) for one in passed],
         "nears": [one.near for one in passed],
+        "probabilities": [one.probability for one in passed],
         "checks": Jsonb([one.check.row(one.job.id) for one in passed if one.check is not None]),
         "model": model,
     }

@@ -42,11 +42,12 @@ class CheckKind(StrEnum):
     HIT = "hit"  # it was served
     HELD = "held"  # it would have been, if the namespace were not on probation
     NEAR = "near"  # it scored too little
+    ASKED = "asked"  # it was in doubt, and served because a model said that it serves
     EXACT = "exact"  # it was served to the same question
 
 
 class PairCall(Call):
-    """A call of a pair. `id` is that of the attempt that it becomes."""
+    """A call of which `id` is that of the attempt that it becomes."""
 
     id: UUID
     kind: AttemptKind

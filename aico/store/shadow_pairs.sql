@@ -14,7 +14,7 @@ from due
 join public.jobs j on j.tenant_id = %(tenant)s and j.id = %(job)s and j.answer is not null
 join public.tenants t on t.id = j.tenant_id
 left join public.cache_checks c on c.tenant_id = j.tenant_id and c.job_id = j.id and due.purpose = 'cache'
-left join public.cache_entries e on e.tenant_id = j.tenant_id and e.id = c.entry_id and c.kind <> 'hit'
+left join public.cache_entries e on e.tenant_id = j.tenant_id and e.id = c.entry_id and c.kind not in ('hit', 'asked')
   and e.created_at <= c.created_at and e.expires_at > now()
 where p.tenant_id = %(tenant)s and p.job_id = %(job)s and p.purpose = due.purpose
 returning p.purpose, c.kind, p.fence, p.served, p.rival, p.judge, coalesce(p.answer, e.answer ->> 'text') as answer,

@@ -73,6 +73,6 @@ def _sample(verdict: Verdict) -> Sample:
         features=verdict.features,
         score=verdict.score or 0.0,
         right=verdict.right,
-        eligible=verdict.kind in {"hit", "held"},
+        eligible=verdict.kind in {"hit", "held", "asked"},
         chance=verdict.chance,
     )

@@ -24,7 +24,7 @@ from aico.store.scope import Scope
 from aico.store.shadow_pairs import Ended, Gain, HeldPair, PairCall, Room
 from aico.store.statement import Statement
 from aico.workers.app import app
-from aico.workers.comparer import Comparer, Plan
+from aico.workers.comparer import Comparer, Plan, booked_as
 from aico.workers.pacing import RedisPacer
 from aico.workers.purposes import WORK, NotCompared, Turn
 from aico.workers.queue import TaskName, to_calibrate, to_record
@@ -191,7 +191,7 @@ class _Comparison:
             said = self._by.ask(self._held, model, request, made.append, _stopping.is_set)
         except AllCandidatesFailed as error:
             for attempt in made:
-                self._book(_as(call, attempt), Gain(failed=True))
+                self._book(booked_as(call, attempt), Gain(failed=True))
             if not made:
                 raise _Later(PAUSES[0]) from error  # its rate limit has no place
             raise _FailedTry("provider_failed") from error
@@ -199,9 +199,9 @@ class _Comparison:
             raise _Later(wait.seconds, wait.place) from wait
         except Cancelled as stopped:
             for attempt in made:
-                self._book(_as(call, attempt), Gain())
+                self._book(booked_as(call, attempt), Gain())
             raise _Later(0.0) from stopped
-        return _as(call, made[-1]), said
+        return booked_as(call, made[-1]), said
 
     def _book(self, attempt: Attempt, gain: Gain) -> None:
         held = self._held
@@ -232,10 +232,3 @@ class _Comparison:
     def _run(self, statement: Statement[T]) -> list[T]:
         run: Callable[[], list[T]] = partial(self._runtime.database.run, Scope.tenant(self._held.tenant), statement)
         return patiently(run)
-
-
-def _as(call: PairCall, attempt: Attempt) -> Attempt:
-    """Under the id that was noted, so that it is booked once. An answer of unknown usage cost what was expected."""
-    told = attempt.cost_cents is not None or attempt.outcome is not AttemptOutcome.OK
-    priced = {} if told else {"cost_cents": call.cents, "price_version": "estimate"}
-    return attempt.model_copy(update={"id": call.id, "at": call.at, "kind": call.kind, **priced})

@@ -1,14 +1,15 @@
 """Who answers a pair's question too, who judges, what all of it may cost; and the calls, one at a time."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Protocol
 
-from aico.core.attempts import Attempt, AttemptKind, KeySource
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, KeySource
 from aico.core.chat import AUTO_MODEL, ChatRequest, Completion
-from aico.core.comparing import Comparing
+from aico.core.comparing import Comparing, Wishes
 from aico.core.errors import AicoError
 from aico.core.ids import new_id
 from aico.core.key_encryption import key_encryption
@@ -27,6 +28,7 @@ from aico.routing.providers.provider import open_providers
 from aico.routing.retrying import RetryPolicy
 from aico.routing.strategies.protocol import PricedModel, able, among
 from aico.routing.tokens import estimate_input_tokens
+from aico.store.provider_keys import TenantKey
 from aico.store.shadow_pairs import HeldPair, PairCall
 from aico.workers.keyring import Keyring
 from aico.workers.purposes import WORK, NotCompared, Turn
@@ -34,6 +36,22 @@ from aico.workers.purposes import WORK, NotCompared, Turn
 CONNECTIONS = 8
 MARGIN = Decimal("1.1")  # of what is put aside, because tokens are estimated
 _PATIENCE_SECONDS = 30.0  # for a place in a rate limit
+
+
+class OnBehalf(Protocol):
+    """On whose behalf models are asked."""
+
+    @property
+    def keys(self) -> Mapping[str, TenantKey]: ...
+
+    @property
+    def models(self) -> frozenset[str] | None: ...
+
+    @property
+    def wishes(self) -> Wishes: ...
+
+    @property
+    def reserved(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +92,7 @@ class Comparer:
         work = WORK[held.purpose]
         work.check(held)
         comparing = Comparing.of(self._settings, held.wishes)
-        models = self._contenders(held, comparing)
+        models = self.contenders(held, comparing)
         served = next((model for model in self._catalogue.all_models if model.id == held.served), None)
         judge = next((model for model in models if model.id == (held.judge or comparing.judge)), None)
         if comparing.judge is None or judge is None or served is None:
@@ -110,36 +128,41 @@ class Comparer:
 
     def ask(
         self,
-        held: HeldPair,
+        whose: OnBehalf,
         model: Model,
         request: ChatRequest,
         record: Callable[[Attempt], None],
         should_stop: Callable[[], bool],
+        *,
+        seconds: float | None = None,
     ) -> Completion:
-        """One call. Raises AllCandidatesFailed, Held or Cancelled, as the dispatcher does."""
+        """One call, of at most `seconds`. Raises AllCandidatesFailed, Held or Cancelled, as the dispatcher does."""
+        patience = _PATIENCE_SECONDS if seconds is None else min(seconds, _PATIENCE_SECONDS)
         return self._dispatcher.dispatch(
             request,
             [model],
-            deadline=time.monotonic() + _PATIENCE_SECONDS + self._settings.attempt_timeout_seconds,
+            deadline=time.monotonic() + (seconds or patience + self._settings.attempt_timeout_seconds),
             record=record,
             should_stop=should_stop,
             tokens=estimate_input_tokens(request.messages) + (request.max_tokens or 0),
-            patience=_PATIENCE_SECONDS,
-            reserved=held.reserved,
-            credentials=self._keyring.credentials(held.keys),
+            patience=patience,
+            reserved=whose.reserved,
+            credentials=self._keyring.credentials(whose.keys),
         ).completion
 
-    def _contenders(self, held: HeldPair, comparing: Comparing) -> tuple[Model, ...]:
+    def contenders(self, whose: OnBehalf, comparing: Comparing) -> tuple[Model, ...]:
         """Models that may be sent the tenant's words for this: those that the job's own key might have used.
+
+        Raises NotCompared.
 
         Where the tenant has a key of its own for a provider, the operator's does not take its place: without leave to
         use the tenant's, that provider is left out.
         """
-        own: Collection[str] = held.keys
+        own: Collection[str] = whose.keys
         models = self._catalogue.with_keys(own).models
         usable = models if comparing.own_keys else [model for model in models if model.provider not in own]
         try:
-            return among(usable, held.models, AUTO_MODEL)
+            return among(usable, whose.models, AUTO_MODEL)
         except AicoError as error:
             raise NotCompared("no_rival") from error
 
@@ -158,7 +181,20 @@ class Comparer:
             raise NotCompared("no_rival")
         return rival
 
+    def cents_of(self, model: Model, request: ChatRequest) -> Decimal | None:
+        """What asking it costs at most. None: its price is unknown, or it cannot read so much."""
+        tokens = estimate_input_tokens(request.messages)
+        room = min(request.max_tokens or model.max_output, model.max_output)
+        return None if tokens + room > model.context_window else self._cents(model, tokens, room)
+
     def _cents(self, model: Model, input_tokens: int, output_tokens: int) -> Decimal | None:
         usage = Usage(input_uncached=input_tokens, output=output_tokens)
         price = self._prices.cost_cents(model.provider, model.id, usage, datetime.now(UTC))
         return None if price is None else price.cents * MARGIN
+
+
+def booked_as(call: PairCall, attempt: Attempt) -> Attempt:
+    """Under the id that was noted, so that it is booked once. An answer of unknown usage cost what was expected."""
+    told = attempt.cost_cents is not None or attempt.outcome is not AttemptOutcome.OK
+    priced = {} if told else {"cost_cents": call.cents, "price_version": "estimate"}
+    return attempt.model_copy(update={"id": call.id, "at": call.at, "kind": call.kind, **priced})

@@ -10,6 +10,7 @@ from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, P
 from aico.core.ids import new_id
 from aico.core.jobs import Answer, CacheState, JobStatus, RoutingReport
 from aico.core.money import round_cents
+from aico.store.asks import Candidate
 from aico.store.claims import Claim, Ending, Hit
 
 FREE = Decimal(0)
@@ -95,7 +96,19 @@ def _trusted(trust: Trust | None) -> dict[str, float | None]:
 def exact_hit(claim: Claim, found: Hit) -> Ending:
     """Of an answer that came after the job was stored; what the job had spent by then, it has spent."""
     served = Served(found.entry, found.answer, found.routing, AttemptKind.EXACT_HIT)
-    ending = hit(claim.id, claim.fence, claim.api_key_id, claim.policy.assigned.arms, served, latency_ms=0)
+    return _after_attempts(claim, served, latency_ms=0)
+
+
+def asked_hit(claim: Claim, found: Candidate, judge: str, latency_ms: int) -> Ending:
+    """Of an answer of which a judge said that it serves; that is among what the job has spent."""
+    said = f"{judge} was asked whether the kept answer serves this question, and said so"
+    routing = found.routing.model_copy(update={"reasons": (*found.routing.reasons, said)})
+    served = Served(found.entry, found.answer, routing, AttemptKind.SEMANTIC_HIT, found.similarity)
+    return _after_attempts(claim, served, latency_ms)
+
+
+def _after_attempts(claim: Claim, served: Served, latency_ms: int) -> Ending:
+    ending = hit(claim.id, claim.fence, claim.api_key_id, claim.policy.assigned.arms, served, latency_ms)
     if not claim.attempts or ending.routing is None:
         return ending
     spent = {"cost_cents": str(round_cents(claim.spent_cents)), "attempts": claim.attempts}

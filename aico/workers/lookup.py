@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from aico.caching.calibration import State
-from aico.caching.deciding import Decider, Decision, Known
+from aico.caching.deciding import Decider, Decision, Known, Why
 from aico.caching.neighbourhood import NEIGHBOURS
 from aico.caching.sampling import audit_chance, near_chance
 from aico.caching.scoring import probability
-from aico.core.assignment import fraction
 from aico.core.attempts import AttemptKind
-from aico.core.comparing import audits
+from aico.core.comparing import audits, cache_draw
+from aico.core.grey_zone import LEAST_PROBABLE
 from aico.core.jobs import CacheMode
 from aico.store import cache as cache_store
 from aico.store.cache import Kept, Near
@@ -133,12 +133,18 @@ class Lookup:
         else:
             share = self._runtime.settings.cache_audit_share
             check = self._check(found, "near", near_chance(job.cache.judged, share))
-        return Passed(job, vector, found.near.entry, check)
+        return Passed(job, vector, found.near.entry, check, self._probability(found))
+
+    def _probability(self, found: _Found) -> float | None:
+        """That the answer serves, where a model may be asked; None: nobody is."""
+        unsure = found.decision.why is Why.SCORE and _known(found.job.cache).state.serves
+        likely = probability(found.decision.score)
+        return likely if unsure and likely >= LEAST_PROBABLE and self._runtime.settings.cache_grey_zone else None
 
     def _check(self, found: _Found, kind: CheckKind, chance: float) -> NewCheck | None:
         """None: it is not drawn, or nobody could judge it. The same job is drawn the same each time."""
         job, decision = found.job, found.decision
-        drawn = chance > 0 and fraction(f"{job.wishes.draw_salt}/cache", str(job.id)) < chance
+        drawn = chance > 0 and cache_draw(job.wishes, str(job.id)) < chance
         if not drawn or not audits(self._runtime.settings, job.wishes):
             return None
         return NewCheck(

@@ -14,6 +14,8 @@ from aico.store import shadow_pairs
 from aico.store.shadow_pairs import CheckKind, Ended, Gain, HeldPair, Purpose
 from aico.store.statement import Statement
 
+_SERVED = frozenset({CheckKind.HIT, CheckKind.ASKED})
+
 
 class NotCompared(Exception):
     """A pair that comes to nothing. `reason` is stable, for programs."""
@@ -105,7 +107,7 @@ class Audit:
     judge_answers = True  # both answers may well be of that model: none is its favourite
 
     def check(self, held: HeldPair) -> None:
-        if held.check is not CheckKind.HIT and held.answer is None:
+        if held.check not in _SERVED and held.answer is None:
             raise NotCompared("entry_gone")
         if not judging.in_plain_words(held.request, held.given):
             raise NotCompared("not_in_words")
@@ -120,7 +122,7 @@ class Audit:
     def asks(self, judge: Model, held: HeldPair, turn: Turn) -> ChatRequest:
         del turn  # there is one
         answers = (held.given.text, held.answer or "")
-        stored, fresh = answers if held.check is CheckKind.HIT else reversed(answers)
+        stored, fresh = answers if held.check in _SERVED else reversed(answers)
         return auditing.audit_request(judge, held.request, stored, fresh)
 
     def hears(self, text: str, turn: Turn) -> Gain | None:

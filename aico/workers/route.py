@@ -19,6 +19,7 @@ from aico.store.statement import Statement
 from aico.workers import compare
 from aico.workers.answers import Known
 from aico.workers.app import app
+from aico.workers.asking import Asker
 from aico.workers.breakers import RedisBreaker
 from aico.workers.calibration import Calibration
 from aico.workers.finish import finish, hand_over, put_back
@@ -57,6 +58,11 @@ def leases() -> Leases:
     return held
 
 
+@cache
+def asker() -> Asker:
+    return Asker(get_runtime(), compare.comparer())
+
+
 @app.task(name=TaskName.ROUTE.value)
 def route(tenant_id: str, job_id: str) -> None:
     """Does nothing when the job has ended or somebody else holds it: a bell may ring twice."""
@@ -76,6 +82,12 @@ def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases) -> None:
     if claim.hit is not None:
         finish(runtime, claim.tenant, [exact_hit(claim, claim.hit)])
         return
+    if claim.near_probability is not None:
+        asked = _asked(claim, by, held)
+        if not isinstance(asked, Claim):
+            finish(runtime, claim.tenant, [] if asked is None else [asked])
+            return
+        claim = asked
     if claim.flew:
         anew = flights.begin_anew(claim.tenant, claim.id, claim.fence)
         tell_followers(runtime, claim.tenant, anew, heard=claim.streams)
@@ -92,9 +104,15 @@ def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases) -> None:
         log.info("job_parked", model=outcome.model, **told)
 
 
+def _asked(claim: Claim, by: Router, held: Leases) -> Ending | Claim | None:
+    """Of a job that the cache may answer after all."""
+    call = by.expected_call(claim)
+    return claim if call is None else asker().ask(claim, call.cents, held)
+
+
 def account(runtime: Runtime, claim: Claim, by: Router) -> Claim:
     """Book the call of a worker that died over the job before anything else is called: we may die over it too."""
-    if not claim.taken_over:
+    if not claim.taken_over or (claim.interrupted is not None and claim.interrupted.booked):
         return claim
     lost = by.lost_attempt(claim)
     patiently(lambda: runtime.database.run(Scope.tenant(claim.tenant), claims.lose(claim, lost)))
@@ -121,7 +139,7 @@ def warm_up() -> None:
     """Read the catalogue and the vocabulary, and start renewing leases, before the first message."""
     router()
     leases()
-    compare.comparer()
+    asker()
     count_text("ready")
 
 

@@ -120,11 +120,11 @@ class Router:
 
         Where that worker could not say any more what it called, it is what we would call.
         """
-        call = claim.interrupted or self._expected_call(claim)
+        call = claim.interrupted or self.expected_call(claim)
         return Attempt(
-            id=new_id(),
+            id=(call and call.id) or new_id(),
             at=call.at if call else datetime.now(UTC),
-            kind=AttemptKind.CALL,
+            kind=call.kind if call else AttemptKind.CALL,
             outcome=AttemptOutcome.LOST,
             provider=call.provider if call else _UNKNOWN,
             model=call.model if call else _UNKNOWN,
@@ -135,7 +135,8 @@ class Router:
             key_source=call.key_source if call else KeySource.OPERATOR,
         )
 
-    def _expected_call(self, claim: Claim) -> Call | None:
+    def expected_call(self, claim: Claim) -> Call | None:
+        """The first that would be made now. None: there is nobody to call."""
         try:
             choice = self._choose(claim)
         except AicoError:  # nothing here can answer it any more, as `answer` will say

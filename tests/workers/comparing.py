@@ -23,6 +23,7 @@ from aico.store.jobs import NewJob
 from aico.store.outcomes import Source
 from aico.store.scope import Scope
 from aico.workers import compare, route
+from aico.workers.asking import Asker
 from aico.workers.comparer import Comparer
 from aico.workers.leases import Leases
 from aico.workers.router import Router
@@ -102,11 +103,14 @@ class Scene:
     admin: psycopg.Connection[dict[str, Any]]
     router: Router
     comparer: Comparer
+    asker: Asker
 
     @classmethod
     def of(cls, runtime: Runtime, server: Panel, admin: psycopg.Connection[dict[str, Any]]) -> "Scene":
         """`runtime` has the settings already."""
-        return cls(runtime, server, admin, Router(runtime.settings, ComplexityStrategy()), Comparer(runtime.settings))
+        comparer = Comparer(runtime.settings)
+        router = Router(runtime.settings, ComplexityStrategy())
+        return cls(runtime, server, admin, router, comparer, Asker(runtime, comparer))
 
     def close(self) -> None:
         self.router.close()
@@ -185,6 +189,7 @@ def play(runtime: Runtime, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, 
             monkeypatch.setattr(route, "get_runtime", lambda: scene.runtime)
             monkeypatch.setattr(route, "router", lambda: scene.router)
             monkeypatch.setattr(route, "leases", lambda: held)
+            monkeypatch.setattr(route, "asker", lambda: scene.asker)
             return scene
 
         yield make
