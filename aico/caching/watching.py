@@ -35,7 +35,7 @@ class Watch:
 
 def watched(verdicts: Iterable[Seen], target: float) -> Watch:
     """O(verdicts)."""
-    worse = max(_TIMES * target, _LEAST)
+    worse = min(max(_TIMES * target, _LEAST), (1 + target) / 2)  # where the target is high, halfway to all
     up, down = log(worse / target), log((1 - worse) / (1 - target))
     level, surprise, probation, broken_at = 0.0, 0.0, False, None
     for place, one in enumerate(verdicts):
