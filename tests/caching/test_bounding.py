@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aico.caching.bounding import Floats, chance_of_at_most, last_equals, lowest_cut, refuted, samples_needed, upper_bound
+from aico.caching.bounding import (
+    Floats,
+    chance_of_at_most,
+    last_equals,
+    lowest_cut,
+    refuted,
+    samples_needed,
+    upper_bound,
+)
 
 TARGET, CONFIDENCE = 0.05, 0.9
 EXPERIMENTS = 600

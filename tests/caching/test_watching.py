@@ -13,12 +13,12 @@ CALM = Watch(probation=False, broken_at=None)
 SURE = 3.0  # log-odds: right in 95 of 100
 
 
-def said(right: bool, *, score: float = SURE, eligible: bool = True) -> Seen:  # noqa: FBT001 - the verdict itself
+def said(right: bool, *, score: float = SURE, eligible: bool = True) -> Seen:
     return Seen(score, right, eligible)
 
 
-RIGHT, WRONG = said(True), said(False)  # noqa: FBT003
-WRONG_NEAR = said(False, eligible=False)  # noqa: FBT003
+RIGHT, WRONG = said(True), said(False)
+WRONG_NEAR = said(False, eligible=False)
 
 
 def test_as_long_as_all_is_right_nothing_happens() -> None:
@@ -51,7 +51,7 @@ def test_after_a_change_it_begins_anew() -> None:
 
 def test_what_was_not_served_does_not_put_it_on_probation_by_itself() -> None:
     assert watched([WRONG_NEAR], TARGET) == CALM
-    unsure = said(False, score=-1.0, eligible=False)  # noqa: FBT003
+    unsure = said(False, score=-1.0, eligible=False)
     assert watched([unsure] * 500, TARGET) == CALM
 
 
@@ -77,8 +77,7 @@ def streams(error: float, count: int, length: int, seed: int) -> list[Watch]:
     """Of a namespace that serves what is wrong at this rate, and knows it."""
     rng, score = np.random.default_rng(seed), float(np.log((1 - error) / error))
     return [
-        watched((said(bool(right), score=score) for right in rng.random(length) >= error), TARGET)
-        for _ in range(count)
+        watched((said(bool(right), score=score) for right in rng.random(length) >= error), TARGET) for _ in range(count)
     ]
 
 
@@ -97,9 +96,7 @@ def test_every_target_that_a_tenant_may_set_is_watched(target: float) -> None:
     assert watched([*[RIGHT] * 100, *[WRONG] * 30], target).broken_at is not None
 
 
-@given(
-    st.lists(st.tuples(st.floats(-60, 60), st.booleans(), st.booleans())), st.floats(1e-6, MAX_ERROR_RATE)
-)
+@given(st.lists(st.tuples(st.floats(-60, 60), st.booleans(), st.booleans())), st.floats(1e-6, MAX_ERROR_RATE))
 def test_no_verdicts_confuse_it(verdicts: list[tuple[float, bool, bool]], target: float) -> None:
     seen = [Seen(*one) for one in verdicts]
     found = watched(seen, target)
