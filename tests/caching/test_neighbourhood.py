@@ -58,7 +58,7 @@ def test_the_margin_is_the_distance_to_the_next_group_not_to_the_own_one() -> No
 
 def test_where_there_is_no_other_group_the_margin_reaches_to_what_is_not_looked_at() -> None:
     alone = surroundings([Neighbour(0.9, "a")], 0)
-    assert (alone.margin, alone.support) == (pytest.approx(0.9 - LEAST_SIMILARITY), 0.0)
+    assert [alone.margin, alone.support] == pytest.approx([0.9 - LEAST_SIMILARITY, 0.0])
 
 
 def test_what_was_not_compared_is_no_other_group() -> None:
