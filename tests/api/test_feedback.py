@@ -122,10 +122,10 @@ def test_a_judgement_of_what_the_cache_served_by_meaning_is_computed_with_at_onc
     api: httpx2.Client, tenant: Tenant, answered: UUID, rung: Rung, admin: psycopg.Connection[Any]
 ) -> None:
     """An answer of its own says nothing of the cache, nor does an exact hit."""
-    for cache, queues in ((None, []), ("exact", []), ("semantic", ["learn"])):
+    for cache, queues in (("miss", []), ("exact", []), ("semantic", ["learn"])):
         admin.execute(
-            "update jobs set near_entry = gen_random_uuid(),"
-            " served_from = case when %(c)s::text is not null then id end, routing = routing || jsonb_build_object('cache', coalesce(%(c)s, 'miss')) where id = %(j)s",
+            "update jobs set routing = routing || jsonb_build_object('cache', %(c)s::text),"
+            " near_entry = gen_random_uuid(), served_from = case when %(c)s <> 'miss' then id end where id = %(j)s",
             {"c": cache, "j": answered},
         )
         api.post(PATH, json={"job_id": str(answered), "thumb": "down"}).raise_for_status()
