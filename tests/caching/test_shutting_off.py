@@ -3,16 +3,19 @@
 Made up in every part: nothing here is read from a data set.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from aico.caching.calibration import State
+from aico.caching.calibration import NOTHING_KNOWN, Calibration, Sample, State
 from aico.caching.deciding import Decider
+from aico.caching.sampling import audit_chance
 from aico.caching.scoring import Floats
 from aico.core.settings import Settings
 from aico.embedding_service.verification.comparison import Comparison, TextProfile, Verifier
+from bench.cache import stream
 from bench.cache.prompts import Stream
 from bench.cache.stream import Calibrated, Outcome
 
@@ -97,3 +100,17 @@ def test_a_namespace_that_is_wrong_from_the_first_is_hardly_served() -> None:
     outcome = Calibrated(Decider(Sighted()), 0.05).run(made.stream, made.order[BEFORE:], 1)
     assert sum(outcome.hits) < 10
     assert outcome.states[-1] is State.SUSPENDED
+
+
+def test_each_sample_carries_the_chance_with_which_it_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[Sample]] = []
+
+    def calibrated(samples: Sequence[Sample], **_: object) -> Calibration:
+        seen.append(list(samples))
+        return NOTHING_KNOWN
+
+    monkeypatch.setattr(stream, "calibrated", calibrated)
+    served(0, wrong=0.0, target=0.05)
+    hits = [sample.chance for sample in seen[-1] if sample.eligible]
+    assert len(hits) > 30
+    assert hits == [audit_chance(audited, 0.05) for audited in range(len(hits))]
