@@ -21,7 +21,7 @@ STRANGERS := $(VENV)/third-party
 STRANGERS_STAMPS := $(STRANGERS)/.python $(STRANGERS)/.node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test faults check bench bench-routing doctor clean suite
+.PHONY: help demo up test faults check bench bench-routing bench-cache doctor clean suite
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench: $(TEST_STAMP) ## Measure; EXTRAS=torch adds the plain sentence-transforme
 
 bench-routing: $(TEST_STAMP) ## Measure the routing strategies on published outcomes (ARGS="--data DIR --seeds 5 --quick")
 	$(BIN)/python -m bench.routing $(ARGS)
+
+bench-cache: $(TEST_STAMP) ## Measure what the semantic cache serves, and wrongly (ARGS="--data DIR --seeds 3 --quick")
+	$(BIN)/python -m bench.cache $(ARGS)
 
 doctor: $(RUN_STAMP) ## Say what is missing on this machine and how to get it
 	@$(BIN)/aico doctor

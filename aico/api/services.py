@@ -15,13 +15,13 @@ from redis.backoff import NoBackoff
 from aico.api.auth import Authenticator, Newcomers, Principal
 from aico.api.billing_desk import BillingDesk
 from aico.api.credentials import Credentials
+from aico.api.embed_workers import LISTEN_SECONDS, EmbedWorkers
 from aico.api.key_uses import KeyUses
 from aico.api.own_keys import OwnKeys
 from aico.api.rate_limit import RateLimiter
 from aico.api.submitter import Submitter
 from aico.api.subscription import Subscription
 from aico.api.tokens import TokenVerifier
-from aico.api.vectors import LISTEN_SECONDS, VectorClient
 from aico.api.waiters import Waiters
 from aico.core import changes
 from aico.core.access import ADMINISTRATION, Permission
@@ -53,7 +53,7 @@ class Services:
     catalogue: Catalogue
     prices: PriceBook
     limiter: RateLimiter
-    vectors: VectorClient
+    embed_workers: EmbedWorkers
     redactor: Redactor
     cpu: ThreadPoolExecutor  # for what would hold up the event loop
     billing: BillingDesk | None  # None: off
@@ -69,17 +69,17 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     waiters, uses = Waiters(database), KeyUses(database)
     authenticator = _authenticator(settings, database, uses, lambda: subscription.hearing(changes.CHANNEL))
     subscription = Subscription(listener, {DONE_CHANNEL: waiters.hear, changes.CHANNEL: authenticator.hear})
-    vectors, billing = VectorClient(broker, answers), BillingDesk.open(database, settings)
+    embed_workers, billing = EmbedWorkers(broker, answers), BillingDesk.open(database, settings)
     async with AsyncExitStack() as at_the_end:  # the last is stopped first
         at_the_end.callback(cpu.shutdown, wait=False, cancel_futures=True)
         await database.open()
         for stop in (database.close, broker.aclose, listener.aclose, uses.stop, waiters.stop, subscription.stop):
             at_the_end.push_async_callback(stop)
-        for stop in (answers.aclose, vectors.stop):
+        for stop in (answers.aclose, embed_workers.stop):
             at_the_end.push_async_callback(stop)
         if billing is not None:
             at_the_end.callback(billing.close)
-        for part in (waiters, subscription, uses, vectors):
+        for part in (waiters, subscription, uses, embed_workers):
             part.start()
         yield Services(
             settings=settings,
@@ -93,7 +93,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             catalogue=catalogue,
             prices=PriceBook(catalogue),
             limiter=RateLimiter(broker, settings),
-            vectors=vectors,
+            embed_workers=embed_workers,
             redactor=Redactor(settings),
             cpu=cpu,
             billing=billing,

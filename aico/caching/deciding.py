@@ -17,7 +17,7 @@ _PROFILES = 20_000  # of kept questions, of some kilobytes each
 
 # What a lenient tenant minds: facts, of which an answer to another question holds the wrong ones.
 _FACTS = frozenset({Guard.NUMBERS, Guard.UNITS, Guard.QUOTES, Guard.CODE, Guard.LANGUAGE})
-_MINDED: Mapping[GuardPolicy, frozenset[Guard]] = {
+MINDED: Mapping[GuardPolicy, frozenset[Guard]] = {
     GuardPolicy.STRICT: frozenset(Guard),
     GuardPolicy.LENIENT: _FACTS,
     GuardPolicy.OFF: frozenset(),
@@ -87,9 +87,10 @@ class Decision:
 class Decider:
     """Thread-safe; build one per process."""
 
-    def __init__(self, verifier: Verifier) -> None:
+    def __init__(self, verifier: Verifier, remembered: int = _PROFILES) -> None:
+        """`remembered`: of how many kept questions the analysis is held in memory."""
         self._verifier = verifier
-        self._profile: Callable[[str], TextProfile] = lru_cache(_PROFILES)(profile)
+        self._profile: Callable[[str], TextProfile] = lru_cache(remembered)(profile)
 
     def decide(
         self, question: str, candidates: Sequence[Candidate], known: Known, guards: GuardPolicy
@@ -103,7 +104,7 @@ class Decider:
             comparison = self._verifier.compare_profiles(asked, self._profile(one.question), one.similarity)
             seen = features(comparison.score, one.similarity, surroundings(neighbours, place))
             value = known.score(seen)
-            if not _MINDED[guards].isdisjoint(comparison.guards):
+            if not MINDED[guards].isdisjoint(comparison.guards):
                 refused = refused or Decision(place, Why.GUARDED, value, seen, comparison)
                 continue
             why = Why.SCORE if value < known.least else Why.SERVED if known.state.serves else Why.STATE

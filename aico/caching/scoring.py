@@ -1,7 +1,7 @@
 """The score by which an answer is served again: the log-odds that it serves this question too."""
 
 from collections.abc import Sequence
-from math import log
+from math import exp, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,11 @@ def features(pair: float, similarity: float, around: Surroundings) -> tuple[floa
 
 def score(seen: Sequence[float], weights: Sequence[float]) -> float:
     return float(sum(a * b for a, b in zip(seen, weights, strict=True)))
+
+
+def probability(log_odds: float) -> float:
+    """The score as one."""
+    return 1 / (1 + exp(-min(max(log_odds, -30.0), 30.0)))
 
 
 def fitted(seen: Floats, right: Floats) -> tuple[float, ...]:

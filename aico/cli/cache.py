@@ -13,7 +13,9 @@ from rich.text import Text
 
 from aico.cli.cache_index import index
 from aico.cli.client import Client
+from aico.cli.explain_view import show as show_explanation
 from aico.cli.show import err, out
+from aico.core.cache_policy import GuardPolicy
 from aico.core.errors import InvalidInput
 from aico.core.settings import get_settings
 
@@ -156,6 +158,36 @@ def ttl(
         )
     lives = "as long as others" if wanted is None else f"for {wanted} s"
     err.print(f"{changed['namespace'][:_SHOWN]} keeps answers {lives}.")
+
+
+@app.command()
+def explain(
+    asked: Annotated[str, typer.Argument(help="The new question.")],
+    kept: Annotated[str, typer.Argument(help="The one whose answer is kept.")],
+    namespace: Namespace = None,
+    guards: Annotated[GuardPolicy | None, typer.Option(help="Instead of the tenant's own policy.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether the answer to one question would be served for another, and why. Nothing is stored.
+
+    The pair stands alone, as if no other kept question were near. Exit code 0: it would be served; 1: it would not, or
+    nobody could say; 2: the command makes no sense.
+    """
+    if not (asked.strip() and kept.strip()):
+        raise InvalidInput("a question must not be empty")
+    request: dict[str, Any] = {"asked": asked, "kept": kept}
+    with _client() as client:
+        if namespace is not None:
+            request["namespace"] = _whole(client, namespace)
+        if guards is not None:
+            request["guards"] = guards.value
+        found = client.request("POST", f"{PATH}/explain", json=request)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        show_explanation(found)
+    if not found["served"]:
+        raise typer.Exit(1)
 
 
 def _whole(client: Client, beginning: str) -> str:

@@ -54,6 +54,7 @@ def _facts(job: Job, now: datetime) -> Iterator[tuple[str, str]]:
         yield "error", f"{job['error']['code']}: {job['error']['message']}"
     if job.get("routing"):
         yield "routing", how(job)
+        yield from _trust(job["routing"])
         yield "strategy", _strategy(job["routing"])
     if job.get("answer"):
         yield "answer", job["answer"]["text"]
@@ -96,6 +97,15 @@ def _left(job: Job, now: datetime) -> str:
 def _model(job: Job) -> str:
     """The one that answered, or else the one that was asked for."""
     return str((job.get("routing") or job)["model"])
+
+
+def _trust(routing: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """How sure a hit by meaning was."""
+    if routing.get("cache_score") is None:
+        return
+    bound = routing.get("error_bound")
+    known = "not known yet" if bound is None else f"at most {bound:.2%} by {routing['judged']} judged"
+    yield "hit", f"score {routing['cache_score']:.4f}, error {known}, allowed {routing['error_target']:.2%}"
 
 
 def _strategy(routing: dict[str, Any]) -> str:

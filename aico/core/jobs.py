@@ -77,6 +77,11 @@ class RoutingReport(BaseModel):
     score: float | None = None
     reasons: tuple[str, ...] = ()
     similarity: float | None = None
+    # Of a hit by meaning alone:
+    cache_score: float | None = None  # the probability, as it was thought, that the answer serves this question
+    error_bound: float | None = None  # of the namespace's error per hit; absent while nothing is known of it
+    error_target: float | None = None  # the error per hit that the tenant allowed
+    judged: int | None = None  # samples of which the bound was computed
     cost_cents: str | None = None
     baseline_model: str | None = None
     baseline_cost_cents: str | None = None

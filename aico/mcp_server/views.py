@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 from aico.core.jobs import CacheState, JobClass, JobStatus
 
+_CACHE = ("similarity", "cache_score", "error_bound", "error_target", "judged")
+
 Cents = Annotated[str | None, Field(description="US cents; null where a price is not known.")]
 
 
@@ -28,6 +30,14 @@ class Answered(BaseModel):
         ),
     ]
     similarity: float | None = None
+    cache_score: Annotated[
+        float | None, Field(description="Of a semantic hit: how probable it was that the answer serves this question.")
+    ] = None
+    error_bound: Annotated[
+        float | None, Field(description="Of a semantic hit: what wrong answers per hit are below; null: not known yet.")
+    ] = None
+    error_target: Annotated[float | None, Field(description="The error per hit that the tenant allows.")] = None
+    judged: Annotated[int | None, Field(description="Samples of which the bound was computed.")] = None
     cost_cents: Cents = None
     baseline_model: str | None = None
     saved_cents: Annotated[Cents, Field(description="What the baseline model would have cost more.")] = None
@@ -44,7 +54,7 @@ class Answered(BaseModel):
             provider=routing["provider"],
             model=routing["model"],
             cache=routing["cache"],
-            similarity=routing.get("similarity"),
+            **{name: routing.get(name) for name in _CACHE},
             cost_cents=routing.get("cost_cents"),
             baseline_model=routing.get("baseline_model"),
             saved_cents=_saved(routing),

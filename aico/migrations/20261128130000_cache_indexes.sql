@@ -1,12 +1,18 @@
--- Rows of all tenants come in turn and lie scattered: exact search read a page a row. The index now holds all that the
--- search needs, so the rows of one namespace lie together.
+-- Rows of all tenants come in turn and lie scattered: exact search read a page a row. The index now holds all that
+-- the search needs, so the rows of one namespace lie together. No other index leads with the tenant: a search by the
+-- primary key, which looks cheaper where a namespace is most of its tenant, would read the table row by row.
+alter table public.cache_vectors
+  drop constraint cache_vectors_pkey,
+  add primary key (entry_id, tenant_id),
+  drop constraint cache_vectors_tenant_id_entry_id_fkey,
+  add foreign key (entry_id, tenant_id) references public.cache_entries (id, tenant_id) on delete cascade;
 drop index public.cache_vectors_scope;
 create index cache_vectors_scope on public.cache_vectors (tenant_id, namespace, model)
   include (entry_id, expires_at, created_at, embedding);
 alter table public.cache_vectors set (autovacuum_vacuum_insert_scale_factor = 0.02);  -- or the table is read after all
 
--- A namespace with very many answers has an approximate index over its own vectors and nobody else's. It is built beside
--- the service by whoever owns the tables, and is used once it has been found to agree with exact search.
+-- A namespace with very many answers has an approximate index over its own vectors and nobody else's. It is built
+-- beside the service by whoever owns the tables, and is used once it has been found to agree with exact search.
 create table public.cache_indexes (
   tenant_id uuid not null references public.tenants on delete cascade,
   namespace bytea not null,
@@ -32,9 +38,9 @@ create policy service_works on public.cache_indexes for all to aico_service
 revoke all on public.cache_indexes from public, anon, authenticated;
 grant select on public.cache_indexes to aico_service, authenticated;
 
--- The nearest live vectors of one namespace, nearest first; the distance is the negative cosine similarity, computed once
--- a row. Which plan runs is its caller's to say. Always by an index that leads with the tenant, in one process: other
--- requests need the other cores.
+-- The nearest live vectors of one namespace, nearest first; the distance is the negative cosine similarity, computed
+-- once a row. Which plan runs is its caller's to say. Always by an index that leads with the tenant, in one process:
+-- other requests need the other cores.
 create function private.search_vectors(
   tenant uuid,
   cache_namespace bytea,
@@ -43,7 +49,7 @@ create function private.search_vectors(
   match_count integer,
   max_age interval
 ) returns table (entry_id uuid, distance double precision)
-language plpgsql stable
+language plpgsql stable rows 8
 set search_path = ''
 set enable_seqscan = 'off'
 set enable_bitmapscan = 'off'
@@ -71,13 +77,13 @@ create function private.nearest_exactly(
   match_count integer,
   max_age interval default null
 ) returns table (entry_id uuid, distance double precision)
-language sql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
+language sql stable rows 8 set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
   select * from private.search_vectors(tenant, cache_namespace, embedding_model, query_embedding, match_count, max_age)
 $$;
 
--- By the namespace's own index: only a plan that is made for these very values can be shown that the index covers them.
--- Statistics do not know how many rows a namespace has, so the plan is not left to its price. The scan goes on along the
--- index while rows are not live or are too old, up to 20,000 rows.
+-- By the namespace's own index: only a plan that is made for these very values can be shown that the index covers
+-- them. Statistics do not know how many rows a namespace has, so the plan is not left to its price. The scan goes on
+-- along the index while rows are not live or are too old, up to 20,000 rows.
 create function private.nearest_by_index(
   tenant uuid,
   cache_namespace bytea,
@@ -86,7 +92,7 @@ create function private.nearest_by_index(
   match_count integer,
   max_age interval default null
 ) returns table (entry_id uuid, distance double precision)
-language sql stable set search_path = '' set plan_cache_mode = 'force_custom_plan' set enable_sort = 'off' as $$
+language sql stable rows 8 set search_path = '' set plan_cache_mode = 'force_custom_plan' set enable_sort = 'off' as $$
   select * from private.search_vectors(tenant, cache_namespace, embedding_model, query_embedding, match_count, max_age)
 $$;
 do $$
@@ -107,7 +113,7 @@ create function private.nearest_vectors(
   match_count integer,
   max_age interval default null
 ) returns table (entry_id uuid, distance double precision)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable rows 8 set search_path = '' as $$
 begin
   if exists (
     select from public.cache_indexes i
@@ -122,7 +128,8 @@ begin
 end
 $$;
 
--- As before, but by the namespace's own index where it has one that is used.
+-- As before, but by the namespace's own index where it has one that is used. That few rows come of a search is said,
+-- for else all entries of the tenant are read to join them.
 create or replace function private.nearest_entries(
   tenant uuid,
   cache_namespace bytea,
@@ -132,7 +139,7 @@ create or replace function private.nearest_entries(
   match_count integer,
   max_age interval default null
 ) returns table (id uuid, question text, model text, answer_group uuid, compared boolean, similarity real)
-language sql stable set search_path = '' as $$
+language sql stable rows 8 set search_path = '' as $$
   select e.id, e.question, e.model, e.answer_group, e.compared, (-n.distance)::real
   from private.nearest_vectors(tenant, cache_namespace, embedding_model, query_embedding, match_count, max_age) n
   join public.cache_entries e on e.tenant_id = tenant and e.id = n.entry_id

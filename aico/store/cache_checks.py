@@ -75,7 +75,8 @@ class Judged:
 def judged(tenant: UUID, job: UUID) -> Statement[Judged]:
     """The namespace of this job's check, if there is something to compute.
 
-    That is so at once after a wrong hit and while it is on probation, else when enough verdicts have come together.
+    That is so at once after a wrong hit, and after each that tells of one on probation; else when enough verdicts have
+    come together.
     """
     params = {"tenant": tenant, "job": job, "enough": ENOUGH_VERDICTS, "patience": PATIENCE_SECONDS}
     return Statement(_SQL["judged"], params, lambda row: Judged(**row))

@@ -10,7 +10,7 @@ from public.cache_checks c
 join public.cache_namespaces n on n.tenant_id = c.tenant_id and n.namespace = c.namespace
 join public.tenants t on t.id = c.tenant_id
 where c.tenant_id = %(tenant)s and c.job_id = %(job)s and n.verdicts > n.computed and (
-  not c.verdict and c.kind in ('hit', 'held') or n.state in ('probation', 'suspended')
+  c.kind in ('hit', 'held') and (not c.verdict or n.state = 'probation')
   or n.verdicts - n.computed >= %(enough)s or n.computed_at is null
   or n.computed_at < now() - make_interval(secs => %(patience)s))
 

@@ -1,6 +1,8 @@
 -- name: may_build
 select pg_has_role(c.relowner, 'member') as owns,
-  (select string_to_array(e.extversion, '.')::integer[] >= '{0,8}' from pg_extension e where e.extname = 'vector') as walks
+  (
+    select string_to_array(e.extversion, '.')::integer[] >= '{0,8}' from pg_extension e where e.extname = 'vector'
+  ) as walks
 from pg_class c where c.oid = 'public.cache_vectors'::regclass
 
 -- name: survey

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from aico.core.cache_policy import GuardPolicy
+from aico.store.embeddings import KnownNamespace, known_namespace
 from aico.store.statement import Row, Statement, named_sql
 
 _SQL = named_sql("cache_namespaces")
@@ -44,6 +46,29 @@ def get(tenant: UUID, namespace: str) -> Statement[Namespace]:
 def largest(tenant: UUID, *, limit: int) -> Statement[Namespace]:
     """Those with the most entries. Linear in the tenant's namespaces."""
     return Statement(_SQL["largest"], {"tenant": tenant, "limit": limit}, _namespace)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what a tenant's kept answers are served for other questions. None: as the service says."""
+
+    cache: KnownNamespace | None  # None: there is no such namespace
+    guards: GuardPolicy | None
+    floor: float | None
+
+
+def rules(tenant: UUID, namespace: str | None) -> Statement[Rules]:
+    """With what is known of a namespace, where one is named. No row: there is no such tenant."""
+    params = {"tenant": tenant, "namespace": namespace and bytes.fromhex(namespace)}
+    return Statement(_SQL["rules"], params, _rules)
+
+
+def _rules(row: Row) -> Rules:
+    return Rules(
+        cache=known_namespace(row) if row["known"] else None,
+        guards=None if row["cache_guards"] is None else GuardPolicy(row["cache_guards"]),
+        floor=row["similarity_threshold"],
+    )
 
 
 def _namespace(row: Row) -> Namespace:

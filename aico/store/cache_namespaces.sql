@@ -13,6 +13,13 @@ from public.cache_namespaces n join public.tenants t on t.id = n.tenant_id
 where n.tenant_id = %(tenant)s
 order by n.entries desc, n.namespace limit %(limit)s
 
+-- name: rules
+select t.cache_guards, t.similarity_threshold, n.namespace is not null as known, n.state, n.cut, n.weights, n.bound,
+  n.verdicts, n.audited, n.judged
+from public.tenants t
+left join public.cache_namespaces n on n.tenant_id = t.id and n.namespace = %(namespace)s::bytea
+where t.id = %(tenant)s
+
 -- name: states
 select state, count(*) as namespaces from public.cache_namespaces where tenant_id = %(tenant)s group by state
 

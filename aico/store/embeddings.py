@@ -27,6 +27,7 @@ class KnownNamespace:
     state: str | None = None
     cut: float | None = None
     weights: tuple[float, ...] | None = None
+    bound: float | None = None  # of the error per hit, at the confidence that was asked for
     verdicts: int = 0
     audited: int = 0  # hits that were judged
     judged: int = 0
@@ -49,6 +50,7 @@ class ToEmbed:
     models: frozenset[str] | None = None  # whose answers its API key may be given; None: all
     arms: tuple[str, ...] = ()
     cache: KnownNamespace = NEW_NAMESPACE
+    max_error_rate: float | None = None  # per hit by meaning; None: the service's
     guards: GuardPolicy | None = None  # None: the service's
     wishes: Wishes = field(default_factory=Wishes)
 
@@ -71,16 +73,22 @@ def _to_embed(row: Row) -> ToEmbed:
         max_age_seconds=row["max_age"],
         models=models_of(row),
         arms=tuple(row["arms"]),
-        cache=KnownNamespace(
-            state=row["state"],
-            cut=row["cut"],
-            weights=None if row["weights"] is None else tuple(row["weights"]),
-            verdicts=row["verdicts"],
-            audited=row["audited"],
-            judged=row["judged"],
-        ),
+        cache=known_namespace(row),
+        max_error_rate=row["max_error_rate"],
         guards=None if row["cache_guards"] is None else GuardPolicy(row["cache_guards"]),
         wishes=wishes_of(row),
+    )
+
+
+def known_namespace(row: Row) -> KnownNamespace:
+    return KnownNamespace(
+        state=row["state"],
+        cut=row["cut"],
+        weights=None if row["weights"] is None else tuple(row["weights"]),
+        bound=row["bound"],
+        verdicts=row["verdicts"],
+        audited=row["audited"],
+        judged=row["judged"],
     )
 
 

@@ -81,10 +81,18 @@ def saved_cents(routing: RoutingReport) -> str | None:
     return f"{Decimal(routing.baseline_cost_cents) - Decimal(routing.cost_cents):f}"
 
 
+def _digits(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"
+
+
 JOB_HEADER = "x-aico-job-id"
 ROUTING_HEADERS: Mapping[str, Callable[[RoutingReport], object]] = {
     "x-aico-cache": lambda routing: routing.cache.value,
-    "x-aico-similarity": lambda routing: None if routing.similarity is None else f"{routing.similarity:.4f}",
+    "x-aico-similarity": lambda routing: _digits(routing.similarity),
+    "x-aico-cache-score": lambda routing: _digits(routing.cache_score),
+    "x-aico-cache-error-bound": lambda routing: _digits(routing.error_bound),
+    "x-aico-cache-error-target": lambda routing: _digits(routing.error_target),
+    "x-aico-cache-judged": lambda routing: routing.judged,
     "x-aico-provider": lambda routing: routing.provider,
     "x-aico-model": lambda routing: routing.model,
     "x-aico-strategy": lambda routing: routing.strategy,

@@ -22,7 +22,7 @@ class WorkerKind:
 
 
 WORKERS = {
-    "embed": WorkerKind("aico.workers.embed", (Queue.EMBED,), prefetch=128, threads=2),
+    "embed": WorkerKind("aico.workers.embed", (Queue.EMBED,), prefetch=128, threads=3),
     "route": WorkerKind("aico.workers.route", (Queue.INTERACTIVE, Queue.STANDARD, Queue.BATCH, Queue.COMPARE)),
     "record": WorkerKind("aico.workers.record", (Queue.RECORD,), prefetch=1000),
     "notify": WorkerKind("aico.workers.notify", (Queue.NOTIFY,), threads=16),

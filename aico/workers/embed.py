@@ -1,10 +1,10 @@
 """First hop: vectors in micro-batches, then the tenant's cache. A hit ends the job; a miss goes on to routing.
 
-The same process answers those who ask for vectors themselves: it has the model.
+The same process answers those who ask for vectors, or why one text's answer is served for another: it has the model.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from uuid import UUID
 
@@ -14,6 +14,8 @@ import structlog
 from numpy.typing import NDArray
 
 from aico.caching.deciding import Decider
+from aico.caching.explaining import explained, unread
+from aico.core.explanation import Explanation, Terms
 from aico.embedding_service.factory import load_embedder
 from aico.embedding_service.protocol import Embedder
 from aico.embedding_service.verification.comparison import Verifier
@@ -22,12 +24,13 @@ from aico.store import embeddings
 from aico.store.embeddings import ToEmbed
 from aico.store.scope import Scope
 from aico.workers.app import app
+from aico.workers.asks import KEPT_SECONDS, Answer, Ask, answers_key, ask_key, in_calls
 from aico.workers.finish import finish
 from aico.workers.lookup import Lookup
 from aico.workers.microbatch import MicroBatch
 from aico.workers.queue import TaskName, by_tenant, to_route
 from aico.workers.runtime import Runtime, get_runtime, patiently
-from aico.workers.vectors import KEPT_SECONDS, Ask, Vectors, answers_key, ask_key, in_calls
+from aico.workers.vectors import Vectors
 
 log = structlog.get_logger()
 
@@ -40,8 +43,19 @@ def embedder() -> Embedder:
 
 
 @cache
+def verifier() -> Verifier:
+    return Verifier(WordVectors.bundled())
+
+
+@cache
 def lookup() -> Lookup:
-    return Lookup(get_runtime(), Decider(Verifier(WordVectors.bundled())), embedder().fingerprint)
+    return Lookup(get_runtime(), Decider(verifier()), embedder().fingerprint)
+
+
+@cache
+def explaining() -> Decider:
+    """Of what is asked here nothing is to be remembered."""
+    return Decider(verifier(), remembered=0)
 
 
 class EmbedBatch(MicroBatch):
@@ -81,15 +95,24 @@ def vectors_of(texts: Sequence[str]) -> list[Vector | None]:
     return [found.get(text) for text in texts]
 
 
-class VectorBatch(MicroBatch):
-    """Beside the prompts, in a thread of its own: the two take turns on the model, a call each."""
+class AskBatch(MicroBatch):
+    """Beside the prompts, in a thread of its own: all take turns on the model, a call each."""
 
     abstract = True
     limit = 16
 
 
-@app.task(name=TaskName.VECTORS.value, base=VectorBatch)
+@app.task(name=TaskName.VECTORS.value, base=AskBatch)
 def vectors(messages: Sequence[tuple[str, ...]]) -> None:
+    _answer_all(messages, lambda asks: [one.encoded() for one in vectors_for(asks)])
+
+
+@app.task(name=TaskName.EXPLAIN.value, base=AskBatch)
+def explain(messages: Sequence[tuple[str, ...]]) -> None:
+    _answer_all(messages, lambda asks: [one.model_dump_json().encode() for one in explanations_for(asks)])
+
+
+def _answer_all(messages: Sequence[tuple[str, ...]], work: Callable[[Sequence[Ask]], list[bytes]]) -> None:
     """Answer each ask once. One whose texts are gone was given up by whoever asked."""
     client = get_runtime().redis
     try:
@@ -99,22 +122,21 @@ def vectors(messages: Sequence[tuple[str, ...]]) -> None:
             found = pipe.execute()
         asks = [Ask.decoded(ask, text) for (_, ask), text in zip(messages, found, strict=True) if text is not None]
         for call in in_calls(asks):
-            _answer(client, call)
+            _send(client, call, work(call))
     except redis.RedisError as error:
-        log.warning("vectors_not_answered", error=type(error).__name__)  # whoever waits is told to ask again
+        log.warning("asks_not_answered", error=type(error).__name__)  # whoever waits is told to ask again
 
 
-def _answer(client: redis.Redis, asks: Sequence[Ask]) -> None:
-    answers = answers_to(asks)
+def _send(client: redis.Redis, asks: Sequence[Ask], answers: Sequence[bytes]) -> None:
     with client.pipeline(transaction=False) as pipe:
         for ask, answer in zip(asks, answers, strict=True):
             key = answers_key(ask.process)
-            pipe.rpush(key, answer.encoded())
+            pipe.rpush(key, Answer(ask.id, answer).encoded())
             pipe.expire(key, KEPT_SECONDS)
         pipe.execute()
 
 
-def answers_to(asks: Sequence[Ask]) -> list[Vectors]:
+def vectors_for(asks: Sequence[Ask]) -> list[Vectors]:
     """In the order of the asks, all of them in one call of the model."""
     counts = [[embedder().count(text) for text in ask.texts] for ask in asks]
     whole = [None not in tokens for tokens in counts]
@@ -122,12 +144,26 @@ def answers_to(asks: Sequence[Ask]) -> list[Vectors]:
     answers, offset = [], 0
     for ask, tokens, read in zip(asks, counts, whole, strict=True):
         if not read:
-            answers.append(Vectors(ask.id, too_long=tokens.index(None)))
+            answers.append(Vectors(too_long=tokens.index(None)))
             continue
         data = np.ascontiguousarray(found[offset : offset + len(ask.texts)], "<f4").tobytes()
-        answers.append(Vectors(ask.id, sum(count or 0 for count in tokens), data=data))
+        answers.append(Vectors(sum(count or 0 for count in tokens), data=data))
         offset += len(ask.texts)
     return answers
+
+
+def explanations_for(asks: Sequence[Ask]) -> list[Explanation]:
+    """Likewise, of asks with two texts each: what is asked, and the question whose answer is kept."""
+    found = vectors_of([text for ask in asks for text in ask.texts])
+    return [_explanation(*each) for each in zip(asks, found[::2], found[1::2], strict=True)]
+
+
+def _explanation(ask: Ask, asked: Vector | None, kept: Vector | None) -> Explanation:
+    terms, (question, other) = Terms.model_validate(ask.terms), ask.texts
+    if asked is None or kept is None:
+        return unread(terms, asked_read=asked is not None, kept_read=kept is not None)
+    left, right = (vector.astype(np.float16).astype(np.float32) for vector in (asked, kept))  # as the database has them
+    return explained(explaining(), question, other, float(left @ right), terms)
 
 
 def _settle(

@@ -17,6 +17,16 @@ _STATES = {AttemptKind.EXACT_HIT: CacheState.EXACT, AttemptKind.SEMANTIC_HIT: Ca
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """How sure it was that an answer serves another question than its own."""
+
+    score: float  # the probability
+    bound: float | None  # of the namespace's error per hit; None: not known yet
+    target: float  # the error per hit that the tenant allows
+    judged: int  # samples of which the bound was computed
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """A kept answer under its own provenance, and how it was found."""
 
@@ -25,6 +35,7 @@ class Served:
     routing: RoutingReport
     kind: Literal[AttemptKind.EXACT_HIT, AttemptKind.SEMANTIC_HIT]
     similarity: float | None = None
+    trust: Trust | None = None
 
 
 def hit(job: UUID, fence: int, api_key: UUID | None, arms: tuple[str, ...], served: Served, latency_ms: int) -> Ending:
@@ -33,6 +44,7 @@ def hit(job: UUID, fence: int, api_key: UUID | None, arms: tuple[str, ...], serv
         update={
             "cache": _STATES[served.kind],
             "similarity": served.similarity,
+            **_trusted(served.trust),
             "cost_cents": "0",
             "attempts": 0,
             "arms": arms,
@@ -66,6 +78,18 @@ def hit(job: UUID, fence: int, api_key: UUID | None, arms: tuple[str, ...], serv
         arms=arms,
         policy=Policy(strategy="cache"),
     )
+
+
+def _trusted(trust: Trust | None) -> dict[str, float | None]:
+    """Fields of a routing report."""
+    if trust is None:
+        return {}
+    return {
+        "cache_score": trust.score,
+        "error_bound": trust.bound,
+        "error_target": trust.target,
+        "judged": trust.judged,
+    }
 
 
 def exact_hit(claim: Claim, found: Hit) -> Ending:

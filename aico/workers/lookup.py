@@ -14,6 +14,7 @@ from aico.caching.calibration import State
 from aico.caching.deciding import Decider, Decision, Known
 from aico.caching.neighbourhood import NEIGHBOURS
 from aico.caching.sampling import audit_chance, near_chance
+from aico.caching.scoring import probability
 from aico.core.assignment import fraction
 from aico.core.attempts import AttemptKind
 from aico.core.comparing import audits
@@ -24,7 +25,7 @@ from aico.store.cache_checks import CheckKind, NewCheck
 from aico.store.claims import Ending
 from aico.store.embeddings import KnownNamespace, Passed, ToEmbed
 from aico.store.scope import Scope
-from aico.workers.hits import Served, hit
+from aico.workers.hits import Served, Trust, hit
 from aico.workers.runtime import Runtime, patiently
 
 Vector = NDArray[np.float32]
@@ -107,9 +108,18 @@ class Lookup:
     def _hit(self, found: _Found, kept: Kept, latency_ms: int) -> Ending:
         share = self._runtime.settings.cache_audit_share
         check = self._check(found, "hit", audit_chance(found.job.cache.audited, share))
-        served = Served(kept.entry, kept.answer, kept.routing, AttemptKind.SEMANTIC_HIT, found.near.similarity)
-        job = found.job
+        job, trust = found.job, self._trust(found)
+        served = Served(kept.entry, kept.answer, kept.routing, AttemptKind.SEMANTIC_HIT, found.near.similarity, trust)
         return replace(hit(job.id, job.fence, job.api_key_id, job.arms, served, latency_ms), check=check)
+
+    def _trust(self, found: _Found) -> Trust:
+        usual, known = self._runtime.settings.cache_max_error_rate, found.job.cache
+        return Trust(
+            score=probability(found.decision.score),
+            bound=known.bound,
+            target=usual if found.job.max_error_rate is None else found.job.max_error_rate,
+            judged=known.judged,
+        )
 
     def _passed(self, job: ToEmbed, vector: Vector | None, found: _Found | None) -> Passed:
         if found is None:

@@ -41,6 +41,7 @@ class Queue(StrEnum):
 class TaskName(StrEnum):
     EMBED = "aico.embed"
     VECTORS = "aico.vectors"
+    EXPLAIN = "aico.explain"
     ROUTE = "aico.route"
     RECORD = "aico.record"
     NOTIFY = "aico.notify"
@@ -62,7 +63,7 @@ class Bell:
     queue: Queue
     task: TaskName
     tenant: UUID
-    id: UUID  # of a job, a webhook delivery, a batch, a provider's batch, an ask for vectors, an export or an erasure
+    id: UUID  # of a job, a webhook delivery, a batch, a provider's batch, an ask, an export or an erasure
 
 
 def to_embed(tenant: UUID, job: UUID) -> Bell:
@@ -71,6 +72,10 @@ def to_embed(tenant: UUID, job: UUID) -> Bell:
 
 def to_vectors(tenant: UUID, ask: UUID) -> Bell:
     return Bell(Queue.EMBED, TaskName.VECTORS, tenant, ask)
+
+
+def to_explain(tenant: UUID, ask: UUID) -> Bell:
+    return Bell(Queue.EMBED, TaskName.EXPLAIN, tenant, ask)
 
 
 def to_route(tenant: UUID, job: UUID, job_class: JobClass) -> Bell:

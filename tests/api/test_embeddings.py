@@ -135,7 +135,7 @@ def test_without_a_worker_callers_are_told_to_come_back(
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "1"
     assert refused.json()["error"]["code"] == "unavailable"
-    assert all(broker.ttl(key) != -1 for key in broker.keys("aico:vectors:*"))  # -1: kept for ever
+    assert all(broker.ttl(key) != -1 for key in broker.keys("aico:asks:*"))  # -1: kept for ever
     assert broker.llen(Queue.EMBED.value) == ASKS_OF_A_REQUEST
     broker.delete(Queue.EMBED.value)
 

@@ -24,7 +24,7 @@ from aico.store.blocking import Database
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.scope import Scope
 
-_OWN_REDIS_DATABASE = "8"  # no other test's workers take these messages
+REDIS_DATABASE = "8"  # no other test's workers take these messages
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Live:
 @contextmanager
 def living(settings: Settings, tenant: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
     """While it runs, commands find it and the tenant's key in the environment."""
-    redis_url = f"{settings.redis_url.get_secret_value().rpartition('/')[0]}/{_OWN_REDIS_DATABASE}"
+    redis_url = f"{settings.redis_url.get_secret_value().rpartition('/')[0]}/{REDIS_DATABASE}"
     with serving(settings.model_copy(update={"redis_url": SecretStr(redis_url)})) as url:
         monkeypatch.setenv("COST_OPTIMIZER_API_URL", url)
         monkeypatch.setenv("AICO_API_KEY", tenant.key)

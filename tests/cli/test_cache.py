@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
+from api.embedding import embed_worker
 from builders import ending_of
 from cli.conftest import Aico
-from cli.live import Live, living
-from conftest import Tenant, new_tenant
+from cli.live import REDIS_DATABASE, Live, living
+from conftest import Postgres, Tenant, new_tenant
+from pydantic import SecretStr
 
 from aico.core.access import Permission
 from aico.core.ids import new_id
@@ -48,6 +52,54 @@ def test_figures_are_shown(aico: Aico, live: Live) -> None:
     for text in ("1 answers of at most 100000", "0 exact, 0 semantic, no answers yet", SYSTEM, "learning", "service"):
         assert text in outcome.out
     assert json.loads(aico("cache", "stats", "--json").out)["entries"] == 1
+
+
+def test_what_is_known_of_a_namespaces_error_is_among_the_figures(aico: Aico, live: Live, postgres: Postgres) -> None:
+    keep(live, "one", system=SYSTEM)
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute(
+            "update cache_namespaces set state = 'serving', cut = 2.5, bound = 0.0081, judged = 400, above = 300,"
+            " wrong = 1 where tenant_id = %s",
+            (live.tenant.id,),
+        )
+        admin.execute("update tenants set max_error_rate = 0.02 where id = %s", (live.tenant.id,))
+    outcome = aico("cache", "stats")
+    for text in ("error allowed per hit: 0.02", "serving", "2.5", "0.0081", "400; 1 of 300 wrong"):
+        assert text in outcome.out
+
+
+TO_RIGA, TO_VIENNA = "Trains from Vienna to Riga", "Trains from Riga to Vienna"
+CAPITAL = "What is the capital of France?"
+
+
+def test_why_an_answer_would_be_served_or_not_is_told(
+    aico: Aico, live: Live, settings: Settings, tmp_path: Path
+) -> None:
+    keep(live, CAPITAL, system=SYSTEM)
+    url = f"{settings.redis_url.get_secret_value().rpartition('/')[0]}/{REDIS_DATABASE}"
+    with embed_worker(settings.model_copy(update={"redis_url": SecretStr(url)}), tmp_path):
+        refused = aico("cache", "explain", TO_RIGA, TO_VIENNA)
+        served = aico("cache", "explain", "what is the capital of FRANCE", CAPITAL)
+        namespace = str(listed(aico)[0]["namespace"])
+        raw = aico("cache", "explain", TO_RIGA, TO_VIENNA, "--namespace", namespace[:6], "--guards", "off", "--json")
+        long = aico("cache", "explain", "many words " * 200, CAPITAL)
+    assert (refused.code, served.code, raw.code, long.code) == (1, 0, 1, 1)
+    for text in ("not served", "Forbidden by order: The same words stand in exchanged roles.", "-5.00", "closeness"):
+        assert text in refused.out
+    assert served.out.startswith("served\n")
+    assert "0.9950" in served.out
+    found = json.loads(raw.out)
+    assert (found["reason"], found["guard_policy"], found["verdict"]["state"]) == ("score_too_low", "off", "learning")
+    assert "does not read all of the new question" in long.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("", "kept"), ("asked", " "), ("asked",), ("a", "b", "--namespace", "xyz"), ("a", "b", "--guards", "none")],
+)
+def test_what_cannot_be_explained_is_bad_use(aico: Aico, live: Live, arguments: tuple[str, ...]) -> None:
+    assert live.url
+    assert aico("cache", "explain", *arguments).code == 2
 
 
 def test_entries_are_listed_filtered_and_shown(aico: Aico, live: Live) -> None:

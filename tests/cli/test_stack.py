@@ -46,3 +46,15 @@ def test_no_stand_in_is_started_beside_what_the_operator_has(tmp_path: Path, giv
     assert made.auth is None
     assert "SUPABASE_URL" not in made.environment
     assert not (tmp_path / "auth").exists()
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_sweeper_alone_is_told_who_owns_the_tables(tmp_path: Path) -> None:
+    """It builds indexes of the cache; with the owner's password any other part could step around row level security."""
+    made = stack(tmp_path)
+    knowing = {
+        spec.name
+        for spec in made._workers()
+        if spec.command.env is not None and "DATABASE_ADMIN_URL" in spec.command.env
+    }
+    assert knowing == {"sweep"}

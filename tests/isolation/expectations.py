@@ -85,6 +85,7 @@ TABLES: dict[str, Table] = {
 GLOBAL_KEYS = {
     "tenants_pkey": "the tenant itself",
     "tenants_name_key": "names are given by the operator",
+    "cache_vectors_pkey": "the tenant is in it too; entries have random ids, never chosen by a caller",
     "api_keys_pkey": "made by the service, never chosen by a caller",
     "api_keys_hash_key": "a hash of 32 random bytes, never chosen by a caller",
     "api_keys_old_hash_key": "likewise",

@@ -28,3 +28,19 @@ def test_a_search_by_meaning_finds_answers_of_the_own_tenant(logins: Logins, pai
                 assert connection.execute(matches, (pair.ours.id, namespace, vector)).fetchall() == []
                 stats = connection.execute("select tenant_id from get_user_cache_stats()").fetchall()
                 assert pair.ours.id not in {row["tenant_id"] for row in stats}
+
+
+def test_a_member_reads_how_far_the_own_tenants_cache_may_be_trusted(logins: Logins, pair: Pair) -> None:
+    """Straight from the table, as a dashboard does; both tenants have a namespace of the same name."""
+    change = "update cache_namespaces set state = 'serving', bound = %s, judged = 40 where tenant_id = %s"
+    for tenant, bound in ((pair.ours, 0.01), (pair.theirs, 0.02)):
+        logins.admin.execute(change, (bound, tenant.id))
+    query = "select tenant_id, state, bound, judged from cache_namespaces where namespace = 'n'"
+    for _, actor in pair.insiders:
+        with actor.acting(logins) as connection:
+            rows = connection.execute(query).fetchall()
+        assert [tuple(row.values()) for row in rows] == [(pair.ours.id, "serving", 0.01, 40)]
+    for actor in pair.outsiders:
+        if actor.role == "authenticated":
+            with actor.acting(logins) as connection:
+                assert pair.ours.id not in {row["tenant_id"] for row in connection.execute(query)}

@@ -170,7 +170,7 @@ def test_two_hundred_outcomes_turn_the_choice_to_the_model_that_does_better(scen
     before = routed(scene, "What is the answer to question 0?", vector=0)
     assert before.routing is not None
     assert before.routing.model == PLAIN  # the cheapest that complexity takes to be good enough
-    for number in range(100):
+    for number in range(1, 101):
         job = routed(scene, f"What is the answer to question {number}?", vector=number)
         scene.judge(job.id, 0.1, model=PLAIN)
         scene.judge(job.id, 0.9, model=SUBTLE)  # of the pair that a judge compared

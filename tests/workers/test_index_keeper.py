@@ -4,16 +4,15 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import numpy as np
 import psycopg
 import pytest
 from conftest import Postgres, Tenant
-from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 from psycopg import sql
+from workers.indexing import MODEL, NAMESPACE, Connection, Vectors, administering, clusters, fill
 
 from aico.core.cache_index import Scope
 from aico.core.errors import InvalidInput, Unavailable
@@ -21,53 +20,18 @@ from aico.store.cache_indexes import index_name
 from aico.workers.index_keeper import IndexKeeper
 
 LEAST = 2000
-NAMESPACE, MODEL = b"namespace", "model"
 NEAREST = "select id, similarity from private.nearest_entries(%s, %s, %s, %s, 0.8, 8)"
-LATER = "2100-01-01"
-
-Vectors = NDArray[np.float32]
-Connection = psycopg.Connection[tuple[object, ...]]
-
-
-def clusters(count: int, seed: int = 1) -> Vectors:
-    """L2-normalised, in clusters of ten whose members have cosines of about 0.9 with one another."""
-    draw = np.random.default_rng(seed)
-    centres = draw.standard_normal((count // 10, 384)).repeat(10, axis=0)
-    vectors = (centres + 0.3 * draw.standard_normal((count, 384))).astype(np.float32)
-    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit
 
 
 @pytest.fixture
 def admin(postgres: Postgres) -> Iterator[Connection]:
-    with psycopg.connect(postgres.admin_url, autocommit=True) as connection:
-        connection.execute("set search_path = public, extensions")
-        register_vector(connection)
+    with administering(postgres.admin_url) as connection:
         yield connection
-        connection.execute("truncate cache_entries, cache_vectors, cache_indexes cascade")
 
 
 @pytest.fixture
 def keeper(postgres: Postgres) -> IndexKeeper:
     return IndexKeeper(postgres.admin_url, least_rows=LEAST)
-
-
-def fill(admin: Connection, tenant: Tenant, vectors: Vectors, namespace: bytes = NAMESPACE) -> list[UUID]:
-    entries = [uuid4() for _ in vectors]
-    into_entries = (
-        "copy cache_entries (id, tenant_id, namespace, fingerprint, job_id, answer, routing, question, expires_at)"
-        " from stdin"
-    )
-    into_vectors = "copy cache_vectors (tenant_id, namespace, model, entry_id, embedding, expires_at) from stdin"
-    with admin.transaction(), admin.cursor() as cursor:
-        with cursor.copy(into_entries) as copy:
-            for entry in entries:
-                copy.write_row((entry, tenant.id, namespace, entry.bytes, entry, "{}", "{}", "which?", LATER))
-        with cursor.copy(into_vectors) as copy:
-            for entry, vector in zip(entries, vectors, strict=True):
-                copy.write_row((tenant.id, namespace, MODEL, entry, HalfVector(vector).to_text(), LATER))
-    admin.execute("analyze cache_vectors")
-    return entries
 
 
 def step(keeper: IndexKeeper) -> dict[UUID, str | None]:
@@ -151,6 +115,18 @@ def test_a_small_namespace_of_the_same_tenant_stays_exact(
     step(keeper)
     assert searcher.nearest(tenant, small[3], b"small")[0] == entries[3]
     assert not any("cache_near_" in plan for plan in searcher.plans)
+
+
+def test_exact_search_reads_the_rows_of_the_namespace_together_and_no_others_answers(
+    admin: Connection, searcher: Searcher, tenant: Tenant
+) -> None:
+    vectors = clusters(LEAST)
+    entries = fill(admin, tenant, vectors)
+    admin.execute("vacuum analyze cache_vectors, cache_entries")
+    assert searcher.nearest(tenant, vectors[0])[0] == entries[0]
+    plans = "\n".join(searcher.plans)
+    assert "Index Only Scan using cache_vectors_scope" in plans
+    assert "Seq Scan" not in plans
 
 
 def test_members_searches_stay_exact(
@@ -257,7 +233,8 @@ def test_a_build_that_was_broken_off_is_made_again(
         while not admin.execute(
             "select from pg_stat_progress_create_index where phase like 'waiting for writers%%'"
         ).fetchall():
-            assert time.monotonic() < give_up
+            if time.monotonic() > give_up:
+                break
         stop.set()
         with pytest.raises(Unavailable):
             building.result()

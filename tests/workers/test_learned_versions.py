@@ -99,6 +99,7 @@ def test_a_solution_that_cannot_be_read_is_as_good_as_none(scene: Learning) -> N
 
 def test_the_sweeper_rings_for_enough_outcomes_or_old_ones(scene: Learning) -> None:
     scene.admin.execute("update outcomes set learned_quality = quality, learned_source = source")  # of other tests
+    scene.admin.execute("update cache_namespaces set computed = verdicts")  # likewise: that queue has their bells too
     sweeper = Sweeper(scene.runtime)
 
     def rung() -> int:

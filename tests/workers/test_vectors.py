@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from workers.test_embed import KnownEmbedder
 
 from aico.workers import embed
+from aico.workers.asks import KEPT_SECONDS, TEXTS_IN_AN_ASK, Answer, Ask, answers_key, ask_key, in_calls
 from aico.workers.runtime import Runtime
-from aico.workers.vectors import KEPT_SECONDS, TEXTS_IN_AN_ASK, Ask, Vectors, answers_key, ask_key, in_calls
+from aico.workers.vectors import Vectors
 
 TOO_LONG = "w" * 1000
 
@@ -31,29 +32,36 @@ def put(runtime: Runtime, ask: Ask) -> tuple[str, str]:
 
 
 def answers(runtime: Runtime, ask: Ask) -> list[Vectors]:
+    """Of all asks of its process."""
+    return [Vectors.decoded(item.data) for item in heard(runtime, ask)]
+
+
+def heard(runtime: Runtime, ask: Ask) -> list[Answer]:
     """Read as the API does: as bytes."""
     raw = runtime.redis.connection_pool.connection_kwargs
     client = type(runtime.redis)(host=raw["host"], port=raw["port"], password=raw["password"], db=raw["db"])
     items = client.lrange(answers_key(ask.process), 0, -1)
     client.close()
-    return [Vectors.decoded(cast("bytes", item)) for item in items]
+    return [Answer.decoded(cast("bytes", item)) for item in items]
 
 
-@given(st.lists(st.text().filter(str.isprintable), min_size=1))
-def test_an_ask_is_read_as_it_was_written(texts: list[str]) -> None:
-    ask = Ask(uuid4(), uuid4(), texts)
+@given(st.lists(st.text().filter(str.isprintable), min_size=1), st.dictionaries(st.text(), st.integers() | st.none()))
+def test_an_ask_is_read_as_it_was_written(texts: list[str], terms: dict[str, int | None]) -> None:
+    ask = Ask(uuid4(), uuid4(), texts, terms)
     assert Ask.decoded(str(ask.id), ask.encoded()) == ask
 
 
 @given(st.integers(0, 2**32 - 1), st.none() | st.integers(0, 2047), st.binary())
 def test_an_answer_is_read_as_it_was_written(tokens: int, too_long: int | None, data: bytes) -> None:
-    answer = Vectors(uuid4(), tokens, too_long, data)
-    assert Vectors.decoded(answer.encoded()) == answer
+    found = Vectors(tokens, too_long, data)
+    answer = Answer(uuid4(), found.encoded())
+    assert Answer.decoded(answer.encoded()) == answer
+    assert Vectors.decoded(answer.data) == found
 
 
 def test_what_is_no_answer_is_told_apart() -> None:
     with pytest.raises(struct.error):
-        Vectors.decoded(b"short")
+        Answer.decoded(b"short")
 
 
 @given(st.lists(st.integers(1, 2 * TEXTS_IN_AN_ASK)))
@@ -72,14 +80,15 @@ def test_each_process_gets_its_own_answers(runtime: Runtime, embedder: KnownEmbe
     assert embedder.calls == [["first text", "second", "third"]]
     expected = KnownEmbedder([]).embed(["first text", "second", "third"])
     np.testing.assert_array_equal(np.frombuffer(mine.data + theirs.data, "<f4").reshape(-1, 384), expected)
-    assert (mine.ask, mine.tokens, theirs.ask, theirs.tokens) == (one.id, 7, other.id, 3)
+    assert (mine.tokens, theirs.tokens) == (7, 3)
+    assert [item.ask for ask in (one, other) for item in heard(runtime, ask)] == [one.id, other.id]
     assert 0 < runtime.redis.ttl(answers_key(one.process)) <= KEPT_SECONDS
 
 
 def test_one_ask_that_is_too_long_does_not_spoil_its_neighbours(runtime: Runtime, embedder: KnownEmbedder) -> None:
     good, bad = Ask(uuid4(), uuid4(), ["fits"]), Ask(uuid4(), uuid4(), ["fits too", TOO_LONG, TOO_LONG])
     embed.vectors.run([put(runtime, bad), put(runtime, good)])
-    assert answers(runtime, bad) == [Vectors(bad.id, too_long=1)]
+    assert answers(runtime, bad) == [Vectors(too_long=1)]
     assert [len(answer.data) for answer in answers(runtime, good)] == [4 * 384]
     assert embedder.calls == [["fits"]]
 

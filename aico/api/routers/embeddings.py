@@ -6,6 +6,7 @@ from pydantic_core import to_json
 from aico.api.problems import documented_errors
 from aico.api.rate_limit import estimated_tokens
 from aico.api.services import Held, Writer
+from aico.api.vectors import embed
 from aico.core.chat import AUTO_MODEL
 from aico.core.embedding import names
 from aico.core.errors import UnknownModel
@@ -27,6 +28,6 @@ async def create_embeddings(request: EmbeddingRequest, held: Held, principal: Wr
     if request.model not in names(model) | {AUTO_MODEL}:
         raise UnknownModel(f"the model {request.model!r} gives no vectors here; {model!r} does", param="model")
     headers = await held.limiter.take(principal, estimated_tokens(request.input))
-    found = await held.vectors.embed(principal.tenant, request.input)
+    found = await embed(held.embed_workers, principal.tenant, request.input)
     answer = embeddings(model, found.data, found.tokens, request.encoding_format)
     return Response(to_json(answer), 200, headers, JSON)

@@ -121,6 +121,7 @@ REFERENCES: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
     ),
     ("/v1/feedback", "job_id"): ({"thumb": "up"}, "job_id"),
     ("/v1/dead-letters/replay", "ids"): ({}, "job_id"),
+    ("/v1/cache/explain", "namespace"): ({"asked": "hello", "kept": "Hello"}, "namespace"),
 }
 # Fields that end like one and name nothing that is stored: parts of the conversation that is sent along.
 # And the jobs of an erasure, which looks at its own tenant's alone: tests/workers/test_erasures.py.
@@ -147,7 +148,7 @@ def test_every_field_that_names_something_is_tried() -> None:
         for path, methods in document["paths"].items()
         for operation in methods.values()
         for field in fields_of(operation.get("requestBody", {}))
-        if re.search(r"(^|_)ids?$", field) and field not in NO_REFERENCES
+        if re.search(r"((^|_)ids?|^namespace)$", field) and field not in NO_REFERENCES
     }
     assert named == set(REFERENCES)
 
