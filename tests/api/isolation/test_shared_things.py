@@ -205,6 +205,12 @@ def test_figures_of_the_cache_are_each_tenants_own(sides: Sides) -> None:
             assert {one["state"] for one in listed} == {"learning"}
             assert {(one["cut"], one["bound"], one["judged"]) for one in listed} == {(None, None, 0)}
         assert intruder.api.get("/v1/cache/stats").json()["states"].keys() == {"learning"}
+        namespaces = {one["namespace"] for one in listed}
+        pair = {"asked": "is it OPEN?", "kept": "Is it open?"}
+        for one in owner.api.get("/v1/cache/namespaces").json()["data"]:
+            why = intruder.api.post("/v1/cache/explain", json={**pair, "namespace": one["namespace"]})
+            assert why.status_code == (200 if one["namespace"] in namespaces else 404)
+            assert why.status_code == 404 or why.json()["verdict"]["state"] == "learning"
     finally:
         sides.admin.execute(
             "update cache_namespaces set state = 'learning', cut = null, bound = null, judged = 0, verdicts = 0"
