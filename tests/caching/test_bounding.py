@@ -128,6 +128,18 @@ def test_where_nothing_keeps_the_target_a_cut_is_found_no_more_often_than_it_may
     assert found <= MOST
 
 
+def test_computed_anew_with_every_few_samples_a_cut_is_wrongly_there_for_no_more_of_the_time() -> None:
+    """The confidence is of each computation: over many of them more namespaces have such a cut once, none for long."""
+    rng = np.random.default_rng(6)
+    often = []
+    for _ in range(60):
+        scores, wrong = rng.random(1000), (rng.random(1000) < TARGET * 1.001).astype(np.float64)
+        found = [cut_of(scores[:samples], wrong[:samples]) is not None for samples in range(25, 1001, 25)]
+        often.append(np.mean(found))
+    assert np.mean(often) <= 1 - CONFIDENCE
+    assert max(often) < 1
+
+
 def test_where_all_that_scores_high_is_right_it_is_served() -> None:
     scores = np.arange(1000.0)
     wrong = (scores < 500).astype(np.float64)
