@@ -40,18 +40,22 @@ def lowest_cut(scores: Floats, right: Floats, *, target: float, confidence: floa
     """
     order = np.argsort(-scores, kind="stable")
     sorted_scores, wrong = scores[order], np.cumsum(1 - right[order])
+    ends = last_equals(sorted_scores)
     risk = (1 - confidence) / len(_STARTS)
     best = -1
     for start in _STARTS:
         for place in _places(len(scores), ceil(start * samples_needed(target, risk))):
-            if chance_of_at_most(int(wrong[place]), place + 1, target) > risk:
+            last = int(ends[place])
+            if chance_of_at_most(int(wrong[last]), last + 1, target) > risk:
                 break
-            best = max(best, place)
-    if best < 0:
-        return None
-    least = float(sorted_scores[best])
-    last = int(np.searchsorted(-sorted_scores, -least, side="right")) - 1  # of equal scores all are served
-    return Cut(least, last + 1, int(wrong[last]))
+            best = max(best, last)
+    return None if best < 0 else Cut(float(sorted_scores[best]), best + 1, int(wrong[best]))
+
+
+def last_equals(sorted_scores: Floats) -> NDArray[np.intp]:
+    """For each place the last one of the same score: a cut serves all of them. Scores are in falling order."""
+    found: NDArray[np.intp] = np.searchsorted(-sorted_scores, -sorted_scores, side="right") - 1
+    return found
 
 
 def _places(samples: int, needed: int) -> Iterator[int]:

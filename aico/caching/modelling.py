@@ -8,6 +8,7 @@ that stays below the target. All samples inform it, those that were not served t
 
 import numpy as np
 
+from aico.caching.bounding import last_equals
 from aico.caching.scoring import Floats, bend
 
 _DRAWS = 64  # of the posterior
@@ -29,7 +30,8 @@ def lowest_modelled(
     errors = 1 / (1 + np.exp(np.clip(seen[order] @ draws.T, -30, 30)))
     counts = 1 / chances[order]  # each stands for those that were not drawn
     means = np.cumsum(errors * counts[:, None], axis=0) / np.cumsum(counts)[:, None]
-    kept = np.flatnonzero(np.quantile(means, confidence, axis=1) <= target)
+    ends = np.unique(last_equals(scores[order]))
+    kept = ends[np.quantile(means[ends], confidence, axis=1) <= target]
     if not len(kept) or kept[-1] + 1 < _FEW:
         return None
     return float(scores[order[kept[-1]]])

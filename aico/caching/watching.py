@@ -16,7 +16,7 @@ _CALM = 0.25  # of the weight of a wrong answer: probation ends below it
 _BROKEN = 1.6  # likewise: above it the error has changed
 SURPRISING = 2.0  # a wrong answer with this score or more is worth looking into at once
 _WORSE = log(4.0)  # by so much less the log-odds are right than they say: what surprise is tested for
-_SURPRISED = 5.0  # logarithm of the likelihood ratio
+_SURPRISED = 6.0  # logarithm of the likelihood ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,13 @@ class Watch:
 
 def watched(verdicts: Iterable[Seen], target: float) -> Watch:
     """O(verdicts)."""
-    worse = max(_TIMES * target, _LEAST)
+    worse = min(max(_TIMES * target, _LEAST), (1 + target) / 2)  # where the target is high, halfway to all
     up, down = log(worse / target), log((1 - worse) / (1 - target))
+    surest = log((1 - target) / target)  # a score may promise more than the target asks for, and err in that
     level, surprise, probation, broken_at = 0.0, 0.0, False, None
     for place, one in enumerate(verdicts):
         if one.score > 0:  # what was thought to be wrong anyway tells little, and may be far off
-            surprise = max(0.0, surprise + _evidence(one))
+            surprise = max(0.0, surprise + _evidence(min(one.score, surest), right=one.right))
         if one.eligible:
             level = max(0.0, level + (down if one.right else up))
             probation = not one.right or (probation and level > _CALM * up)
@@ -52,7 +53,7 @@ def watched(verdicts: Iterable[Seen], target: float) -> Watch:
     return Watch(probation, broken_at)
 
 
-def _evidence(one: Seen) -> float:
+def _evidence(score: float, *, right: bool) -> float:
     """Logarithm of the likelihood ratio: that the odds have become worse, against that they are as the score says."""
-    sign = -1 if one.right else 1
-    return log((1 + exp(sign * one.score)) / (1 + exp(sign * (one.score - _WORSE))))
+    sign = -1 if right else 1
+    return log((1 + exp(sign * score)) / (1 + exp(sign * (score - _WORSE))))

@@ -126,11 +126,12 @@ class Computed:
 
 
 def keep(tenant: UUID, found: Judged, computed: Computed) -> Statement[None]:
-    """Unless somebody has computed it of more verdicts meanwhile."""
+    """Unless somebody has computed it of more verdicts meanwhile, or the tenant allows another rate by now."""
     params = {
         "tenant": tenant,
         "namespace": found.namespace,
         "verdicts": found.verdicts,
+        "max_error_rate": found.max_error_rate,
         "state": computed.state,
         "cut": computed.cut,
         "weights": None if computed.weights is None else list(computed.weights),

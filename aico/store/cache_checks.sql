@@ -28,4 +28,6 @@ update public.cache_namespaces
 set state = %(state)s, cut = %(cut)s, weights = %(weights)s::double precision[], bound = %(bound)s, judged = %(judged)s,
   above = %(above)s, wrong = %(wrong)s, audited = %(audited)s, evidence_since = %(since)s, computed = %(verdicts)s,
   computed_at = now()
-where tenant_id = %(tenant)s and namespace = %(namespace)s and computed < %(verdicts)s
+where tenant_id = %(tenant)s and namespace = %(namespace)s and computed < %(verdicts)s and exists (
+  select from public.tenants t where t.id = %(tenant)s and t.max_error_rate is not distinct from %(max_error_rate)s
+)

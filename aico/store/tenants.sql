@@ -28,6 +28,10 @@ with changed as (
   )
   where t.id = %(tenant)s
   returning t.id
+),
+open as (  -- what was computed of the cache's error holds for the rate that was allowed then
+  update public.cache_namespaces set computed = 0, computed_at = null
+  where tenant_id = %(tenant)s and verdicts > 0 and %(changes)s::jsonb ? 'max_error_rate'
 )
 insert into public.audit_log (tenant_id, actor, action, subject, detail)
 select id, %(by)s, 'tenant.changed', id::text, %(changes)s::jsonb from changed

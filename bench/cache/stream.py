@@ -173,12 +173,13 @@ class _Run:
     def _settle(self, prompt: int, near: _Candidate, decision: Decision) -> None:
         right, served = self._kept.right(near.place, prompt), decision.served
         self._outcome.told(hit=served, wrong=served and not right, state=self._calibration.state)
-        drawn = bool(self._rng.random() < self._chance(decision))
+        chance = self._chance(decision)
+        drawn = bool(self._rng.random() < chance)
         if drawn:
             self._outcome.judged += 1
             self._outcome.audits += served
             self._audited += served
-            self._judge(decision, right=right)
+            self._judge(Sample(decision.features, decision.score, right, decision.eligible, chance))
         if drawn or not served:
             self._kept.put(prompt, near.group if drawn and right else None, compared=drawn)
 
@@ -187,13 +188,12 @@ class _Run:
             return audit_chance(self._audited, self._policy.share, self._policy.target)
         return 1.0 if decision.eligible else near_chance(len(self._samples), self._policy.share)
 
-    def _judge(self, decision: Decision, *, right: bool) -> None:
-        chance = self._chance(decision)
-        self._samples.append(Sample(decision.features, decision.score, right, decision.eligible, chance))
+    def _judge(self, sample: Sample) -> None:
+        self._samples.append(sample)
         self._judged += 1
         self._fresh += 1
-        served = decision.eligible and (not right or self._calibration.state is State.PROBATION)
-        alarm = served or (not right and decision.score >= SURPRISING)
+        hit = sample.eligible and (not sample.right or self._calibration.state is State.PROBATION)
+        alarm = hit or (not sample.right and sample.score >= SURPRISING)
         if self._fresh < ENOUGH_VERDICTS and not alarm:
             return
         self._fresh = 0

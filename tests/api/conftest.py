@@ -253,7 +253,7 @@ def rung(broker: redis.Redis) -> Rung:
     """The queues whose lists hold a message for this job."""
 
     def find(job: UUID) -> list[str]:
-        names = ("embed", "interactive", "standard", "batch", "record")
+        names = ("embed", "interactive", "standard", "batch", "record", "learn")
         return [name for name in names for text in broker.lrange(name, 0, -1) if str(job) in _arguments(text)]
 
     return find

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx2
 import psycopg
 import pytest
-from api.conftest import Connect, Workers, assert_problem
+from api.conftest import Connect, Rung, Workers, assert_problem, wait_until
 from conftest import Tenant
 
 PATH = "/v1/feedback"
@@ -116,6 +116,23 @@ def test_what_is_no_json_object_is_refused(api: httpx2.Client, content: bytes) -
     response = api.post(PATH, content=content, headers={"Content-Type": "application/json"})
     assert response.status_code in {400, 422}
     assert_problem(response, response.status_code)
+
+
+def test_a_judgement_of_what_the_cache_served_by_meaning_is_computed_with_at_once(
+    api: httpx2.Client, tenant: Tenant, answered: UUID, rung: Rung, admin: psycopg.Connection[Any]
+) -> None:
+    """An answer of its own says nothing of the cache, nor does an exact hit."""
+    for cache, queues in (("miss", []), ("exact", []), ("semantic", ["learn"])):
+        admin.execute(
+            "update jobs set routing = routing || jsonb_build_object('cache', %(c)s::text),"
+            " near_entry = gen_random_uuid(), served_from = case when %(c)s <> 'miss' then id end where id = %(j)s",
+            {"c": cache, "j": answered},
+        )
+        api.post(PATH, json={"job_id": str(answered), "thumb": "down"}).raise_for_status()
+        admin.execute("delete from cache_checks where kind = 'exact' and job_id = %s", (answered,))
+        if queues:
+            wait_until(lambda: rung(answered).count("learn") == 1)
+        assert [queue for queue in rung(answered) if queue == "learn"] == queues
 
 
 def test_nobody_judges_without_a_key(connect: Connect, service: str, answered: UUID, kept: Kept) -> None:

@@ -25,7 +25,7 @@ VARIANT = "variant"  # of the embedding model
 SAME, DIFFERENT = '{"reason": "so", "verdict": "same"}', '{"reason": "so", "verdict": "different"}'
 _CHECK = (
     "insert into cache_checks (tenant_id, job_id, namespace, entry_id, kind, chance, similarity, score, features,"
-    " fingerprint, embedding, embedding_model) values (%s, %s, %s, %s, %s, 0.5, 0.9, 1, '{1}', %s, %s, %s)"
+    " fingerprint, embedding, embedding_model) values (%s, %s, %s, %s, %s, 0.5, 0.9, 1, '{1,1,0,0,0}', %s, %s, %s)"
 )
 
 

@@ -12,6 +12,7 @@ from aico.core.errors import Conflict, NotFound
 from aico.core.redaction import PiiPolicy
 from aico.store import feedback
 from aico.store.scope import Scope
+from aico.workers.queue import to_calibrate
 
 router = APIRouter(tags=["jobs"])
 
@@ -33,6 +34,8 @@ async def give_feedback(request: FeedbackRequest, held: Held, principal: Writer)
     stored = found[0].created_at
     if stored is None:
         raise Conflict("the job has no answer that could be judged", param="job_id")
+    if found[0].namespace is not None:  # a wrong hit is to have consequences at once
+        held.submitter.ring([to_calibrate(principal.tenant, request.job_id)])
     return FeedbackView(job_id=request.job_id, score=request.worth, comment=comment, created_at=stored)
 
 
