@@ -2,14 +2,16 @@
 select p.id as job_id, m.id as entry_id, m.question, m.model, m.answer_group, m.compared, m.similarity
 from unnest(%(ids)s::uuid[], %(namespaces)s::bytea[], %(embeddings)b::extensions.halfvec[], %(floors)s::real[],
   %(max_ages)s::real[]) as p (id, namespace, embedding, least, max_age)
+cross join lateral (  -- answers that are known not to serve this question
+  select coalesce(array_agg(e.id), '{}') as ids
+  from public.jobs j
+  join public.cache_checks c on c.tenant_id = %(tenant)s and c.fingerprint = j.fingerprint and not c.verdict
+  join public.cache_entries e on e.tenant_id = %(tenant)s and e.job_id = c.answered_by
+  where j.tenant_id = %(tenant)s and j.id = p.id
+) refuted
 cross join lateral private.nearest_entries(
   %(tenant)s, p.namespace, %(model)s, p.embedding, p.least, %(count)s, make_interval(secs => p.max_age)) m
-where not exists (  -- the answer is known not to serve this question
-  select from public.jobs j
-  join public.cache_checks c on c.tenant_id = %(tenant)s and c.fingerprint = j.fingerprint and not c.verdict
-  join public.cache_entries e on e.tenant_id = %(tenant)s and e.id = m.id and e.job_id = c.answered_by
-  where j.tenant_id = %(tenant)s and j.id = p.id
-)
+where m.id <> all (refuted.ids)
 
 -- name: answers
 select id as entry_id, answer, routing from public.cache_entries
