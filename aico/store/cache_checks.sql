@@ -24,10 +24,14 @@ where tenant_id = %(tenant)s and namespace = %(namespace)s and status = 'judged'
 order by judged_at desc limit %(limit)s
 
 -- name: keep
-update public.cache_namespaces
+with allowed as (  -- locked, so that who changes the rate meanwhile comes before this, or opens what is stored here
+  select t.id from public.tenants t
+  where t.id = %(tenant)s and t.max_error_rate is not distinct from %(max_error_rate)s
+  for share
+)
+update public.cache_namespaces n
 set state = %(state)s, cut = %(cut)s, weights = %(weights)s::double precision[], bound = %(bound)s, judged = %(judged)s,
   above = %(above)s, wrong = %(wrong)s, audited = %(audited)s, evidence_since = %(since)s, computed = %(verdicts)s,
   computed_at = now()
-where tenant_id = %(tenant)s and namespace = %(namespace)s and computed < %(verdicts)s and exists (
-  select from public.tenants t where t.id = %(tenant)s and t.max_error_rate is not distinct from %(max_error_rate)s
-)
+from allowed a
+where n.tenant_id = %(tenant)s and n.tenant_id = a.id and n.namespace = %(namespace)s and n.computed < %(verdicts)s

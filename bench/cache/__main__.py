@@ -58,9 +58,10 @@ class _Bench:
         return found
 
     def streams(self) -> list[streams.StreamRow]:
-        of = [of_pairs(name, read_pairs(self._data, file), self._embedder) for file, name in _SETS.items()]
+        """Not of minimal pairs: of texts from one template nobody says which of other pairs share an answer."""
+        prompts = of_pairs(_SETS[PROMPTS], read_pairs(self._data, PROMPTS), self._embedder)
         found: list[streams.StreamRow] = []
-        for stream in (*of, intents(self._data, self._embedder)):
+        for stream in (prompts, intents(self._data, self._embedder)):
             for row in streams.rows(stream, self._decider, _FIXED, self._seeds):
                 _say(f"{row.stream}: {row.policy} {row.target or ''}")
                 found.append(row)
