@@ -14,7 +14,7 @@ from workers.notifying import Receiver, receiving
 
 from aico.core.settings import Settings
 from aico.store.blocking import Database
-from aico.workers import compare, notify
+from aico.workers import compare, embed, notify
 from aico.workers.host_limits import HostLimits
 from aico.workers.runtime import Runtime
 
@@ -25,6 +25,7 @@ Rows = Callable[[Tenant], list[dict[str, Any]]]
 def runtime(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """The runtime of a worker that was just started, on an empty Redis."""
     monkeypatch.setattr(compare, "_stopping", threading.Event())
+    embed.lookup.cache_clear()  # of a test before, with its runtime and its embedder
     client = redis.Redis.from_url(settings.redis_url.get_secret_value(), decode_responses=True)
     client.flushdb()
     yield Runtime(settings, database, client)
