@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from aico.core.comparing import Wishes
+from aico.store.shadow_pairs import wishes_of
 from aico.store.statement import Row, Statement, named_sql, no_row
 
 _SQL = named_sql("cache_checks")
@@ -70,6 +72,7 @@ class Judged:
     verdicts: int
     evidence_since: datetime | None  # earlier verdicts do not count
     max_error_rate: float | None  # None: the service's
+    wishes: Wishes
 
 
 def judged(tenant: UUID, job: UUID, surprising: float) -> Statement[Judged]:
@@ -85,7 +88,11 @@ def judged(tenant: UUID, job: UUID, surprising: float) -> Statement[Judged]:
         "enough": ENOUGH_VERDICTS,
         "patience": PATIENCE_SECONDS,
     }
-    return Statement(_SQL["judged"], params, lambda row: Judged(**row))
+    return Statement(_SQL["judged"], params, _judged)
+
+
+def _judged(row: Row) -> Judged:
+    return Judged(row["namespace"], row["verdicts"], row["evidence_since"], row["max_error_rate"], wishes_of(row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,18 @@ class Verdict:
     judged_at: datetime
 
 
-def verdicts(tenant: UUID, found: Judged, *, limit: int) -> Statement[Verdict]:
-    """The latest, newest first. What callers liked of their own accord is left out: it is no fair sample."""
-    params = {"tenant": tenant, "namespace": found.namespace, "since": found.evidence_since, "limit": limit}
+def verdicts(tenant: UUID, found: Judged, *, complaints: bool, limit: int) -> Statement[Verdict]:
+    """The latest, newest first. What callers say of their own accord is no fair sample.
+
+    What they liked is left out, and what they complained of too without `complaints`.
+    """
+    params = {
+        "tenant": tenant,
+        "namespace": found.namespace,
+        "since": found.evidence_since,
+        "complaints": complaints,
+        "limit": limit,
+    }
     return Statement(_SQL["verdicts"], params, _verdict)
 
 

@@ -5,7 +5,8 @@ select private.take_on_checks(%(limit)s) as looked
 select tenant_id, job_id from private.due_namespaces(%(limit)s, %(enough)s, %(patience)s)
 
 -- name: judged
-select n.namespace, n.verdicts, n.evidence_since, t.max_error_rate
+select n.namespace, n.verdicts, n.evidence_since, t.max_error_rate, t.implicit_outcomes, t.shadow_rate, t.judge_model,
+  t.judge_daily_cents, t.compare_with_own_keys, t.draw_salt
 from public.cache_checks c
 join public.cache_namespaces n on n.tenant_id = c.tenant_id and n.namespace = c.namespace
 join public.tenants t on t.id = c.tenant_id
@@ -20,7 +21,7 @@ select kind, verdict as "right", chance, score, features, judged_at
 from public.cache_checks
 where tenant_id = %(tenant)s and namespace = %(namespace)s and status = 'judged' and kind <> 'exact'
   and (%(since)s::timestamptz is null or judged_at > %(since)s)
-  and (sampled or kind in ('hit', 'asked') and source = 'user' and not verdict)
+  and (sampled or %(complaints)s and kind in ('hit', 'asked') and source = 'user' and not verdict)
 order by judged_at desc limit %(limit)s
 
 -- name: keep

@@ -8,6 +8,7 @@ import structlog
 
 from aico.caching.calibration import Calibration, Sample, calibrated
 from aico.caching.watching import SURPRISING
+from aico.core.comparing import audits
 from aico.store import cache_checks
 from aico.store.cache_checks import Computed, Judged, Verdict
 from aico.store.scope import Scope
@@ -29,7 +30,9 @@ def calibrate(tenant_id: str, job_id: str) -> None:
 def work_on(runtime: Runtime, tenant: UUID, job: UUID) -> None:
     scope, settings = Scope.tenant(tenant), runtime.settings
     for found in patiently(lambda: runtime.database.run(scope, cache_checks.judged(tenant, job, SURPRISING))):
-        statement = cache_checks.verdicts(tenant, found, limit=SAMPLES)
+        # Only where there is a judge can anything end the probation that a complaint begins.
+        complaints = audits(settings, found.wishes)
+        statement = cache_checks.verdicts(tenant, found, complaints=complaints, limit=SAMPLES)
         latest = patiently(partial(runtime.database.run, scope, statement))
         computed = computed_of(found, latest[::-1], settings.cache_max_error_rate, settings.cache_confidence)
         patiently(partial(runtime.database.run, scope, cache_checks.keep(tenant, found, computed)))

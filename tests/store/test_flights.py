@@ -75,8 +75,7 @@ def test_whoever_takes_no_old_answer_leads_and_does_not_follow(flight: Flight) -
 )
 def test_what_is_compared_helps_nobody_of_the_others(flight: Flight, assigned: Assigned) -> None:
     (drawn,), (ordinary,) = flight.ask(assigned=assigned), flight.ask()
-    flight.lead(drawn)
-    flight.lead(ordinary)
+    assert [flight.lead(job).id for job in (drawn, ordinary)] == [drawn, ordinary]
 
 
 def test_jobs_of_one_arm_share_whoever_the_users_are(flight: Flight) -> None:

@@ -82,6 +82,7 @@ Open = Callable[..., Judged]
 
 @pytest.fixture
 def judged(runtime: Runtime, postgres: Postgres, tenant: Tenant) -> Iterator[Judged]:
-    """Of a service that allows 1 % of wrong hits, with a confidence of 90 %."""
+    """Of a service with a judge that allows 1 % of wrong hits, with a confidence of 90 %."""
+    runtime = replace(runtime, settings=runtime.settings.model_copy(update={"judge_model": "judge"}))
     with psycopg.connect(postgres.admin_url, autocommit=True, row_factory=dict_row) as admin:
         yield Judged(runtime, admin, tenant)

@@ -148,7 +148,7 @@ def test_what_was_computed_for_a_rate_that_no_longer_holds_is_not_kept(judged: J
 def test_what_was_computed_of_more_is_not_replaced_by_what_was_computed_of_less(judged: Judged) -> None:
     job = judged.judge(*[RIGHT] * 30)
     (older,) = judged.run(cache_checks.judged(judged.tenant.id, job, SURPRISING))
-    of_less = judged.run(cache_checks.verdicts(judged.tenant.id, older, limit=4000))
+    of_less = judged.run(cache_checks.verdicts(judged.tenant.id, older, complaints=True, limit=4000))
     newer = judged.calibrate(judged.judge(WRONG))
     late = computed_of(older, of_less[::-1], 0.01, 0.9)
     judged.run(cache_checks.keep(judged.tenant.id, older, late))
@@ -171,6 +171,12 @@ def test_what_callers_like_of_their_own_accord_is_no_evidence_and_what_they_comp
     assert (liked["state"], liked["judged"], liked["bound"]) == ("learning", 0, None)
     complained = judged.calibrate(judged.judge(WRONG, sampled=False))
     assert (complained["state"], complained["judged"]) == ("probation", 0)
+
+
+def test_a_complaint_stops_nothing_where_nobody_could_find_out_more(judged: Judged) -> None:
+    judged.alter("tenants", "judge_daily_cents = 0")
+    known = judged.calibrate(judged.judge(WRONG, sampled=False))
+    assert (known["state"], known["judged"], known["computed"]) == ("learning", 0, 1)
 
 
 def test_what_is_said_of_an_exact_hit_says_nothing_of_others(judged: Judged) -> None:

@@ -70,7 +70,7 @@ def test_a_caller_who_says_that_it_is_wrong_takes_the_answer_from_the_question_a
     assert doubt.cache.near(DOUBTFUL) == []
     assert [(row["good"], row["bad"]) for row in doubt.cache.entries(doubt.entry)] == [(0, 0)]
     (judged,) = doubt.cache.run(cache_checks.judged(doubt.cache.tenant.id, job.id, SURPRISING))
-    (alarm,) = doubt.cache.run(cache_checks.verdicts(doubt.cache.tenant.id, judged, limit=10))
+    (alarm,) = doubt.cache.run(cache_checks.verdicts(doubt.cache.tenant.id, judged, complaints=True, limit=10))
     assert computed_of(judged, [alarm], 0.01, 0.9).state == "probation"
 
 

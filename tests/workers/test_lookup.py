@@ -289,10 +289,8 @@ def test_nothing_is_near_that_another_tenant_keeps_in_a_namespace_of_the_same_ha
     owner.keep("france capital")
     owner.knows(SERVED)
     (asked,) = intruder.ask("france seat of government")
-    assert intruder.status(asked) is JobStatus.QUEUED
-    assert intruder.checks() == []
-    (near,) = intruder.rows("select near_entry from jobs where tenant_id = %s")
-    assert near["near_entry"] is None
+    assert (intruder.status(asked), intruder.checks()) == (JobStatus.QUEUED, [])
+    assert intruder.rows("select near_entry from jobs where tenant_id = %s") == [{"near_entry": None}]
     entry = intruder.keep("france capital")
     owner.knows(HELD)
     intruder.knows(SERVED)
