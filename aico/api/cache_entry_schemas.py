@@ -149,7 +149,7 @@ class CacheStats(BaseModel):
     answers: Annotated[int, Field(description="All answers of that time, models' and the cache's.")]
     hits: CacheHits
     hit_rate: Annotated[float | None, Field(description="Hits among these answers; null where there were none.")]
-    target: Annotated[float | None, Field(description="The error per hit that is allowed; null: the service's.")]
+    target: Annotated[float, Field(description="The error per hit that is allowed, by the tenant or the service.")]
     states: Annotated[dict[State, int], Field(description="How many namespaces are in each.")]
     namespaces: Annotated[list[NamespaceView], Field(description="Those with the most entries.")]
 

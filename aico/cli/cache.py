@@ -50,7 +50,7 @@ def stats(
     hits = found["hits"]
     out.print(f"{found['entries']} answers of at most {found['max_entries']}, {found['bytes'] / 1e6:.1f} MB")
     out.print(f"hits in {days} days: {hits['exact']} exact, {hits['semantic']} semantic, {rate}")
-    out.print(f"error allowed per hit: {_number(found['target'])}")
+    out.print(f"error allowed per hit: {found['target']:g}")
     table = Table(
         Column("namespace", no_wrap=True),
         Column("label", no_wrap=True),
@@ -65,7 +65,7 @@ def stats(
         lives = SERVICE if one["ttl_seconds"] is None else f"{one['ttl_seconds']} s"
         judged = f"{one['judged']}; {one['wrong']} of {one['above']} wrong"
         label = Text((one["label"] or "")[:_LABEL])
-        figures = (_number(one["cut"]), _number(one["bound"]), judged)
+        figures = (_number(one["cut"], "start"), _number(one["bound"], "unknown"), judged)
         table.add_row(one["namespace"][:_SHOWN], label, str(one["entries"]), lives, one["state"], *figures)
     out.print(table)
 
@@ -213,8 +213,8 @@ def _call(method: str, path: str, **options: Any) -> dict[str, Any]:
         return client.request(method, PATH + path, **options)
 
 
-def _number(value: float | None) -> str:
-    return SERVICE if value is None else f"{value:.3g}"
+def _number(value: float | None, otherwise: str) -> str:
+    return otherwise if value is None else f"{value:.3g}"
 
 
 def _moment(text: str) -> str:

@@ -10,7 +10,7 @@ from aico.routing.catalogue import Catalogue
 from aico.routing.tokens import count_text
 from aico.store import batch_steps
 from aico.store.scope import Scope
-from aico.workers import calibrate as _calibrate  # registers its task  # noqa: F401
+from aico.workers import cache_calibration as _cache_calibration  # registers its task  # noqa: F401
 from aico.workers import data as _data  # likewise  # noqa: F401
 from aico.workers import learn as _learn  # likewise  # noqa: F401
 from aico.workers.admission import Admission

@@ -10,8 +10,8 @@ from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, P
 from aico.core.ids import new_id
 from aico.core.jobs import Answer, CacheState, JobStatus, RoutingReport
 from aico.core.money import round_cents
-from aico.store.asks import Candidate
 from aico.store.claims import Claim, Ending, Hit
+from aico.store.grey_zone import Candidate
 
 FREE = Decimal(0)
 _STATES = {AttemptKind.EXACT_HIT: CacheState.EXACT, AttemptKind.SEMANTIC_HIT: CacheState.SEMANTIC}

@@ -19,10 +19,10 @@ from aico.store.statement import Statement
 from aico.workers import compare
 from aico.workers.answers import Known
 from aico.workers.app import app
-from aico.workers.asking import Asker
 from aico.workers.breakers import RedisBreaker
 from aico.workers.calibration import Calibration
 from aico.workers.finish import finish, hand_over, put_back
+from aico.workers.grey_zone import Asker
 from aico.workers.hits import exact_hit
 from aico.workers.learned import LearnedSolutions
 from aico.workers.leases import Leases

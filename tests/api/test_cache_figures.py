@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from aico.core.access import Permission
 from aico.core.settings import Settings
 from aico.store.blocking import Database
-from aico.workers import calibrate
+from aico.workers import cache_calibration
 from aico.workers.runtime import Runtime
 
 SAMPLES = 1000
@@ -90,7 +90,7 @@ def test_a_calibrated_namespace_is_shown_as_its_samples_say(
     api.patch("/v1/tenant", json={"max_error_rate": TARGET}).raise_for_status()
     samples = [Sample(uuid4(), place) for place in range(SAMPLES)]
     judge(admin, tenant, samples)
-    calibrate.work_on(Runtime(base_settings, database, broker), tenant.id, samples[0].job)
+    cache_calibration.work_on(Runtime(base_settings, database, broker), tenant.id, samples[0].job)
     stats = cached.stats()
     (one,) = stats["namespaces"]
     assert (one["state"], one["judged"], one["target"], stats["target"]) == ("serving", SAMPLES, TARGET, TARGET)

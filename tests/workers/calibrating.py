@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from aico.core.ids import new_id
 from aico.store import jobs
 from aico.store.scope import Scope
-from aico.workers import calibrate
+from aico.workers import cache_calibration
 from aico.workers.runtime import Runtime
 
 NAMESPACE = new_job("any").key.namespace
@@ -58,7 +58,7 @@ class Judged:
 
     def calibrate(self, job: UUID) -> dict[str, Any]:
         """A visit of a worker, and what is known after it."""
-        calibrate.work_on(self.runtime, self.tenant.id, job)
+        cache_calibration.work_on(self.runtime, self.tenant.id, job)
         return self.known()
 
     def known(self) -> dict[str, Any]:

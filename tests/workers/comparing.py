@@ -23,8 +23,8 @@ from aico.store.jobs import NewJob
 from aico.store.outcomes import Source
 from aico.store.scope import Scope
 from aico.workers import compare, route
-from aico.workers.asking import Asker
 from aico.workers.comparer import Comparer
+from aico.workers.grey_zone import Asker
 from aico.workers.leases import Leases
 from aico.workers.router import Router
 from aico.workers.runtime import Runtime

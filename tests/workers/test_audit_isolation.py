@@ -12,7 +12,7 @@ from workers.test_audit_feedback import say
 
 from aico.store import feedback
 from aico.store.statement import Statement
-from aico.workers import calibrate, compare
+from aico.workers import cache_calibration, compare
 
 __all__ = ["open_cache", "play"]
 
@@ -72,7 +72,7 @@ def test_a_verdict_on_one_tenants_hit_changes_nothing_of_the_others(twins: Twins
     before = twins.state()
     job = twins.mine.hit(ITALY, twins.entry)
     twins.mine.audit(job)
-    calibrate.work_on(twins.mine.scene.runtime, twins.mine.tenant.id, job)
+    cache_calibration.work_on(twins.mine.scene.runtime, twins.mine.tenant.id, job)
     say(twins.mine, job, 0.0)
     assert twins.state() == before
     assert twins.theirs.near(ITALY) == [twins.their_entry]
@@ -84,7 +84,7 @@ def test_nobody_settles_judges_or_computes_by_anothers_job(twins: Twins) -> None
     before = twins.state()
     assert settle(twins.mine, job) == []
     assert twins.mine.run(feedback.give(twins.mine.tenant.id, job, score=0.0, comment=None)) == []
-    calibrate.work_on(twins.mine.scene.runtime, twins.mine.tenant.id, job)
+    cache_calibration.work_on(twins.mine.scene.runtime, twins.mine.tenant.id, job)
     compare.work_on(twins.mine.scene.runtime, twins.mine.scene.comparer, twins.mine.tenant.id, job)
     assert twins.state() == before
     assert twins.mine.verdicts() == 0

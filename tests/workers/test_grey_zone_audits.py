@@ -7,7 +7,7 @@ from workers.comparing import JUDGE, SMALL
 
 from aico.caching.watching import SURPRISING
 from aico.store import cache_checks, feedback
-from aico.workers.calibrate import computed_of
+from aico.workers.cache_calibration import computed_of
 
 __all__ = ["in_doubt", "play"]
 

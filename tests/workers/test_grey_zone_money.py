@@ -15,11 +15,12 @@ from workers.comparing import JUDGE, LARGE, SAID, SMALL
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
 from aico.core.ids import new_id
 from aico.core.jobs import CacheState, JobStatus
-from aico.store import asks, claims
-from aico.store.asks import Heard
+from aico.store import claims
+from aico.store import grey_zone as asks
+from aico.store.grey_zone import Heard
 from aico.store.scope import Scope
 from aico.store.shadow_pairs import PairCall
-from aico.workers import asking, route
+from aico.workers import grey_zone, route
 
 __all__ = ["in_doubt", "play"]
 
@@ -97,7 +98,7 @@ def test_a_judge_who_fails_is_asked_once_and_nothing_is_spent(in_doubt: Begin, s
 
 def test_a_judge_who_is_late_is_not_waited_for(in_doubt: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     doubt = in_doubt()
-    monkeypatch.setattr(asking, "SECONDS", 0.3)
+    monkeypatch.setattr(grey_zone, "SECONDS", 0.3)
     answered = threading.Event()
 
     def never(_: object) -> str:

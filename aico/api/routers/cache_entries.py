@@ -75,7 +75,7 @@ async def cache_stats(
         answers=total,
         hits=hits,
         hit_rate=(hits.exact + hits.semantic) / total if total else None,
-        target=size.target,
+        target=held.settings.cache_max_error_rate if size.target is None else size.target,
         states=dict(await held.database.run(scope, cache_namespaces.states(tenant))),
         namespaces=[NamespaceView.of(one, words=words) for one in largest],
     )

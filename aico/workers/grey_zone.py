@@ -22,9 +22,9 @@ from aico.routing.auditing import Likeness
 from aico.routing.judging import in_plain_words
 from aico.routing.models import Capability, Model
 from aico.routing.no_answer import AllCandidatesFailed, Cancelled, Held
-from aico.store import asks
-from aico.store.asks import Candidate, Heard
+from aico.store import grey_zone
 from aico.store.claims import Claim, Ending
+from aico.store.grey_zone import Candidate, Heard
 from aico.store.provider_keys import TenantKey
 from aico.store.scope import Scope
 from aico.store.shadow_pairs import PairCall
@@ -87,7 +87,7 @@ class Asker:
             audited=cache_draw(claim.wishes, str(claim.id)) < share,
             chance=share or 1.0,  # nothing is drawn with none
         )
-        statement = asks.settle(claim, ask.call, made, heard)
+        statement = grey_zone.settle(claim, ask.call, made, heard)
         (settled,) = patiently(lambda: self._runtime.database.run(Scope.tenant(claim.tenant), statement))
         self._runtime.tell(bells=[to_record(claim.tenant, claim.id)])
         log.info("cache_asked", tenant=str(claim.tenant), job=str(claim.id), judge=ask.judge.id, said=likeness)
@@ -107,7 +107,7 @@ class Asker:
         """None: it does not pay, or nobody may or can be asked."""
         if not self._may_ask(claim):
             return None
-        statement = asks.candidate(claim)
+        statement = grey_zone.candidate(claim)
         for found in patiently(lambda: self._runtime.database.run(Scope.tenant(claim.tenant), statement)):
             if _allowed(claim, found) and in_plain_words(claim.request, found.answer):
                 return self._ask_about(claim, found, call_cents)
@@ -165,7 +165,7 @@ class Asker:
         return min(known, key=lambda one: one[:3])[3] if known else None
 
     def _begun(self, claim: Claim, ask: _Ask) -> bool:
-        statement = asks.begin(
+        statement = grey_zone.begin(
             claim,
             ask.call,
             tenant_budget=ask.comparing.daily_cents,

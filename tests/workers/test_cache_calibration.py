@@ -17,8 +17,8 @@ from aico.caching.watching import SURPRISING
 from aico.store import cache_checks, tenants
 from aico.store.cache_checks import DueNamespace
 from aico.store.scope import Scope
-from aico.workers import calibrate
-from aico.workers.calibrate import computed_of
+from aico.workers import cache_calibration
+from aico.workers.cache_calibration import computed_of
 from aico.workers.sweep import Sweeper
 
 __all__ = ["judged", "open_cache", "play"]
@@ -159,7 +159,7 @@ def test_what_was_computed_of_more_is_not_replaced_by_what_was_computed_of_less(
 def test_several_workers_at_once_leave_what_the_latest_verdicts_say(judged: Judged) -> None:
     asked = [judged.judge(*[RIGHT] * 30) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda job: calibrate.work_on(judged.runtime, judged.tenant.id, job), asked * 2))
+        list(pool.map(lambda job: cache_calibration.work_on(judged.runtime, judged.tenant.id, job), asked * 2))
     known = judged.known()
     assert (known["computed"], known["judged"], known["audited"]) == (120, 120, 120)
 
@@ -186,7 +186,7 @@ def test_what_is_said_of_an_exact_hit_says_nothing_of_others(judged: Judged) -> 
 
 
 def test_only_the_latest_verdicts_are_read(judged: Judged, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibrate, "SAMPLES", 25)
+    monkeypatch.setattr(cache_calibration, "SAMPLES", 25)
     judged.judge(WRONG)
     known = judged.calibrate(judged.judge(*[RIGHT] * 30))
     assert (known["state"], known["judged"]) == ("learning", 25)
@@ -218,7 +218,7 @@ def test_whoever_stores_a_verdict_rings_and_the_namespace_is_put_on_probation(op
     job = cache.hit("Which is the capital of Italy?", cache.keep("What is the capital of France?", "It is Paris."))
     cache.audit(job)
     assert rings(cache.scene.runtime.redis.lrange("learn", 0, -1), job)
-    calibrate.work_on(cache.scene.runtime, cache.tenant.id, job)
+    cache_calibration.work_on(cache.scene.runtime, cache.tenant.id, job)
     (known,) = cache.rows("select * from cache_namespaces where tenant_id = %s", None)
     assert (known["state"], known["computed"]) == ("probation", 1)
 
@@ -231,7 +231,7 @@ def test_a_complaint_and_its_withdrawal_are_both_heeded(open_cache: Open) -> Non
     states = []
     for score in (0.0, 1.0):
         say(cache, job, score)
-        calibrate.work_on(cache.scene.runtime, cache.tenant.id, job)
+        cache_calibration.work_on(cache.scene.runtime, cache.tenant.id, job)
         (known,) = cache.rows("select state from cache_namespaces where tenant_id = %s", None)
         states.append(known["state"])
     assert states == ["probation", "learning"]

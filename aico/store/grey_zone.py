@@ -17,7 +17,7 @@ from aico.store.claims import Claim, event_of
 from aico.store.shadow_pairs import PairCall
 from aico.store.statement import Row, Statement, named_sql
 
-_SQL = named_sql("asks")
+_SQL = named_sql("grey_zone")
 _NOTHING = Decimal(0)
 
 
