@@ -144,6 +144,11 @@ named as (
   order by p.namespace
   on conflict do nothing
 ),
+renamed as (  -- what was made by its lifetime or its verdicts, or whose name was erased
+  update public.cache_namespaces n set label = p.label
+  from entry e join prior p on p.id = e.job_id
+  where n.tenant_id = %(tenant)s and n.namespace = p.namespace and n.label = '' and p.label <> ''
+),
 vector as (
   insert into public.cache_vectors (tenant_id, namespace, model, entry_id, embedding, expires_at)
   select %(tenant)s, p.namespace, p.embedding_model, e.id, p.embedding, e.expires_at
