@@ -123,3 +123,42 @@ def test_what_is_said_of_an_answer_of_its_own_says_nothing_of_the_cache(open_cac
     assert say(cache, job, 1.0) is None
     assert cache.checked(job)["status"] == "waiting"
     assert (kept(cache, entry), cache.verdicts()) == ((0, 0), 0)
+
+
+def test_an_answer_that_its_own_asker_finds_bad_is_not_served_again(open_cache: Open) -> None:
+    cache = open_cache()
+    entry = cache.keep(FRANCE, "The capital is Lyon.")
+    (job,) = [row["job_id"] for row in cache.entries(entry)]
+    assert say(cache, job, 0.0) is None
+    assert cache.entries(entry) == []
+    (again,) = cache.run(jobs.submit(cache.tenant.id, [new_job(FRANCE)]))
+    assert again.answer is None
+    check = cache.checked(job)
+    assert (check["kind"], check["sampled"], check["verdict"], cache.verdicts()) == ("exact", False, False, 0)
+
+
+def test_what_its_own_asker_says_counts_once_and_a_later_word_takes_its_place(open_cache: Open) -> None:
+    cache = open_cache()
+    entry = beginning(cache)
+    (job,) = [row["job_id"] for row in cache.entries(entry)]
+    for score, counted in [(0.0, (0, 1)), (0.2, (0, 1)), (1.0, (1, 0)), (0.9, (1, 0)), (0.0, (0, 1))]:
+        say(cache, job, score)
+        assert kept(cache, entry) == counted
+
+
+def test_what_is_said_of_an_answer_that_was_made_anew_since_is_not_held_against_the_new_one(open_cache: Open) -> None:
+    cache = open_cache()
+    entry = beginning(cache)
+    (job,) = [row["job_id"] for row in cache.entries(entry)]
+    cache.scene.admin.execute("update cache_entries set job_id = gen_random_uuid() where id = %s", (entry,))
+    say(cache, job, 0.0)
+    assert kept(cache, entry) == (0, 0)
+
+
+def test_a_check_that_was_drawn_stays_beside_what_is_said_of_the_answer(open_cache: Open) -> None:
+    cache = open_cache()
+    entry = beginning(cache)
+    job = cache.miss(ITALY, entry, "It is Milan.")
+    assert say(cache, job, 0.0) is None
+    assert cache.rows("select id from cache_entries where job_id = %s", job) == []
+    assert (cache.checked(job)["kind"], cache.checked(job)["status"]) == ("near", "waiting")

@@ -309,10 +309,42 @@ begin
   return count_changed;
 end $$;
 
+-- What a caller says of an answer that was made for his very question, by his own call or one that he shared: it counts
+-- for the entry that keeps it as what is said of an exact hit does, in place of what he said `before`. Where it was bad,
+-- no copy of that answer is looked at for that question again. Whether the entry has gone.
+create function private.judge_made(tenant uuid, job uuid, same boolean, before boolean, least_good integer[])
+returns boolean
+language plpgsql volatile set search_path = '' as $$
+declare
+  checked public.cache_checks;
+begin
+  select j.tenant_id, j.id, j.namespace, j.fingerprint, e.id, e.job_id, now(), before
+  into checked.tenant_id, checked.job_id, checked.namespace, checked.fingerprint, checked.entry_id, checked.answered_by,
+    checked.created_at, checked.verdict
+  from public.jobs j
+  join public.cache_entries e on e.tenant_id = j.tenant_id and e.fingerprint = j.fingerprint
+    and e.job_id = coalesce(j.served_from, j.id)
+  where j.tenant_id = tenant and j.id = job and same is distinct from before;
+  if not found then
+    return false;
+  end if;
+  insert into public.cache_checks as c (tenant_id, job_id, namespace, entry_id, kind, sampled, chance, similarity,
+    fingerprint, status, verdict, source, judged_at, answered_by, step_at)
+  values (tenant, job, checked.namespace, checked.entry_id, 'exact', false, 1, 1, checked.fingerprint, 'judged', same,
+    'user', now(), checked.answered_by, null)
+  on conflict (tenant_id, job_id) do update set verdict = excluded.verdict, judged_at = now() where c.kind = 'exact';
+  return private.count_judgement(checked, same, least_good);
+end $$;
+
 do $$
 declare
-  made regprocedure := 'private.land(uuid, uuid, bytea, jsonb, jsonb, numeric, uuid, integer)';
+  made regprocedure;
 begin
-  execute format('revoke execute on function %s from public, anon, authenticated', made);
-  execute format('grant execute on function %s to aico_service', made);
+  foreach made in array array[
+    'private.land(uuid, uuid, bytea, jsonb, jsonb, numeric, uuid, integer)',
+    'private.judge_made(uuid, uuid, boolean, boolean, integer[])'
+  ]::regprocedure[] loop
+    execute format('revoke execute on function %s from public, anon, authenticated', made);
+    execute format('grant execute on function %s to aico_service', made);
+  end loop;
 end $$;
