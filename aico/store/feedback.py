@@ -9,7 +9,7 @@ from aico.store.statement import Statement, named_sql
 
 _SQL = named_sql("feedback")
 
-GOOD = 0.5  # from this score on an answer was the right one, to be served again
+GOOD = 0.5  # from this score on an answer from the cache was the right one
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,7 @@ def give(tenant: UUID, job: UUID, *, score: float, comment: str | None) -> State
     """Store the caller's judgement of a job's answer, 0 to 1, in place of an earlier one. No row without such a job.
 
     It counts as an outcome of the model that answered, and where the cache did, as a check of what it served, in the
-    same statement; where the answer was made for the question, for the entry that keeps it. The same judgement again
-    changes nothing.
+    same statement. The same judgement again changes nothing.
     """
     params = {
         "tenant": tenant,
@@ -32,7 +31,6 @@ def give(tenant: UUID, job: UUID, *, score: float, comment: str | None) -> State
         "score": score,
         "comment": comment,
         "good": score >= GOOD,
-        "good_from": GOOD,
         "least_good": list(LEAST_GOOD),
     }
     return Statement(_SQL["give"], params, lambda row: Given(row["answered"], row["created_at"], row["namespace"]))

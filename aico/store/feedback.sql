@@ -1,11 +1,7 @@
 -- name: give
 with judged as (
-  select id, answer is not null as answered, routing ->> 'model' as model, routing ->> 'cache' as cache
+  select id, answer is not null as answered, routing ->> 'model' as model, served_from is not null as cached
   from public.jobs where tenant_id = %(tenant)s and id = %(job)s
-),
-earlier as (
-  select score >= %(good_from)s as good from public.feedback
-  where tenant_id = %(tenant)s and job_id = %(job)s and source = 'user'
 ),
 given as (  -- the same again leaves even its time as it is
   insert into public.feedback as f (tenant_id, job_id, score, source, comment)
@@ -18,9 +14,7 @@ given as (  -- the same again leaves even its time as it is
 select j.answered, g.created_at,
   case when j.answered and j.model is not null
     then private.observe(%(tenant)s, j.id, j.model, %(score)s::real, 'user') end as observed,
-  case when j.answered and j.cache in ('miss', 'shared')
-    then private.judge_made(%(tenant)s, j.id, %(good)s, (select good from earlier), %(least_good)s::integer[]) end as retired,
-  case when j.answered and j.cache in ('exact', 'semantic')
+  case when j.answered and j.cached
     then private.judge_hit(%(tenant)s, j.id, %(good)s, %(least_good)s::integer[]) end as namespace
 from judged j left join given g on true
 

@@ -11,7 +11,7 @@ from flying import Flight
 
 from aico.core.ids import new_id
 from aico.core.jobs import Controls, JobStatus
-from aico.store import cache_checks, data_requests, feedback
+from aico.store import cache_checks, data_requests
 from aico.store.blocking import Database
 from aico.store.claims import Claim, Ended
 from aico.store.data_requests import RequestKind
@@ -137,14 +137,3 @@ def test_a_job_that_was_not_called_for_is_no_sample_of_what_a_call_would_say(fli
     assert [pair["job_id"] for pair in pairs] == [leader.id]
     dropped = flight.rows("select job_id from public.cache_checks where tenant_id = %s and status = 'dropped'")
     assert {check["job_id"] for check in dropped} == set(followers)
-
-
-def test_what_a_follower_says_of_the_answer_counts_for_what_is_kept_of_it(flight: Flight) -> None:
-    leader, (follower, other) = flight.led(2)
-    flight.answer(leader)
-    flight.run(feedback.give(flight.tenant.id, other, score=1.0, comment=None))
-    (kept,) = flight.rows("select good, bad from public.cache_entries where tenant_id = %s")
-    assert (kept["good"], kept["bad"]) == (1, 0)
-    flight.run(feedback.give(flight.tenant.id, other, score=0.0, comment=None))
-    assert flight.rows("select id from public.cache_entries where tenant_id = %s") == []
-    assert flight.see(follower).answer is not None
