@@ -62,7 +62,10 @@ def page(
     words: str | None = None,
     limit: int,
 ) -> Statement[Entry]:
-    """Those that may still be served, newest first. O(limit) along an index, and the rows that a filter skips."""
+    """Those that may still be served, newest first. O(limit) along an index, and the rows that a filter skips.
+
+    None are if `after` is not there any more.
+    """
     params = {
         "tenant": tenant,
         "after": after,
@@ -73,6 +76,11 @@ def page(
         "limit": limit,
     }
     return Statement(_SQL["page"], params, _entry)
+
+
+def there(tenant: UUID, entry: UUID) -> Statement[UUID]:
+    """No row: it has gone, as it may have since a page ended with it."""
+    return Statement(_SQL["there"], {"tenant": tenant, "id": entry}, lambda row: row["id"])
 
 
 def get(tenant: UUID, entry: UUID) -> Statement[Entry]:

@@ -81,7 +81,7 @@ async def cache_stats(
     )
 
 
-@router.get("/entries", responses=documented(401, 403, 422, 503))
+@router.get("/entries", responses=documented(401, 403, 404, 422, 503))
 async def list_entries(
     held: Held,
     principal: Reader,
@@ -92,11 +92,14 @@ async def list_entries(
     model: Annotated[ModelName | None, Query(description="That answered.")] = None,
     q: Words = None,
 ) -> CacheEntryPage:
-    """List kept answers without their words, newest first."""
+    """List kept answers without their words, newest first. 404: that of `after` has gone since; begin anew."""
+    tenant, scope = principal.tenant, Scope.tenant(principal.tenant)
     statement = cache_entries.page(
-        principal.tenant, after=after, namespace=namespace, tag=tag, model=model, words=q, limit=limit + 1
+        tenant, after=after, namespace=namespace, tag=tag, model=model, words=q, limit=limit + 1
     )
-    found = await held.database.run(Scope.tenant(principal.tenant), statement)
+    found = await held.database.run(scope, statement)
+    if not found and after is not None and not await held.database.run(scope, cache_entries.there(tenant, after)):
+        raise _no_entry(after, "after")  # nobody is to take that for the end
     return CacheEntryPage.of([CacheEntryView.of(one) for one in found], limit, lambda view: view.id)
 
 
@@ -168,8 +171,8 @@ async def _in_batches(held: Services, principal: Principal, statement: Callable[
             return total
 
 
-def _no_entry(entry_id: UUID) -> NotFound:
-    return NotFound(f"the cache keeps no answer {entry_id}", param="entry_id")
+def _no_entry(entry_id: UUID, param: str = "entry_id") -> NotFound:
+    return NotFound(f"the cache keeps no answer {entry_id}", param=param)
 
 
 def _no_namespace(namespace: str) -> NotFound:
