@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import numpy as np
@@ -17,6 +18,7 @@ from aico.caching.sampling import audit_chance, near_chance
 from aico.caching.scoring import probability
 from aico.core.attempts import AttemptKind
 from aico.core.comparing import audits, cache_draw
+from aico.core.freshness import turn_bound_to_time
 from aico.core.grey_zone import LEAST_PROBABLE
 from aico.core.jobs import CacheMode
 from aico.store import cache as cache_store
@@ -94,6 +96,9 @@ class Lookup:
 
     def _decide(self, job: ToEmbed, vector: Vector, near: Sequence[Near]) -> _Found | None:
         allowed = [one for one in near if _allowed(one, job.models)]
+        year = datetime.now(UTC).year
+        if allowed and turn_bound_to_time(job.text, year):  # `is it open now?`: no answer that was kept for a week
+            allowed = [one for one in allowed if turn_bound_to_time(one.question, year)]
         guards = self._runtime.settings.cache_guards if job.guards is None else job.guards
         decision = self._decider.decide(job.text, allowed, _known(job.cache), guards)
         return None if decision is None else _Found(job, vector, allowed[decision.place], decision)
