@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aico.caching.calibration import State
-from aico.caching.deciding import MINDED, Decider, Decision, Known
+from aico.caching.deciding import MINDED, Decider, Decision, Known, timely
 from aico.caching.scoring import FEATURES, START_WEIGHTS, probability
 from aico.core.explanation import Explanation, Objection, Pair, Part, Reason, Terms, Verdict
-from aico.core.freshness import turn_bound_to_time
 from aico.embedding_service.verification.comparison import Comparison
 from aico.embedding_service.verification.weights import BIAS, WEIGHTS
 
@@ -41,13 +40,14 @@ def unread(terms: Terms, *, asked_read: bool, kept_read: bool) -> Explanation:
 def explained(decider: Decider, asked: str, kept: str, cosine: float, terms: Terms, year: int) -> Explanation:
     """Of texts that the embedding model reads wholly. One comparison of texts. `year` is the present one."""
     known = Known(State.LEARNING if terms.state is None else State(terms.state), terms.cut, terms.weights)
-    decision = decider.decide(asked, [_Alone(kept, cosine)], known, terms.guards)
+    alone = [_Alone(kept, cosine)]
+    decision = decider.decide(asked, alone, known, terms.guards)
     if decision is None:
         raise RuntimeError("of one candidate there is a decision")
     reason = Reason(decision.why.value)
     if cosine < terms.least_cosine:
         reason = Reason.FAR
-    elif turn_bound_to_time(asked, year) and not turn_bound_to_time(kept, year):
+    elif not timely(asked, alone, year):
         reason = Reason.OLD
     return Explanation(
         served=reason is Reason.SERVED,

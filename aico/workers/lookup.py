@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from aico.caching.calibration import State
-from aico.caching.deciding import Decider, Decision, Known, Why
+from aico.caching.deciding import Decider, Decision, Known, Why, timely
 from aico.caching.neighbourhood import NEIGHBOURS
 from aico.caching.sampling import audit_chance, near_chance
 from aico.caching.scoring import probability
 from aico.core.attempts import AttemptKind
 from aico.core.comparing import audits, cache_draw
-from aico.core.freshness import turn_bound_to_time
 from aico.core.grey_zone import LEAST_PROBABLE
 from aico.core.jobs import CacheMode
 from aico.store import cache as cache_store
@@ -95,10 +94,7 @@ class Lookup:
         ]
 
     def _decide(self, job: ToEmbed, vector: Vector, near: Sequence[Near]) -> _Found | None:
-        allowed = [one for one in near if _allowed(one, job.models)]
-        year = datetime.now(UTC).year
-        if allowed and turn_bound_to_time(job.text, year):  # `is it open now?`: no answer that was kept for a week
-            allowed = [one for one in allowed if turn_bound_to_time(one.question, year)]
+        allowed = timely(job.text, [one for one in near if _allowed(one, job.models)], datetime.now(UTC).year)
         guards = self._runtime.settings.cache_guards if job.guards is None else job.guards
         decision = self._decider.decide(job.text, allowed, _known(job.cache), guards)
         return None if decision is None else _Found(job, vector, allowed[decision.place], decision)
