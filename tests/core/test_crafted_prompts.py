@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from aico.core.canonical import cache_key
-from aico.core.chat import ChatRequest, ImagePart, Message, Role, TextPart
+from aico.core.chat import ChatRequest, ImagePart, Message, Part, Role, TextPart
 
 SYSTEM, QUESTION = "You answer for a bank.", "What is my limit?"
 
@@ -56,7 +56,7 @@ def test_texts_in_parts_keep_their_borders_where_they_are_history() -> None:
 def test_words_stand_before_the_picture_that_they_are_about() -> None:
     before, after = (ImagePart(url=f"https://example.com/{name}.png") for name in ("before", "after"))
     one, two = TextPart(text="Before:"), TextPart(text="After:")
-    orders = [(one, before, two, after), (before, one, after, two), (one, two, before, after)]
+    orders: list[tuple[Part, ...]] = [(one, before, two, after), (before, one, after, two), (one, two, before, after)]
     keys = [cache_key(ChatRequest(messages=(Message(role=Role.USER, content=parts),))) for parts in orders]
     assert len({key.fingerprint for key in keys}) == 3
     assert len({key.namespace for key in keys}) == 1
