@@ -134,7 +134,8 @@ entry as (  -- answers in the same words are of one group
   on conflict (tenant_id, fingerprint) do update
     set job_id = excluded.job_id, asked_by = null, answer = excluded.answer, routing = excluded.routing,
       question = excluded.question, tags = excluded.tags, answer_group = excluded.answer_group,
-      compared = excluded.compared, good = 0, bad = 0, created_at = now(), expires_at = excluded.expires_at
+      compared = excluded.compared, good = 0, bad = 0, own_verdict = null, created_at = now(),
+      expires_at = excluded.expires_at
   returning id, job_id, expires_at
 ),
 named as (

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from aico.caching.calibration import State
-from aico.caching.deciding import Decider, Decision, Known, Why
+from aico.caching.deciding import Decider, Decision, Known, Why, timely
 from aico.caching.neighbourhood import NEIGHBOURS
 from aico.caching.sampling import audit_chance, near_chance
 from aico.caching.scoring import probability
@@ -93,7 +94,7 @@ class Lookup:
         ]
 
     def _decide(self, job: ToEmbed, vector: Vector, near: Sequence[Near]) -> _Found | None:
-        allowed = [one for one in near if _allowed(one, job.models)]
+        allowed = timely(job.text, [one for one in near if _allowed(one, job.models)], datetime.now(UTC).year)
         guards = self._runtime.settings.cache_guards if job.guards is None else job.guards
         decision = self._decider.decide(job.text, allowed, _known(job.cache), guards)
         return None if decision is None else _Found(job, vector, allowed[decision.place], decision)
