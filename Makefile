@@ -18,6 +18,10 @@ endif
 # are cores: much of the suite waits.
 SIDE_BY_SIDE ?= --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses=4 --no-loadscope-reorder
 
+# What the dashboard is built of. It asks the service's own description which routes there are.
+PAGES := dashboard/out/.built
+PAGE_SOURCES := $(wildcard dashboard/*.json dashboard/*.ts dashboard/*.mjs) $(shell find dashboard/src dashboard/public -type f)
+
 LOCKS := requirements/runtime.txt requirements/models.txt requirements/local-model.txt
 RUN_STAMP := $(VENV)/.run
 TEST_STAMP := $(VENV)/.test$(if $(filter torch,$(EXTRAS)),-torch)
@@ -26,7 +30,7 @@ STRANGERS := $(VENV)/third-party
 STRANGERS_STAMPS := $(STRANGERS)/.python $(STRANGERS)/.node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test faults check bench bench-routing bench-cache doctor clean suite
+.PHONY: help demo up dashboard test faults check bench bench-routing bench-cache doctor clean suite
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +38,7 @@ help: ## Show this list
 demo: $(RUN_STAMP) ## Start everything, send the example prompts, show what they cost, stop everything
 	@$(BIN)/aico demo $(ARGS)
 
-up: $(RUN_STAMP) ## Run everything in the foreground until Ctrl-C
+up: $(RUN_STAMP) $(PAGES) ## Run everything in the foreground until Ctrl-C, the dashboard too where Node is there
 	@exec $(BIN)/aico up $(ARGS)
 
 test: | $(VENV)/bin/python ## Run the checks and the whole suite, side by side (ARGS goes to pytest)
@@ -65,6 +69,15 @@ bench-routing: $(TEST_STAMP) ## Measure the routing strategies on published outc
 
 bench-cache: $(TEST_STAMP) ## Measure what the semantic cache serves, and wrongly (ARGS="--data DIR --seeds 3 --quick")
 	$(BIN)/python -m bench.cache $(ARGS)
+
+dashboard: $(PAGES) ## Build the dashboard's pages; needs Node 20.9 or later
+
+$(PAGES): $(PAGE_SOURCES) | $(RUN_STAMP)
+	@if command -v npm >/dev/null; then \
+	  echo "Building the dashboard (once, about a minute)"; \
+	  $(BIN)/aico openapi > dashboard/openapi.json && cd dashboard \
+	  && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npm run --silent build && touch out/.built; \
+	else echo "npm is missing: without Node 20.9 or later there is no dashboard, and everything else works"; fi
 
 doctor: $(RUN_STAMP) ## Say what is missing on this machine and how to get it
 	@$(BIN)/aico doctor

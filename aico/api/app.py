@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
 from aico import __version__
-from aico.api import description, problems
+from aico.api import dashboard, description, problems
 from aico.api.body_limit import BodyLimit
 from aico.api.cors import Cors
 from aico.api.request_id import RequestId
@@ -118,10 +118,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for part in PARTS:
         app.router.routes.extend(part.router.routes)  # include_router would match each request twice
 
-    landing = resources.files(__package__).joinpath("landing.html").read_text()
+    app.router.routes.extend(dashboard.routes(settings))
+    if not dashboard.built(settings):
+        landing = resources.files(__package__).joinpath("landing.html").read_text()
 
-    @app.get("/", include_in_schema=False)
-    async def landing_page() -> HTMLResponse:
-        return HTMLResponse(landing)
+        @app.get("/", include_in_schema=False)
+        async def landing_page() -> HTMLResponse:
+            return HTMLResponse(landing)
 
     return app

@@ -45,6 +45,7 @@ PROCESSES: Mapping[str, str] = {
     "flower": "processes:flower",
     "migrate": "processes:migrate",
     "health": "processes:health",
+    "openapi": "processes:openapi",
 }
 
 Runnable = TyperCommand | TyperGroup

@@ -1,5 +1,6 @@
 """Commands that run one process of the product, or look after it; what compose, systemd and `aico up` call."""
 
+import json
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import redis
 import typer
 import uvicorn
 
+from aico.api.app import create_app
 from aico.cli.client import Client
 from aico.cli.show import err
 from aico.core.errors import InvalidInput
@@ -92,3 +94,8 @@ def health(name: Annotated[str, typer.Argument(help="api, sweep, admit or a work
         raise InvalidInput(f"there is no part {name!r}; there are api, sweep, admit, {', '.join(WORKERS)}")
     if not well:
         raise typer.Exit(EXIT_UNHEALTHY)
+
+
+def openapi() -> None:
+    """Print the API's description, an OpenAPI document."""
+    sys.stdout.write(json.dumps(create_app(get_settings()).openapi(), indent=1) + "\n")

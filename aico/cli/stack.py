@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections import ChainMap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -173,10 +173,15 @@ class Stack:
             ProcessSpec("sweep", self._sweeper(), partial(alive, broker, "sweep")),
         ]
         if self.auth is not None and self._postgres is not None:
-            specs.append(self.auth.spec(_place(self._postgres), self.environment))
+            specs.append(self.auth.spec(_place(self._postgres), self._for_pages()))
         if self._options.flower:
             specs.append(ProcessSpec("flower", self._aico("flower")))
         return tuple(specs)
+
+    def _for_pages(self) -> Mapping[str, str]:
+        """The dashboard signs in from the API's address, by either of its names."""
+        pages = (self.api_url, self.api_url.replace(LOOPBACK, "localhost"))
+        return {**self.environment, "CORS_ORIGINS": ",".join((*self._settings.cors_origins, *pages))}
 
     def _redis_url(self) -> str:
         return self.environment.get("REDIS_URL", self._settings.redis_url.get_secret_value())

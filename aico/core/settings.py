@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
     state_dir: Path = STATE_DIR
+    dashboard_dir: Path = Path("dashboard/out")  # the dashboard's built pages
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     mcp_urls: Annotated[tuple[McpAddress, ...], NoDecode] = ()  # beside those of this machine
     mcp_authorization_server: Address | None = None  # issues tokens that this API takes

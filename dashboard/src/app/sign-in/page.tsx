@@ -1,0 +1,56 @@
+"use client";
+
+import { useRouter } from "next/navigation";
+import { type FormEvent, useEffect, useState } from "react";
+import { useSession } from "@/auth/session";
+import { Button } from "@/components/ui/button";
+import { TextField } from "@/components/ui/field";
+import { Loading, Trouble } from "@/components/ui/states";
+import { destination } from "@/lib/destination";
+
+export default function SignIn() {
+  const { status, trouble, supabase } = useSession();
+  const router = useRouter();
+  const [refused, setRefused] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  useEffect(() => {
+    if (status === "signed-in") router.replace(destination(window.location.search));
+  }, [status, router]);
+
+  if (status === "unavailable") return <Trouble error={new Error(trouble ?? "")} retry={() => window.location.reload()} />;
+  if (status !== "signed-out") return <Loading />;
+
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const given = new FormData(event.currentTarget);
+    setBusy(true);
+    setRefused(null);
+    const found = await supabase?.auth.signInWithPassword({
+      email: String(given.get("email")),
+      password: String(given.get("password")),
+    });
+    setBusy(false);
+    if (found?.error) setRefused(found.error.message);
+  };
+
+  return (
+    <main className="mx-auto grid max-w-sm gap-6 px-4 py-16">
+      <h1 className="text-2xl font-semibold tracking-tight">Sign in</h1>
+      {supabase ? (
+        <form onSubmit={submit} className="grid gap-4">
+          <TextField label="Email" name="email" type="email" autoComplete="username" required />
+          <TextField label="Password" name="password" type="password" autoComplete="current-password" required error={refused} />
+          <Button type="submit" look="primary" busy={busy}>
+            Sign in
+          </Button>
+        </form>
+      ) : (
+        <p className="text-sm">
+          Nobody can sign in here: this installation has no Supabase project. Set <code>SUPABASE_URL</code> and{" "}
+          <code>SUPABASE_ANON_KEY</code>.
+        </p>
+      )}
+    </main>
+  );
+}

@@ -1,0 +1,71 @@
+"use client";
+
+import { X } from "lucide-react";
+import { Dialog as Primitive } from "radix-ui";
+import type { ReactNode } from "react";
+import { Button } from "@/components/ui/button";
+
+interface Props {
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+  title: string;
+  hint?: ReactNode;
+  children?: ReactNode;
+  footer?: ReactNode;
+}
+
+export function Dialog({ open, onOpenChange, title, hint, children, footer }: Props) {
+  return (
+    <Primitive.Root open={open} onOpenChange={onOpenChange}>
+      <Primitive.Portal>
+        <Primitive.Overlay className="fixed inset-0 z-40 bg-black/50" />
+        <Primitive.Content
+          aria-describedby={hint ? undefined : ""}
+          className="fixed inset-x-4 top-1/2 z-50 mx-auto grid max-h-[90dvh] max-w-lg -translate-y-1/2 gap-4 overflow-y-auto rounded-lg border bg-card p-5 shadow-xl"
+        >
+          <div className="flex items-start justify-between gap-4">
+            <div>
+              <Primitive.Title className="text-lg font-semibold">{title}</Primitive.Title>
+              {hint && <Primitive.Description className="mt-1 text-sm text-muted-foreground">{hint}</Primitive.Description>}
+            </div>
+            <Primitive.Close asChild>
+              <Button look="quiet" size="icon" aria-label="Close">
+                <X aria-hidden />
+              </Button>
+            </Primitive.Close>
+          </div>
+          {children}
+          {footer && <div className="flex flex-wrap justify-end gap-2">{footer}</div>}
+        </Primitive.Content>
+      </Primitive.Portal>
+    </Primitive.Root>
+  );
+}
+
+/** Asks before something that cannot be taken back. */
+export function Confirm({
+  open,
+  onOpenChange,
+  title,
+  hint,
+  action,
+  busy,
+  onConfirm,
+}: Omit<Props, "children" | "footer"> & { action: string; busy: boolean; onConfirm: () => void }) {
+  return (
+    <Dialog
+      open={open}
+      onOpenChange={onOpenChange}
+      title={title}
+      hint={hint}
+      footer={
+        <>
+          <Button onClick={() => onOpenChange(false)}>Keep it</Button>
+          <Button look="danger" busy={busy} onClick={onConfirm}>
+            {action}
+          </Button>
+        </>
+      }
+    />
+  );
+}

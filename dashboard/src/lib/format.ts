@@ -1,0 +1,53 @@
+/** Numbers as people read them. Money comes as decimal US cents in text; only its display is rounded. */
+
+const dollars = (digits: number) =>
+  new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", minimumFractionDigits: digits, maximumFractionDigits: digits });
+const CENTS_PER_DOLLAR = 100;
+const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+const share = new Intl.NumberFormat("en-US", { style: "percent", maximumFractionDigits: 1 });
+
+export const UNKNOWN = "–";
+
+/** Small amounts keep the digits that tell them apart: $0.0042, $0.42, $42.00. */
+export function money(cents: string | number | null | undefined): string {
+  if (cents === null || cents === undefined) return UNKNOWN;
+  const amount = Number(cents) / CENTS_PER_DOLLAR;
+  const size = Math.abs(amount);
+  if (size === 0 || size >= 1) return dollars(2).format(amount);
+  return dollars(size >= 0.1 ? 2 : size >= 0.001 ? 4 : 6).format(amount);
+}
+
+export const count = (value: number | null | undefined): string => (value == null ? UNKNOWN : whole.format(value));
+export const compact = (value: number | null | undefined): string => (value == null ? UNKNOWN : short.format(value));
+export const percent = (value: number | null | undefined): string => (value == null ? UNKNOWN : share.format(value));
+
+export function milliseconds(value: number | null | undefined): string {
+  if (value == null) return UNKNOWN;
+  return value < 1000 ? `${whole.format(value)} ms` : `${(value / 1000).toFixed(value < 10_000 ? 2 : 1)} s`;
+}
+
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+type Time = string | number | Date | null | undefined; // a number is seconds, as OpenAI's objects have them
+
+const dateOf = (time: string | number | Date): Date => new Date(typeof time === "number" ? time * 1000 : time);
+
+export const when = (time: Time): string => (time == null ? UNKNOWN : moment.format(dateOf(time)));
+export const onDay = (time: Time): string => (time == null ? UNKNOWN : day.format(dateOf(time)));
+
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+  ["second", 1],
+];
+
+export function ago(time: Time, now: number = Date.now()): string {
+  if (time == null) return UNKNOWN;
+  const seconds = (dateOf(time).getTime() - now) / 1000;
+  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];
+  return relative.format(Math.round(seconds / size), unit);
+}
