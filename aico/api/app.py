@@ -31,6 +31,7 @@ from aico.api.routers import (
     health,
     identity,
     invitations,
+    job_details,
     jobs,
     learner,
     members,
@@ -51,6 +52,7 @@ from aico.core.settings import Settings, get_settings
 
 PARTS = (
     jobs,
+    job_details,
     chat_completions,
     responses,
     embeddings,
