@@ -2,6 +2,7 @@
 
 import Link from "next/link";
 import type { ReactNode } from "react";
+import { batchPath } from "@/components/batches/words";
 import { JobActions } from "@/components/jobs/actions";
 import { AnswerText, CopyAnswer, RequestCard } from "@/components/jobs/conversation";
 import { Feedback } from "@/components/jobs/feedback";
@@ -64,6 +65,15 @@ const link = (id: string): ReactNode => (
   </Link>
 );
 
+/** Batches are named as OpenAI names them. */
+function BatchLink({ id }: { id: string }) {
+  return (
+    <Link href={batchPath(`batch_${id.replaceAll("-", "")}`)} className="font-mono text-xs underline underline-offset-4">
+      {shortId(id)}
+    </Link>
+  );
+}
+
 function About({ job }: { job: Job }) {
   const metadata = Object.entries(job.metadata);
   const controls = Object.entries(job.controls ?? {}).filter(([, value]) => value != null);
@@ -84,6 +94,7 @@ function About({ job }: { job: Job }) {
           ["Ended because", job.answer?.finish_reason],
           ["Put back", job.retries > 0 ? count(job.retries) : undefined],
           ["Tags", job.tags?.length ? job.tags.join(", ") : undefined],
+          ["Batch", job.batch_id ? <BatchLink key="batch" id={job.batch_id} /> : undefined],
           ["Line of its batch", job.custom_id ?? undefined],
           ["Replay of", job.replay_of ? link(job.replay_of) : undefined],
           ["Replayed as", job.replayed_as ? link(job.replayed_as) : undefined],

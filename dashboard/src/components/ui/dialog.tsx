@@ -49,9 +49,17 @@ export function Confirm({
   title,
   hint,
   action,
+  keep = "Keep it",
+  look = "danger",
   busy,
   onConfirm,
-}: Omit<Props, "children" | "footer"> & { action: string; busy: boolean; onConfirm: () => void }) {
+}: Omit<Props, "children" | "footer"> & {
+  action: string;
+  keep?: string; // on the button that changes nothing
+  look?: "danger" | "primary";
+  busy: boolean;
+  onConfirm: () => void;
+}) {
   return (
     <Dialog
       open={open}
@@ -60,8 +68,8 @@ export function Confirm({
       hint={hint}
       footer={
         <>
-          <Button onClick={() => onOpenChange(false)}>Keep it</Button>
-          <Button look="danger" busy={busy} onClick={onConfirm}>
+          <Button onClick={() => onOpenChange(false)}>{keep}</Button>
+          <Button look={look} busy={busy} onClick={onConfirm}>
             {action}
           </Button>
         </>
