@@ -33,7 +33,7 @@ function Interval({ estimate, scale, minimumEffect }: { estimate: Estimate; scal
   const [low, high] = [placeOf(scale, estimate.low), placeOf(scale, estimate.high)];
   const [near, far] = [placeOf(scale, -minimumEffect), placeOf(scale, minimumEffect)];
   return (
-    <div className="relative h-7 min-w-36" aria-hidden>
+    <div className="relative h-7 min-w-20" aria-hidden>
       <div className="absolute inset-y-0 bg-muted" style={{ left: `${near}%`, width: `${far - near}%` }} />
       <div className="absolute inset-y-0 w-px bg-muted-foreground" style={{ left: `${placeOf(scale, 0)}%` }} />
       <div className="absolute top-1/2 h-1 -translate-y-1/2 rounded bg-chart-1" style={{ left: `${low}%`, width: `${high - low}%` }} />
@@ -52,11 +52,12 @@ function Row({ comparison, scale, minimumEffect }: { comparison: Comparison; sca
   const words = (value: number) => effectWords(metric, value);
   return (
     <tr className="border-b last:border-0">
-      <th scope="row" className="max-w-40 px-2 py-2 text-left font-normal wrap-anywhere">
-        {comparison.arm}
+      <th scope="row" className="max-w-48 min-w-24 px-2 py-2 text-left font-normal wrap-anywhere">
+        <span className="mb-1 block">{comparison.arm}</span>
+        <Badge tone={verdict.tone}>{verdict.name}</Badge>
       </th>
       <td className="w-1/2 px-2 py-2">{estimate && <Interval estimate={estimate} scale={scale} minimumEffect={minimumEffect} />}</td>
-      <td className="px-2 py-2 whitespace-nowrap tabular-nums">
+      <td className="px-2 py-2 tabular-nums sm:whitespace-nowrap">
         {estimate ? (
           <>
             {words(estimate.value)}
@@ -65,9 +66,6 @@ function Row({ comparison, scale, minimumEffect }: { comparison: Comparison; sca
         ) : (
           <span className="text-muted-foreground">Not known yet</span>
         )}
-      </td>
-      <td className="px-2 py-2">
-        <Badge tone={verdict.tone}>{verdict.name}</Badge>
       </td>
     </tr>
   );
@@ -90,7 +88,7 @@ export function Intervals({ metric, comparisons, minimumEffect }: Props) {
         <table className="w-full text-sm">
           <thead>
             <tr className="border-b text-left text-muted-foreground">
-              {["Arm", "Interval", "Difference", "Verdict"].map((name) => (
+              {["Arm", "Interval", "Difference"].map((name) => (
                 <th key={name} scope="col" className="px-2 py-2 font-medium">
                   {name}
                 </th>
