@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -118,6 +119,7 @@ def base_settings(postgres: Postgres, own_redis_url: str, tmp_path_factory: pyte
         database_url=postgres.url,
         redis_url=own_redis_url,  # type: ignore[arg-type]
         state_dir=tmp_path_factory.mktemp("state"),
+        dashboard_dir=Path("not built"),
         local_model_url=f"http://{LOOPBACK}:{DEAD_PORT}/v1",
         simulated_model_url=None,
         google_api_key=None,
