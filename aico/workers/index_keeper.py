@@ -54,12 +54,18 @@ class IndexKeeper:
         for step, standing in steps(standings, least_rows=self._least_rows):
             if stop.is_set():
                 return
-            if step is Step.DROP:
-                indexes.give_up(standing.scope)
-                log.info("cache_index_dropped", index=index_name(standing.scope), rows=standing.rows)
-            elif step is Step.BUILD or not decide(indexes, standing):
-                indexes.build(standing)
-                decide(indexes, replace(standing, state=IndexState.BUILDING), last=True)
+            try:
+                _take(step, standing, indexes)
+            except Unavailable as error:  # of one index: the others are made all the same
+                log.warning("cache_index_failed", index=index_name(standing.scope), reason=error.detail)
+
+
+def _take(step: Step, standing: Standing, indexes: Indexer) -> None:
+    if step is Step.DROP:
+        indexes.give_up(standing.scope)
+        log.info("cache_index_dropped", index=index_name(standing.scope), rows=standing.rows)
+    elif (step is Step.BUILD or not decide(indexes, standing)) and indexes.build(standing):
+        decide(indexes, replace(standing, state=IndexState.BUILDING), last=True)
 
 
 def decide(indexes: Indexer, standing: Standing, *, last: bool = False) -> bool:

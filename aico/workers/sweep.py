@@ -270,7 +270,7 @@ def main(stop: threading.Event) -> None:
     with ThreadPoolExecutor(len(beside), thread_name_prefix="beside") as pool:
         running = [pool.submit(run, stop) for run in beside]
         for one in running:
-            one.add_done_callback(lambda _: stop.set())
+            one.add_done_callback(lambda done: stop.set() if done.exception() else None)  # what gave up is not missed
         try:
             Sweeper(runtime).run(stop)
         finally:
