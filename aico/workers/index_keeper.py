@@ -18,13 +18,15 @@ from aico.store.cache_indexes import Indexer, Kept, index_name, indexer
 log = structlog.get_logger()
 
 PAUSE_SECONDS = 300.0
+_NEVER = 2**62  # rows
 _NEAREST = 2  # a vector itself, and its nearest neighbour
 
 
 class IndexKeeper:
     def __init__(self, admin_url: str, *, least_rows: int) -> None:
+        """`least_rows` of 0: no namespace is large enough, and what indexes there are go."""
         self._admin_url = admin_url
-        self._least_rows = least_rows
+        self._least_rows = least_rows or _NEVER
 
     def run(self, stop: threading.Event) -> None:
         """Every five minutes until `stop`, which breaks off a build; an outage of Postgres is waited for."""

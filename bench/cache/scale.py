@@ -87,6 +87,7 @@ class Laboratory:
 
     def rows(self, name: str, places: Sequence[Place], stored: Vectors, *, indexed: bool) -> Iterator[Row]:
         """Exact search, then by index where there is to be one. The questions are those of the first place."""
+        self.admin.execute("select private.add_up_cache_changes(1000)")  # as the sweeper does
         self.admin.execute("vacuum analyze cache_vectors, cache_entries")
         place, questions = places[0], self.population.questions(stored[:: len(places)], self._probes)
         exact, single, batch = self._search(place, questions)

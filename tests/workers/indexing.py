@@ -61,6 +61,7 @@ def fill(admin: Connection, tenant: Tenant, vectors: Vectors, namespace: bytes =
         with cursor.copy(into_vectors) as copy:
             for entry, vector in zip(entries, vectors, strict=True):
                 copy.write_row((tenant.id, namespace, MODEL, entry, HalfVector(vector).to_text(), LATER))
+    admin.execute("select private.add_up_cache_changes(1000)")  # as the sweeper does
     admin.execute("analyze cache_vectors")
     return entries
 

@@ -130,6 +130,18 @@ def test_the_index_of_a_namespace_that_shrank_is_dropped(
     assert searcher.nearest(tenant, vectors[-1])[0] == entries[-1]
 
 
+def test_without_indexes_every_search_is_exact_again(
+    admin: Connection, keeper: IndexKeeper, postgres: Postgres, searcher: Searcher, tenant: Tenant
+) -> None:
+    vectors = clusters(LEAST)
+    entries = fill(admin, tenant, vectors)
+    step(keeper)
+    assert step(IndexKeeper(postgres.admin_url, least_rows=0)) == {}
+    assert indexes(admin, tenant) == []
+    assert searcher.nearest(tenant, vectors[3])[0] == entries[3]
+    assert not any("cache_near_" in plan for plan in searcher.plans)
+
+
 def test_the_index_of_a_tenant_that_is_gone_is_dropped(admin: Connection, keeper: IndexKeeper, tenant: Tenant) -> None:
     fill(admin, tenant, clusters(LEAST))
     step(keeper)
