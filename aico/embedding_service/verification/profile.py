@@ -11,7 +11,7 @@ from aico.embedding_service.verification.asking import language_of, question_of
 from aico.embedding_service.verification.groups import CALENDAR, DAYS, DURATIONS, FORMS, LANGUAGES, PROGRAMMING, UNITS
 from aico.embedding_service.verification.lexicon import is_known
 from aico.embedding_service.verification.tokens import Kind, Token, tokenise
-from aico.embedding_service.verification.words import GENDERED, THIRD
+from aico.embedding_service.verification.words import FOREIGN, FUNCTION, GENDERED, SMALL, THIRD
 
 _QUOTED = re.compile(
     r"(?<!\w)(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'(?!\w)|`([^`\n]{1,200})`|[“„«]([^”“»\n]{1,200})[”“»])"
@@ -82,6 +82,12 @@ class TextProfile:
     @cached_property
     def language(self) -> str | None:
         return language_of(self.text)
+
+    @cached_property
+    def foreign(self) -> tuple[str, ...]:
+        """The small words of languages other than English, in no order; all words of a script that is not Latin."""
+        small = sorted(word for word in self._lower if word in FOREIGN and word not in FUNCTION and word not in SMALL)
+        return tuple(small) or ((self.language,) if self.language not in {None, "english"} else ())
 
     @cached_property
     def question(self) -> str | None:

@@ -93,7 +93,7 @@ def test_case_and_marks_mean_nothing_in_prose_and_something_in_code() -> None:
 
 def test_blank_lines_make_no_code() -> None:
     assert (
-        WORDLESS.compare("Explain this:" + "\n" * 5 + "Gravity", "explain this " + "\n" * 5 + "gravity", 0.9).score
+        WORDLESS.compare("Explain this." + "\n" * 5 + "Gravity", "explain this " + "\n" * 5 + "gravity", 0.9).score
         > 0.99
     )
 
