@@ -53,6 +53,9 @@ class ToEmbed:
     max_error_rate: float | None = None  # per hit by meaning; None: the service's
     guards: GuardPolicy | None = None  # None: the service's
     wishes: Wishes = field(default_factory=Wishes)
+    fingerprint: bytes = b""
+    patience: int = 0  # it waits for nobody who has more
+    waits: bool = False  # it may wait for the answer to much the same question
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_floor: float) -> Statement[ToEmbed]:
@@ -77,6 +80,9 @@ def _to_embed(row: Row) -> ToEmbed:
         max_error_rate=row["max_error_rate"],
         guards=None if row["cache_guards"] is None else GuardPolicy(row["cache_guards"]),
         wishes=wishes_of(row),
+        fingerprint=row["fingerprint"],
+        patience=row["patience"],
+        waits=row["waits"],
     )
 
 
