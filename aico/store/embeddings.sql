@@ -20,9 +20,9 @@ where j.tenant_id = %(tenant)s and j.id = any (%(ids)s::uuid[]) and j.status = '
 -- name: advance
 with ready as (
   update public.jobs j set stage = 'route', embedding = i.embedding, embedding_model = %(model)s, near_entry = i.near,
-    near_probability = i.probability, bell_at = now()
+    near_probability = i.probability, near_others = i.others, bell_at = now()
   from unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(embeddings)b::extensions.halfvec[], %(nears)s::uuid[],
-    %(probabilities)s::real[]) as i (id, fence, embedding, near, probability)
+    %(probabilities)s::real[], %(others)s::jsonb[]) as i (id, fence, embedding, near, probability, others)
   where j.tenant_id = %(tenant)s and j.id = i.id and j.fence = i.fence and j.status = 'queued' and j.stage = 'embed'
   returning j.id, j.class, j.namespace, j.fingerprint, j.embedding, j.embedding_model
 ),

@@ -16,6 +16,7 @@ from aico.caching.neighbourhood import NEIGHBOURS
 from aico.caching.sampling import audit_chance, near_chance
 from aico.caching.scoring import probability
 from aico.core.attempts import AttemptKind
+from aico.core.cache_policy import GuardPolicy
 from aico.core.comparing import audits, cache_draw
 from aico.core.grey_zone import LEAST_PROBABLE
 from aico.core.jobs import CacheMode
@@ -23,7 +24,7 @@ from aico.store import cache as cache_store
 from aico.store.cache import Kept, Near
 from aico.store.cache_checks import CheckKind, NewCheck
 from aico.store.claims import Ending
-from aico.store.embeddings import KnownNamespace, Passed, ToEmbed
+from aico.store.embeddings import Doubt, KnownNamespace, Passed, ToEmbed
 from aico.store.scope import Scope
 from aico.store.similar_flights import Waits
 from aico.workers.hits import Served, Trust, hit
@@ -48,8 +49,13 @@ class _Found:
 
     job: ToEmbed
     vector: Vector
-    near: Near
+    around: Sequence[Near]
     decision: Decision
+
+    @property
+    def near(self) -> Near:
+        """The one that was looked at."""
+        return self.around[self.decision.place]
 
 
 class Lookup:
@@ -103,11 +109,13 @@ class Lookup:
             around = near.get(job.id)
             decision = self._decide(job, around) if around else None
             if around and decision is not None:
-                yield _Found(job, vector, around[decision.place], decision)
+                yield _Found(job, vector, around, decision)
 
     def _decide(self, job: ToEmbed, candidates: Sequence[Candidate]) -> Decision | None:
-        guards = self._runtime.settings.cache_guards if job.guards is None else job.guards
-        return self._decider.decide(job.text, candidates, _known(job.cache), guards)
+        return self._decider.decide(job.text, candidates, _known(job.cache), self._guards(job))
+
+    def _guards(self, job: ToEmbed) -> GuardPolicy:
+        return self._runtime.settings.cache_guards if job.guards is None else job.guards
 
     def _answers(self, tenant: UUID, entries: Sequence[UUID]) -> Mapping[UUID, Kept]:
         if not entries:
@@ -144,13 +152,25 @@ class Lookup:
         else:
             share = self._runtime.settings.cache_audit_share
             check = self._check(found, "near", near_chance(job.cache.judged, share))
-        return Passed(job, vector, found.near.entry, check, self._probability(found))
+        return Passed(job, vector, found.near.entry, check, *self._doubts(found))
 
-    def _probability(self, found: _Found) -> float | None:
-        """That the answer serves, where a model may be asked; None: nobody is."""
-        unsure = found.decision.why is Why.SCORE and _known(found.job.cache).state.serves
+    def _doubts(self, found: _Found) -> tuple[float | None, tuple[Doubt, ...]]:
+        """The probability that the answer serves, where a model may be asked, and what else it is asked about.
+
+        None: nobody is.
+        """
+        job, known = found.job, _known(found.job.cache)
+        unsure = found.decision.why is Why.SCORE and known.state.serves and self._runtime.settings.cache_grey_zone
         likely = probability(found.decision.score)
-        return likely if unsure and likely >= LEAST_PROBABLE and self._runtime.settings.cache_grey_zone else None
+        if not unsure or likely < LEAST_PROBABLE:
+            return None, ()
+        others = [
+            Doubt(found.around[one.place].entry, probability(one.score), one.score, one.features)
+            for one in self._decider.decisions(job.text, found.around, known, self._guards(job))
+            if one.place != found.decision.place and one.why is not Why.GUARDED
+        ]
+        likely_ones = [one for one in others if one.probability >= LEAST_PROBABLE]
+        return likely, tuple(sorted(likely_ones, key=lambda one: -one.probability))
 
     def _check(self, found: _Found, kind: CheckKind, chance: float) -> NewCheck | None:
         """None: it is not drawn, or nobody could judge it. The same job is drawn the same each time."""

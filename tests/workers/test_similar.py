@@ -274,7 +274,8 @@ def test_a_leader_that_follows_another_is_waited_for(airport: Airport) -> None:
     """It is ended with the answer to the same question; whoever it follows waits for nobody."""
     first, second = airport.ask("france capital", "france capital")
     (waiter,) = airport.ask("france seat")
-    (led,) = airport.awaited(waiter)
+    led = airport.awaited(waiter)[0]
+    assert led is not None
     flying = next(job for job in (first, second) if job.id != led)
     held = airport.claim(flying)
     assert airport.run(claims.claim(airport.cache.tenant.id, led, 30)) == []
