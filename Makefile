@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-cache-dir
+# What the tests alone need is compiled when it is imported, and most of it never is.
+UNCOMPILED := install --quiet --no-compile
+# Empty: the suite starts hundreds of processes, which are not to compile the same files again and again.
+export PYTHONDONTWRITEBYTECODE :=
 TORCH ?= torch==2.13.0
 
 # The suite holds the fast embedding runtime against torch; CI must have it, a laptop need not.
@@ -33,9 +37,12 @@ demo: $(RUN_STAMP) ## Start everything, send the example prompts, show what they
 up: $(RUN_STAMP) ## Run everything in the foreground until Ctrl-C
 	@exec $(BIN)/aico up $(ARGS)
 
-test: $(TEST_STAMP) $(STRANGERS_STAMPS) ## Run the checks and the whole suite, side by side (ARGS goes to pytest)
+test: | $(VENV)/bin/python ## Run the checks and the whole suite, side by side (ARGS goes to pytest)
+	@$(MAKE) --no-print-directory --jobs=2 $(TEST_STAMP) $(STRANGERS_STAMPS)
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going check suite
 
+# Runners side by side that each calculate on all cores wait for one another most of the time.
+suite: export OMP_NUM_THREADS := 1
 suite: $(TEST_STAMP) $(STRANGERS_STAMPS)
 	@mkdir -p .aico
 	$(BIN)/python -m pytest --basetemp=.aico/pytest $(SIDE_BY_SIDE) $(ARGS)
@@ -79,15 +86,15 @@ $(RUN_STAMP): $(LOCKS) pyproject.toml | $(VENV)/bin/python
 
 $(TEST_STAMP): $(RUN_STAMP) requirements/dev.txt requirements/torch.txt
 	@echo "Installing the test dependencies$(if $(filter torch,$(EXTRAS)), and torch)"
-	$(if $(filter torch,$(EXTRAS)),$(PIP) install --quiet $(TORCH))
-	$(PIP) install --quiet --requirement requirements/dev.txt $(if $(filter torch,$(EXTRAS)),--requirement requirements/torch.txt)
+	$(if $(filter torch,$(EXTRAS)),$(PIP) $(UNCOMPILED) $(TORCH))
+	$(PIP) $(UNCOMPILED) --requirement requirements/dev.txt $(if $(filter torch,$(EXTRAS)),--requirement requirements/torch.txt)
 	@touch $@
 
 $(STRANGERS)/.python: requirements/third-party.txt | $(VENV)/bin/python
 	@echo "Installing the third-party servers of the tests"
 	@mkdir -p $(STRANGERS)
 	$(BIN)/python -m venv --clear $(STRANGERS)/python
-	$(STRANGERS)/python/bin/python -m pip --disable-pip-version-check --no-cache-dir install --quiet --requirement $<
+	$(STRANGERS)/python/bin/python -m pip --disable-pip-version-check --no-cache-dir $(UNCOMPILED) --requirement $<
 	@touch $@
 
 # Without npm there is no stamp: it is asked for again next time, and the tests that need it are skipped.

@@ -4,12 +4,13 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from aico.caching.calibration import State
 from aico.caching.neighbourhood import Neighbour, ranked, surroundings
 from aico.caching.scoring import START_CUT, START_WEIGHTS, features, score
 from aico.core.cache_policy import GuardPolicy
+from aico.core.freshness import turn_bound_to_time
 from aico.embedding_service.verification.comparison import Comparison, Guard, TextProfile, Verifier, profile
 
 COMPARED = 4  # groups whose nearest question is looked at word by word
@@ -38,6 +39,19 @@ class Candidate(Protocol):
 
     @property
     def similarity(self) -> float: ...
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+def timely(question: str, candidates: Sequence[C], year: int) -> list[C]:
+    """Those whose answers may be young enough. `year` is the present one.
+
+    `Is it open now?` gets no answer to `Is it open?`: that is kept as long as any.
+    """
+    if not candidates or not turn_bound_to_time(question, year):
+        return list(candidates)
+    return [one for one in candidates if turn_bound_to_time(one.question, year)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,14 @@ def cache_key(request: ChatRequest, scope: Mapping[str, Any] = MappingProxyType(
         "scope": dict(scope),
     }
     namespace = hashlib.sha256(canonical_json(context)).digest()
-    turn = canonical_text(last.text).encode()
-    return CacheKey(namespace, hashlib.sha256(namespace + turn).digest())
+    return CacheKey(namespace, hashlib.sha256(namespace + _turn(last)).digest())
+
+
+def _turn(last: Message) -> bytes:
+    """Its words; among pictures with their places, for words before one picture may be about that one."""
+    if isinstance(last.content, str) or not last.images:
+        return canonical_text(last.text).encode()
+    return canonical_json([_canonical_part(part) for part in last.content])
 
 
 def _canonical_message(message: Message, *, words: bool = True) -> dict[str, Any]:

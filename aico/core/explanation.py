@@ -16,6 +16,7 @@ class Reason(StrEnum):
     SCORE = "score_too_low"
     STATE = "namespace_not_serving"
     FAR = "too_far"
+    OLD = "bound_to_its_time"
     UNREAD = "not_wholly_read"
 
 

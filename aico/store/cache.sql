@@ -30,4 +30,4 @@ select private.purge_expired_answers(%(limit)s) as purged
 select private.add_up_cache_changes(%(limit)s) as added
 
 -- name: evict
-select private.evict_answers(%(most)s, %(limit)s) as evicted
+select private.evict_answers(%(most)s, %(most_bytes)s, %(limit)s) as evicted

@@ -16,7 +16,9 @@ Field = Literal["id", "tag", "namespace", "model", "all"]
 
 _CONDITIONS: Mapping[Field, str] = MappingProxyType(
     {
-        "id": "o.id = %(value)s::uuid",
+        # With its copies under questions that it was found to serve, and what it is a copy of: the answer is what goes.
+        "id": "o.job_id = (select x.job_id from public.cache_entries x"
+        " where x.tenant_id = %(tenant)s and x.id = %(value)s::uuid)",
         "tag": "o.tags @> array[%(value)s::text]",
         "namespace": "o.namespace = decode(%(value)s::text, 'hex')",
         "model": "o.model = %(value)s::text",
@@ -62,7 +64,10 @@ def page(
     words: str | None = None,
     limit: int,
 ) -> Statement[Entry]:
-    """Those that may still be served, newest first. O(limit) along an index, and the rows that a filter skips."""
+    """Those that may still be served, newest first. O(limit) along an index, and the rows that a filter skips.
+
+    None are if `after` is not there any more.
+    """
     params = {
         "tenant": tenant,
         "after": after,
@@ -73,6 +78,11 @@ def page(
         "limit": limit,
     }
     return Statement(_SQL["page"], params, _entry)
+
+
+def there(tenant: UUID, entry: UUID) -> Statement[UUID]:
+    """No row: it has gone, as it may have since a page ended with it."""
+    return Statement(_SQL["there"], {"tenant": tenant, "id": entry}, lambda row: row["id"])
 
 
 def get(tenant: UUID, entry: UUID) -> Statement[Entry]:

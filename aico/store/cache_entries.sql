@@ -13,6 +13,9 @@ where e.tenant_id = %(tenant)s and e.expires_at > now()
   and (%(words)s::text is null or strpos(lower(e.question), lower(%(words)s)) > 0)
 order by e.created_at desc, e.id desc limit %(limit)s
 
+-- name: there
+select id from public.cache_entries where tenant_id = %(tenant)s and id = %(id)s
+
 -- name: get
 select e.id, encode(e.namespace, 'hex') as namespace, e.question, e.model, e.tags, e.created_at,
   least(e.expires_at, e.created_at + make_interval(secs => n.ttl_seconds)) as expires_at, e.hits,

@@ -100,11 +100,11 @@ prior as (
 ),
 landed as (  -- who waited for one of these: has its answer too, or is to lead
   select p.id as leader, l.*
-  from prior p join ending f on f.id = p.id
+  from (select * from prior where flight is not null order by id) p  -- all are locked before the first one lands
+  join ending f on f.id = p.id
   cross join lateral private.land(%(tenant)s, p.id, p.flight,
     case when f.status = 'completed' and (f.keep or f.entry is not null) then f.answer end, f.routing,
-    case when f.entry is null then f.cost else 0 end) l
-  where p.flight is not null
+    case when f.entry is null then f.cost else 0 end, f.entry) l
 ),
 given as (  -- what others bear of its cost
   select leader, sum(share) as cents from landed where share > 0 group by leader
@@ -134,7 +134,8 @@ entry as (  -- answers in the same words are of one group
   on conflict (tenant_id, fingerprint) do update
     set job_id = excluded.job_id, asked_by = null, answer = excluded.answer, routing = excluded.routing,
       question = excluded.question, tags = excluded.tags, answer_group = excluded.answer_group,
-      compared = excluded.compared, good = 0, bad = 0, created_at = now(), expires_at = excluded.expires_at
+      compared = excluded.compared, good = 0, bad = 0, own_verdict = null, created_at = now(),
+      expires_at = excluded.expires_at
   returning id, job_id, expires_at
 ),
 named as (
@@ -143,6 +144,11 @@ named as (
   from entry e join prior p on p.id = e.job_id
   order by p.namespace
   on conflict do nothing
+),
+renamed as (  -- what was made by its lifetime or its verdicts, or whose name was erased
+  update public.cache_namespaces n set label = p.label
+  from entry e join prior p on p.id = e.job_id
+  where n.tenant_id = %(tenant)s and n.namespace = p.namespace and n.label = '' and p.label <> ''
 ),
 vector as (
   insert into public.cache_vectors (tenant_id, namespace, model, entry_id, embedding, expires_at)

@@ -76,6 +76,7 @@ class Walked:
     chosen: bool  # by the scope
     batch: UUID | None
     batch_open: bool
+    namespace: bytes
 
 
 def pick(
@@ -101,7 +102,7 @@ def pick(
 
 
 def _walked(row: Row) -> Walked:
-    return Walked(_erased(row), row["chosen"], row["batch_id"], row["batch_open"])
+    return Walked(_erased(row), row["chosen"], row["batch_id"], row["batch_open"], row["namespace"])
 
 
 def _erased(row: Row) -> Erased:
@@ -140,11 +141,17 @@ def answers_of(held: HeldRequest, jobs: Sequence[UUID]) -> Statement[None]:
     return _of_jobs(held, jobs, "cache_entries", "job_id")
 
 
-def of_jobs(held: HeldRequest, jobs: Sequence[UUID], batches: Sequence[UUID]) -> list[Statement[Any]]:
-    """These jobs and all that was made of them, and the files of their ended batches. To be run in this order."""
+def of_jobs(
+    held: HeldRequest, jobs: Sequence[UUID], batches: Sequence[UUID], namespaces: Sequence[bytes]
+) -> list[Statement[Any]]:
+    """These jobs and all that was made of them, and the files of their ended batches. To be run in this order.
+
+    Namespaces of the cache are called by how the instructions of their jobs begin: those named here no longer are.
+    """
     params = {**fenced(held), "jobs": list(jobs)}
     return [
         *(_of_jobs(held, jobs, noun, column) for noun, column in _OF_JOBS),
+        Statement(_SQL["labels_of_jobs"], {"tenant": held.tenant, "namespaces": list(namespaces)}, no_row),
         Statement(_SQL["files_of_batches"], {**fenced(held), "batches": list(batches)}, no_row),
         Statement(_SQL["outbox_of_jobs"], params, no_row),
         Statement(_SQL["ledger_of_jobs"], params, no_row),

@@ -1,11 +1,11 @@
 -- name: pick
 with walked as (
-  select j.id, j.status, j.fence, j.tags, j.created_at, j.batch_id from public.jobs j
+  select j.id, j.status, j.fence, j.tags, j.created_at, j.batch_id, j.namespace from public.jobs j
   where j.tenant_id = %(tenant)s and (%(after)s = '' or j.id > nullif(%(after)s, '')::uuid)
     and (%(ids)s::uuid[] is null or j.id = any (%(ids)s::uuid[])) and j.created_at <= %(until)s
   order by j.id limit %(limit)s
 )
-select w.id, w.status, w.fence, w.batch_id,
+select w.id, w.status, w.fence, w.batch_id, w.namespace,
   (%(tag)s::text is null or w.tags @> array[%(tag)s::text]) and (%(before)s::timestamptz is null or w.created_at < %(before)s)
     as chosen,
   coalesce(b.finished_at is null and b.id is not null, false) as batch_open
@@ -50,6 +50,10 @@ gone as (
 )
 update public.data_requests d set counts = private.counted(d.counts, '{noun}', (select count(*) from gone))
 from held where d.tenant_id = %(tenant)s and d.id = held.id
+
+-- name: labels_of_jobs
+update public.cache_namespaces set label = ''
+where tenant_id = %(tenant)s and namespace = any (%(namespaces)s::bytea[]) and label <> ''
 
 -- name: files_of_batches
 with held as (

@@ -142,7 +142,8 @@ unsaid as (
 select id from gone
 
 -- name: get
-select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted, run_after, retries,
+select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted,
+  case when stage <> 'follow' then run_after end as run_after, retries,
   history, replay_of, replayed_as, coalesce(request ->> 'model', 'auto') as model, metadata, tags, controls, surface,
   echo, streams, fence, batch_id, batch_line, custom_id, answer, routing, error
 from public.jobs where tenant_id = %(tenant)s and id = %(id)s
@@ -151,7 +152,8 @@ from public.jobs where tenant_id = %(tenant)s and id = %(id)s
 select request from public.jobs where tenant_id = %(tenant)s and id = %(id)s
 
 -- name: page
-select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted, run_after, retries,
+select id, status, stage, class, created_at, deadline, finished_at, bell_at is not null as admitted,
+  case when stage <> 'follow' then run_after end as run_after, retries,
   history, replay_of, replayed_as, coalesce(request ->> 'model', 'auto') as model, metadata, tags, controls, surface,
   echo, streams, fence, batch_id, batch_line, custom_id, answer, routing, error
 from public.jobs

@@ -5,6 +5,7 @@ The same process answers those who ask for vectors, or why one text's answer is 
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from uuid import UUID
 
@@ -163,7 +164,7 @@ def _explanation(ask: Ask, asked: Vector | None, kept: Vector | None) -> Explana
     if asked is None or kept is None:
         return unread(terms, asked_read=asked is not None, kept_read=kept is not None)
     left, right = (vector.astype(np.float16).astype(np.float32) for vector in (asked, kept))  # as the database has them
-    return explained(explaining(), question, other, float(left @ right), terms)
+    return explained(explaining(), question, other, float(left @ right), terms, datetime.now(UTC).year)
 
 
 def _settle(

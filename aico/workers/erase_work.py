@@ -121,7 +121,8 @@ class Erasure:
             jobs = {one.job.id: one.job for one in now}
             jobs |= {copy.id: copy for copy in self._run(erasures.copies(self._held, list(jobs)))}
             batches = {one.batch for one in now if one.batch is not None}
-            self._together(erasures.of_jobs(self._held, list(jobs), list(batches)))
+            namespaces = {one.namespace for one in now}
+            self._together(erasures.of_jobs(self._held, list(jobs), list(batches), list(namespaces)))
             self._forget(jobs.values())
         if waiting:
             self._run(erasures.stop_batches(self._held, list(waiting)))

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from aico.caching.calibration import State
-from aico.caching.deciding import Candidate, Decider, Decision, Known, Why
+from aico.caching.deciding import Candidate, Decider, Decision, Known, Why, timely
 from aico.caching.neighbourhood import NEIGHBOURS
 from aico.caching.sampling import audit_chance, near_chance
 from aico.caching.scoring import probability
@@ -85,7 +86,7 @@ class Lookup:
                 hits[one.job.id] = self._hit(one, kept, int((time.monotonic() - started) * 1000))
         missed = [(job, vector) for job, vector in zip(batch, vectors, strict=True) if job.id not in hits]
         misses = [Miss(job, vector, near.get(job.id, ())) for job, vector in missed if vector is not None]
-        waiting = waits(misses, flights, self._decide)
+        waiting = waits(misses, flights, self._decide, datetime.now(UTC).year)
         others = {one.job.id for one in waiting}
         passed = [self._passed(job, vector, found.get(job.id)) for job, vector in missed if job.id not in others]
         return Looked(list(hits.values()), passed, waiting)
@@ -95,14 +96,15 @@ class Lookup:
         readers = [(job, vector) for job, vector in asked if job.cache_mode is CacheMode.SEMANTIC]
         if not readers:
             return {}
-        models = {job.id: job.models for job, _ in readers}
         jobs = [job for job, _ in readers]
         statement = cache_store.near(tenant, jobs, [vector for _, vector in readers], self._model, count=NEIGHBOURS)
         near: dict[UUID, list[Near]] = defaultdict(list)
         for one in patiently(lambda: self._runtime.database.run(Scope.tenant(tenant), statement)):
-            if _allowed(one, models[one.job]):
-                near[one.job].append(one)
-        return near
+            near[one.job].append(one)
+        year = datetime.now(UTC).year
+        return {
+            job.id: timely(job.text, [one for one in near[job.id] if _allowed(one, job.models)], year) for job in jobs
+        }
 
     def _find(self, asked: Sequence[tuple[ToEmbed, Vector]], near: Mapping[UUID, Sequence[Near]]) -> Iterator[_Found]:
         for job, vector in asked:

@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from aico.caching.deciding import COMPARED, Candidate, Decision
+from aico.caching.deciding import COMPARED, Candidate, Decision, timely
 from aico.store import similar_flights
 from aico.store.cache import Near
 from aico.store.embeddings import ToEmbed
@@ -51,12 +51,15 @@ def under_way(
     return found
 
 
-def waits(misses: Sequence[Miss], flights: Mapping[UUID, Sequence[UnderWay]], decide: Decide) -> list[Waits]:
-    """Who waits for whom. Those who ask at once find each other too, and the first of them leads."""
+def waits(misses: Sequence[Miss], flights: Mapping[UUID, Sequence[UnderWay]], decide: Decide, year: int) -> list[Waits]:
+    """Who waits for whom. Those who ask at once find each other too, and the first of them leads.
+
+    `year` is the present one.
+    """
     leading = [one for one in misses if not one.job.waits]
     found = []
     for one in sorted((one for one in misses if one.job.waits), key=lambda asked: asked.job.id):
-        leader = _leader(one, [*flights.get(one.job.id, ()), *_beside(one, leading)], decide)
+        leader = _leader(one, [*flights.get(one.job.id, ()), *_beside(one, leading)], decide, year)
         if leader is None:
             leading.append(one)
         else:
@@ -78,11 +81,11 @@ def _beside(asked: Miss, leading: Iterable[Miss]) -> list[UnderWay]:
     return found
 
 
-def _leader(asked: Miss, flights: list[UnderWay], decide: Decide) -> UUID | None:
+def _leader(asked: Miss, flights: Sequence[UnderWay], decide: Decide, year: int) -> UUID | None:
     """None: nobody's answer would be served, or the very same is asked, which shares the call and its cost."""
     if not flights or any(one.identical for one in flights):
         return None
-    nearest = sorted(flights, key=lambda one: -one.similarity)[:COMPARED]
+    nearest = sorted(timely(asked.job.text, flights, year), key=lambda one: -one.similarity)[:COMPARED]
     candidates: list[Near | UnderWay] = sorted([*asked.near, *nearest], key=lambda one: -one.similarity)
     decision = decide(asked.job, candidates)
     if decision is None or not decision.served:

@@ -134,10 +134,11 @@ class Sweeper:
 
     def _evict_answers(self) -> None:
         """Of tenants that keep more than they may. What is counted must be true before more is deleted."""
-        most, evicted = self._runtime.settings.cache_max_entries, 1
+        settings, evicted = self._runtime.settings, 1
+        evict = cache.evict(most=settings.cache_max_entries, most_bytes=settings.cache_max_bytes, limit=BATCH)
         while evicted:
             self._add_up_caches()
-            (evicted,) = self._runtime.database.run(Scope.system(), cache.evict(most=most, limit=BATCH))
+            (evicted,) = self._runtime.database.run(Scope.system(), evict)
             if evicted:
                 log.info("answers_evicted", count=evicted)
 

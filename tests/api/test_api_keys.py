@@ -10,15 +10,14 @@ import httpx2
 import pytest
 from api.conftest import Connect, Rows, assert_error, assert_problem
 from conftest import Tenant
+from documented import document
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from aico.api import routers
-from aico.api.app import create_app
 from aico.api.problems import speaks_openai
 from aico.core.ids import new_id
 from aico.core.keys import KEY_PREFIX, make_key
-from aico.core.settings import Settings
 from aico.store import api_keys
 from aico.store.blocking import Database
 from aico.store.scope import Scope
@@ -116,12 +115,10 @@ def _routes() -> list[tuple[str, str]]:
     return sorted((method, route.path_format) for route in routes for method in route.methods or ())
 
 
-def test_every_route_but_health_and_the_pages_needs_a_key(
-    connect: Connect, service: str, base_settings: Settings
-) -> None:
+def test_every_route_but_health_and_the_pages_needs_a_key(connect: Connect, service: str) -> None:
     client = connect(service)
     guarded = [(method, path) for method, path in _routes() if path not in OPEN | SIGNED]
-    paths = create_app(base_settings).openapi()["paths"]
+    paths = document()["paths"]
     documented = {
         (method.upper(), path) for path, item in paths.items() for method in item if path not in OPEN | SIGNED
     }

@@ -91,6 +91,20 @@ def test_entries_come_newest_first_page_by_page(cached: Cached, api: httpx2.Clie
     assert seen == [f"question {number}" for number in range(4, -1, -1)]
 
 
+def test_a_page_that_ended_with_an_answer_that_has_gone_is_not_taken_for_the_last(
+    cached: Cached, api: httpx2.Client
+) -> None:
+    for number in range(2):
+        cached.keep(f"question {number}")
+    last = api.get("/v1/cache/entries", params={"limit": 1}).json()["data"][0]["id"]
+    assert api.delete(f"/v1/cache/entries/{last}").status_code == 204
+    answer = api.get("/v1/cache/entries", params={"limit": 1, "after": last})
+    assert_problem(answer, 404, "not_found")
+    assert answer.json()["param"] == "after"
+    oldest = api.get("/v1/cache/entries").json()["data"][0]["id"]
+    assert api.get("/v1/cache/entries", params={"after": oldest}).json()["data"] == []
+
+
 def test_entries_are_filtered(cached: Cached) -> None:
     cached.keep("Where is the Library?", tags=["a"])
     cached.keep("When does it close?", tags=["b"], system=SYSTEM)
@@ -206,4 +220,6 @@ def test_another_tenants_answers_are_nobodys(
     for which in ({"all": "true"}, {"tag": "a"}, {"namespace": entry["namespace"]}):
         assert stranger.delete("/v1/cache/entries", params=which).json() == {"entries": 0}
     assert cached.questions() == ["mine"]
-    assert cached.questions(after=str(uuid4())) == []
+    unknown = {"after": str(uuid4())}
+    assert_problem(stranger.get("/v1/cache/entries", params=unknown), 404)
+    assert_problem(stranger.get("/v1/cache/entries", params={"after": entry["id"]}), 404)

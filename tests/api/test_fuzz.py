@@ -16,10 +16,10 @@ from api.embedding import embed_worker
 from api.fuzzing import AnyCase, World, answering, every_fourth_fails, populated, with_nul
 from api.identity import new_member
 from conftest import new_tenant
+from documented import document
 from hypothesis import HealthCheck, settings
 from schemathesis import GenerationMode
 
-from aico.api.app import create_app
 from aico.core.access import Permission
 from aico.core.settings import Settings
 from aico.store.blocking import Database
@@ -30,12 +30,11 @@ WALKS, STEPS = 8, 6
 TRIES, MOST_TRIES = 5, 60  # of each place that a text may have in a query or a body, and of all places together
 TRIED: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by operation and place
 
-document = create_app(Settings(_env_file=None)).openapi()  # type: ignore[call-arg] # pydantic-settings' own argument
-fitting = schemathesis.openapi.from_dict(document)
+fitting = schemathesis.openapi.from_dict(document())
 fitting.config.generation.update(modes=[GenerationMode.POSITIVE], max_examples=EXAMPLES, deterministic=True)
 fitting.config.phases.coverage.enabled = False  # boundary values are the other test's
 fitting.config.checks.positive_data_acceptance.enabled = False
-schema = schemathesis.openapi.from_dict(document)
+schema = schemathesis.openapi.from_dict(document())
 schema.config.generation.update(max_examples=EXAMPLES, deterministic=True, allow_extra_parameters=False)
 # The document cannot say all that makes a request right: that a URL is a public one, say, or that two fields exclude
 # each other. Nor are query parameters refused that nobody knows, so none are made up above.

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from documented import document
 from pydantic import SecretStr
 from typer.main import get_command
 
 from aico import __version__
-from aico.api.app import create_app
 from aico.api.metrics import exposition
 from aico.api.operations import Figures
 from aico.cli.main import app
@@ -90,7 +90,7 @@ def anchors(page: Path) -> set[str]:
 @cache
 def served_routes() -> set[str]:
     """Method and path of each."""
-    paths = create_app(Settings(_env_file=None)).openapi()["paths"]  # type: ignore[call-arg] # pydantic-settings' own
+    paths = document()["paths"]
     return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
 
 

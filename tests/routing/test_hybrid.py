@@ -2,7 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from routing.learning import learned_of, prompts, shelf
+from routing.learning import CENTS, learned_of, prompts, shelf
 
 from aico.routing.models import Model
 from aico.routing.strategies.complexity import ComplexityStrategy
@@ -10,8 +10,6 @@ from aico.routing.strategies.hybrid import HybridStrategy
 from aico.routing.strategies.learning import LearningStrategy
 from aico.routing.strategies.protocol import Ask, PricedModel
 from aico.routing.strategies.strategies import DEFAULT, STRATEGIES
-
-UNSURE = replace(learned_of(400), spread={"cheap": 99.0, "coder": 99.0, "dear": 99.0})
 
 
 @pytest.fixture
@@ -48,7 +46,7 @@ def test_outcomes_that_are_not_sure_leave_the_choice_to_complexity(make_model: C
     asks = differing(models)
     assert asks
     for ask in asks:
-        unsure = replace(ask, learned=UNSURE)
+        unsure = replace(ask, learned=replace(learned_of(400), spread=dict.fromkeys(CENTS, 99.0)))
         found = HybridStrategy().decide(unsure)
         assert found.candidates[0] is ComplexityStrategy().decide(unsure).candidates[0]
         assert found.confidence == "low"

@@ -9,13 +9,15 @@ import pytest
 from builders import ending_of, new_job
 from conftest import Tenant
 from experimenting import attempt
+from psycopg.types.json import Jsonb
 
 from aico.core.assignment import HELD_OUT, ROUTED, Assigned, Treatment
-from aico.core.attempts import Attempt, AttemptOutcome, Baseline
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, Policy
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode
+from aico.core.repricing import Booked, Charge, Correction
 from aico.core.usage import Usage
-from aico.store import claims, jobs, ledger, outcomes
+from aico.store import claims, jobs, ledger, outcomes, repricing
 from aico.store.blocking import Database
 from aico.store.outcomes import Source
 from aico.store.scope import Scope
@@ -91,6 +93,23 @@ def test_a_job_that_another_worker_took_over_counts_once_with_what_both_spent(wo
         (world.tenant,),
     ).fetchone()
     assert booked == {"attempts": 2, "cents": 4.0, "baseline": 9.0}
+
+
+def test_what_a_judge_was_asked_in_place_of_a_call_is_repriced_as_part_of_the_job(world: World) -> None:
+    job = world.answer(Assigned(arms=(ROUTED,)), attempt("2"), spent="1")
+    asked = attempt("1").model_copy(update={"kind": AttemptKind.JUDGE})
+    row = ledger.event_row(world.tenant, job, None, asked, Policy(strategy="cache"))
+    world.admin.execute(
+        "insert into public.ledger_outbox select * from jsonb_populate_record(null::public.ledger_outbox, %s)",
+        (Jsonb(row),),
+    )
+    world.database.run(world.scope, ledger.book([world.tenant], [job]))
+    assert world.arm(ROUTED, "cents::real") == (3.0,)
+    charge = Charge(asked.cost_cents, None, None)
+    booked = Booked(asked.at, asked.id, asked.provider, asked.model, asked.usage, None, charge)
+    dearer = Correction(booked, replace(charge, cents=Decimal(4), version="later"))
+    assert world.database.run(world.scope, repricing.correct(world.tenant, new_id(), "operator", [dearer])) == [1]
+    assert world.arm(ROUTED, "cents::real") == (6.0,)
 
 
 def test_a_job_that_was_drawn_into_nothing_leaves_no_figures(world: World) -> None:

@@ -4,11 +4,13 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from builders import completed, new_job
+from builders import chat, completed, new_job
 from workers.batching import scene
-from workers.erasing import Desk, desk
+from workers.erasing import MARK, Desk, desk
 from workers.test_route import provider, routed
 
+from aico.core.canonical import cache_key
+from aico.core.chat import Message, Role
 from aico.core.jobs import CacheState
 from aico.store import cache, claims, feedback, jobs
 
@@ -44,3 +46,22 @@ def test_a_copied_answer_is_erased_with_the_job_that_paid_and_with_the_job_that_
     assert questions(desk) == left
     checks = desk.admin.execute("select job_id from cache_checks where tenant_id = %s", (desk.tenant.id,)).fetchall()
     assert checks == []
+
+
+def test_how_instructions_begin_is_erased_with_a_job_that_had_them(desk: Desk) -> None:
+    def answered(question: str) -> UUID:
+        asked = chat(question)
+        instructed = asked.model_copy(
+            update={"messages": (Message(role=Role.SYSTEM, content=f"You speak to {MARK}."), *asked.messages)}
+        )
+        request = instructed.model_dump(mode="json", exclude_defaults=True)
+        return desk.answered(request=request, key=cache_key(instructed)).id
+
+    first, second = answered("first"), answered("second")
+    assert desk.traces()["cache_namespaces.label"] == 1
+    desk.erase(job_ids=[str(first)])
+    assert "cache_namespaces.label" not in desk.traces()
+    desk.erase(job_ids=[str(second)])
+    assert desk.traces() == {}
+    answered("third")
+    assert desk.traces()["cache_namespaces.label"] == 1

@@ -15,7 +15,7 @@ from workers.comparing import JUDGE, LARGE, SAID, SMALL
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome
 from aico.core.ids import new_id
 from aico.core.jobs import CacheState, JobStatus
-from aico.store import claims
+from aico.store import backlog, claims
 from aico.store import grey_zone as asks
 from aico.store.grey_zone import Heard
 from aico.store.scope import Scope
@@ -177,6 +177,29 @@ def test_a_worker_that_dies_before_it_serves_leaves_the_verdict_and_the_money(
     assert Decimal(ended.routing.cost_cents or 0) == JUDGED
     assert doubt.booked(job) == [("judge", JUDGE, "ok", JUDGED), ("exact_hit", SMALL, "ok", 0)]
     assert doubt.spent() == JUDGED
+
+
+@pytest.mark.parametrize(
+    ("last", "booked"),
+    [("comparer", [("judge", JUDGE, "lost")]), ("router", [("judge", JUDGE, "ok")])],
+    ids=["while it asks", "after it has asked"],
+)
+def test_a_job_that_expires_with_its_worker_leaves_the_question_booked_once(
+    in_doubt: Begin, monkeypatch: pytest.MonkeyPatch, last: str, booked: list[tuple[str, str, str]]
+) -> None:
+    doubt = in_doubt()
+    doubt.says(DIFFERENT)
+    job = doubt.job()
+    with monkeypatch.context() as patched:
+        patched.setattr(getattr(doubt.cache.scene, last), {"comparer": "ask", "router": "answer"}[last], dies)
+        with pytest.raises(_Died):
+            doubt.route(job)
+    doubt.change("lease_until = now() - interval '1 second', deadline = now() - interval '1 second'", job)
+    overdue = backlog.end_overdue(max_losses=5, limit=500)
+    assert job.id in doubt.cache.scene.runtime.database.run(Scope.system(), overdue)
+    rows = doubt.booked(job)
+    assert [row[:3] for row in rows] == booked
+    assert sum(row[3] for row in rows) == doubt.spent()
 
 
 def test_a_worker_that_dies_after_a_refusal_asks_nobody_again(in_doubt: Begin, monkeypatch: pytest.MonkeyPatch) -> None:

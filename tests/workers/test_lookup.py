@@ -155,6 +155,20 @@ def test_a_tenants_own_guards_take_the_place_of_the_services(open_cache: Open) -
     assert cache.status(job) is JobStatus.COMPLETED
 
 
+def test_a_question_that_is_bound_to_its_time_gets_no_answer_that_was_kept_as_long_as_any(open_cache: Open) -> None:
+    """Nor is a model asked about that one, nor is it compared with."""
+    cache = open_cache()
+    cache.keep("library open?")
+    cache.knows(SERVED)
+    (now,) = cache.ask("library open now?")
+    assert (cache.status(now), cache.checks()) == (JobStatus.QUEUED, [])
+    (looked_at,) = cache.rows("select near_entry from jobs where tenant_id = %s and status = 'queued'")
+    assert looked_at["near_entry"] is None
+    answer(cache.runtime, cache.tenant, now)
+    (again, lasting) = cache.ask("library open right now?", "library open, is it?")
+    assert [cache.status(job) for job in (again, lasting)] == [JobStatus.COMPLETED] * 2
+
+
 def test_where_nothing_is_near_nothing_is_checked(open_cache: Open) -> None:
     cache = open_cache()
     cache.keep("france capital")

@@ -392,3 +392,10 @@ def test_nobody_waits_for_another_tenants_job_or_one_of_another_namespace(airpor
     )
     (elsewhere,) = airport.ask("france seat")
     assert airport.stages(elsewhere) == ["route"]
+
+
+def test_a_question_that_is_bound_to_its_time_waits_for_no_answer_that_is_not(airport: Airport) -> None:
+    timeless, bound = airport.ask("open is the shop", "open is the shop right now")
+    (later, alike) = airport.ask("open is the shop today", "open is our shop")
+    assert airport.awaited(timeless, bound, later, alike)[:3] == [None, None, bound.id]
+    assert airport.stages(alike) == ["await"]

@@ -62,7 +62,11 @@ async def cache_stats(
     (size,) = found
     kinds = await held.database.run(scope, savings.spending(tenant, since, until))
     answers = {one.kind: one.answers for one in kinds if one.kind not in OF_ROUTING}
-    hits = CacheHits(exact=answers.get(AttemptKind.EXACT_HIT, 0), semantic=answers.get(AttemptKind.SEMANTIC_HIT, 0))
+    hits = CacheHits(
+        exact=answers.get(AttemptKind.EXACT_HIT, 0),
+        semantic=answers.get(AttemptKind.SEMANTIC_HIT, 0),
+        shared=answers.get(AttemptKind.SHARED, 0),
+    )
     total = sum(answers.values())
     largest = await held.database.run(scope, cache_namespaces.largest(tenant, limit=SHOWN_NAMESPACES))
     words = Permission.PROMPTS_READ in principal.permissions
@@ -70,6 +74,7 @@ async def cache_stats(
         entries=size.entries,
         bytes=size.bytes,
         max_entries=CacheStats.least(size, held.settings.cache_max_entries),
+        max_bytes=held.settings.cache_max_bytes,
         since=since,
         until=until,
         answers=total,
@@ -81,7 +86,7 @@ async def cache_stats(
     )
 
 
-@router.get("/entries", responses=documented(401, 403, 422, 503))
+@router.get("/entries", responses=documented(401, 403, 404, 422, 503))
 async def list_entries(
     held: Held,
     principal: Reader,
@@ -92,11 +97,14 @@ async def list_entries(
     model: Annotated[ModelName | None, Query(description="That answered.")] = None,
     q: Words = None,
 ) -> CacheEntryPage:
-    """List kept answers without their words, newest first."""
+    """List kept answers without their words, newest first. 404: that of `after` has gone since; begin anew."""
+    tenant, scope = principal.tenant, Scope.tenant(principal.tenant)
     statement = cache_entries.page(
-        principal.tenant, after=after, namespace=namespace, tag=tag, model=model, words=q, limit=limit + 1
+        tenant, after=after, namespace=namespace, tag=tag, model=model, words=q, limit=limit + 1
     )
-    found = await held.database.run(Scope.tenant(principal.tenant), statement)
+    found = await held.database.run(scope, statement)
+    if not found and after is not None and not await held.database.run(scope, cache_entries.there(tenant, after)):
+        raise _no_entry(after, "after")  # nobody is to take that for the end
     return CacheEntryPage.of([CacheEntryView.of(one) for one in found], limit, lambda view: view.id)
 
 
@@ -111,7 +119,7 @@ async def get_entry(entry_id: UUID, held: Held, principal: Reader) -> CacheEntry
 
 @router.delete("/entries/{entry_id}", status_code=204, responses=documented(401, 403, 404, 422, 503))
 async def forget_entry(entry_id: UUID, held: Held, principal: SettingsWriter) -> None:
-    """Delete a kept answer: it is not served again. Jobs that it was served to keep theirs."""
+    """Delete a kept answer, with its other entries: it is not served again. Jobs that it was served to keep theirs."""
     if not await _forget(held, principal, Which("id", str(entry_id))):
         raise _no_entry(entry_id)
 
@@ -168,8 +176,8 @@ async def _in_batches(held: Services, principal: Principal, statement: Callable[
             return total
 
 
-def _no_entry(entry_id: UUID) -> NotFound:
-    return NotFound(f"the cache keeps no answer {entry_id}", param="entry_id")
+def _no_entry(entry_id: UUID, param: str = "entry_id") -> NotFound:
+    return NotFound(f"the cache keeps no answer {entry_id}", param=param)
 
 
 def _no_namespace(namespace: str) -> NotFound:

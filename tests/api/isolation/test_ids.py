@@ -14,16 +14,13 @@ import pytest
 import schemathesis
 from api.fuzzing import AnyCase
 from api.isolation.conftest import Side, Sides, absent, without
+from documented import document
 from schemathesis import GenerationMode
-
-from aico.api.app import create_app
-from aico.core.settings import Settings
 
 EXAMPLES = 3
 OF_ALL = {"model_id", "provider"}  # parameters that name nothing of a tenant's
 
-document = create_app(Settings(_env_file=None)).openapi()  # type: ignore[call-arg] # pydantic-settings' own argument
-schema = schemathesis.openapi.from_dict(document)
+schema = schemathesis.openapi.from_dict(document())
 schema.config.generation.update(modes=[GenerationMode.POSITIVE], max_examples=EXAMPLES, deterministic=True)
 schema.config.phases.coverage.enabled = False
 with_ids = schema.include(lambda context: set(parameters(context.operation.path)) - OF_ALL != set())
@@ -80,7 +77,7 @@ def test_each_of_those_routes_was_reached_and_found_nothing() -> None:
     """That a request was refused for another reason proves nothing."""
     tried = {
         f"{method.upper()} {path}"
-        for path, methods in document["paths"].items()
+        for path, methods in document()["paths"].items()
         for method in methods
         if set(parameters(path)) - OF_ALL
     }
@@ -89,7 +86,7 @@ def test_each_of_those_routes_was_reached_and_found_nothing() -> None:
 
 LISTS = [
     path
-    for path, methods in document["paths"].items()
+    for path, methods in document()["paths"].items()
     if any(parameter["name"] == "after" for parameter in methods.get("get", {}).get("parameters", ()))
 ]
 
@@ -132,7 +129,7 @@ def fields_of(value: Any, seen: tuple[str, ...] = ()) -> Iterator[str]:
     """The names of all fields in a JSON schema, at any depth."""
     if isinstance(value, dict):
         if (name := str(value.get("$ref", "")).rpartition("/")[2]) and name not in seen:
-            yield from fields_of(document["components"]["schemas"][name], (*seen, name))
+            yield from fields_of(document()["components"]["schemas"][name], (*seen, name))
         for key, inner in value.items():
             if key == "properties":
                 yield from inner
@@ -145,7 +142,7 @@ def fields_of(value: Any, seen: tuple[str, ...] = ()) -> Iterator[str]:
 def test_every_field_that_names_something_is_tried() -> None:
     named = {
         (path, field)
-        for path, methods in document["paths"].items()
+        for path, methods in document()["paths"].items()
         for operation in methods.values()
         for field in fields_of(operation.get("requestBody", {}))
         if re.search(r"((^|_)ids?|^namespace)$", field) and field not in NO_REFERENCES
@@ -173,7 +170,7 @@ def _did_nothing(response: httpx2.Response) -> bool:
 
 
 def test_a_whole_list_holds_nothing_of_another_tenants(sides: Sides) -> None:
-    for path, methods in document["paths"].items():
+    for path, methods in document()["paths"].items():
         if "get" in methods and not parameters(path):
             said = sides.intruder.api.get(path, params={"limit": 100}).text
             assert [mark for mark in sides.owner.marks if mark in said] == [], path
