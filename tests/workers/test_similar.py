@@ -1,88 +1,20 @@
-"""Who waits for an answer that is under way, and what becomes of him: the real database, questions near by one word."""
+"""Who waits for an answer that is under way, and for whose: the real database, questions near by one word."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 import pytest
 from builders import ending_of, new_job
-from workers.test_embed import read, store
-from workers.test_lookup import HELD, SERVED, TOO_LOW, Cache, Open, open_cache
+from workers.awaiting import AT_ONCE, CALMLY, Airport, airport
+from workers.test_embed import store
+from workers.test_lookup import HELD, SERVED, TOO_LOW, Open, open_cache
 
 from aico.core.assignment import Assigned, Treatment
-from aico.core.jobs import CacheMode, CacheState, Controls, Job, JobClass, JobError, JobStatus
-from aico.store import claims, jobs, similar_flights
-from aico.store.claims import Claim, Ending, PutBack
-from aico.store.jobs import NewJob
-from aico.store.scope import Scope
-from aico.workers import embed, lookup, similar
-from aico.workers.feed import Feeder
+from aico.core.jobs import CacheMode, CacheState, Controls, JobClass, JobStatus
+from aico.store import claims
+from aico.workers import embed
 
-__all__ = ["open_cache"]
-
-CALMLY, AT_ONCE = Controls(wait_for_similar=True), Controls(wait_for_similar=False)
-
-
-@dataclass
-class Airport:
-    """One tenant's jobs on their way through the first hop."""
-
-    cache: Cache
-
-    def knows(self, what: str) -> None:
-        self.cache.admin.execute(
-            "insert into cache_namespaces (tenant_id, namespace) values (%s, %s) on conflict do nothing",
-            (self.cache.tenant.id, new_job("").key.namespace),
-        )
-        self.cache.knows(what)
-
-    def ask(self, *prompts: str, job_class: JobClass = JobClass.BATCH, **how: Any) -> list[NewJob]:
-        """Jobs of one micro-batch."""
-        built = {name: how.pop(name) for name in ("mode", "controls", "timeout_seconds") if name in how}
-        asked = [replace(new_job(prompt, job_class=job_class, **built), **how) for prompt in prompts]
-        embed.embed.run(store(self.cache.runtime, self.cache.tenant, *asked))
-        return asked
-
-    def see(self, job: NewJob) -> Job:
-        return read(self.cache.runtime, self.cache.tenant, job)
-
-    def stages(self, *asked: NewJob) -> list[str]:
-        return [self.see(job).stage.value for job in asked]
-
-    def claim(self, job: NewJob, lease: float = 30) -> Claim:
-        (held,) = self.run(claims.claim(self.cache.tenant.id, job.id, lease))
-        claim: Claim = held
-        return claim
-
-    def answer(self, job: NewJob, *, keep: bool = True) -> None:
-        assert self.finish(ending_of(self.claim(job), keep=keep))
-
-    def finish(self, ending: Ending) -> list[Any]:
-        return self.run(claims.finish(self.cache.tenant.id, [ending], 3600))
-
-    def move(self) -> None:
-        """The feeder's round, and the embed worker's next batch of whatever it has let through."""
-        Feeder(self.cache.runtime).feed()
-        rung = self.cache.rows(
-            "select id from jobs where tenant_id = %s and status = 'queued' and stage = 'embed' and bell_at is not null"
-        )
-        embed.embed.run([(str(self.cache.tenant.id), *(str(row["id"]) for row in rung))])
-
-    def awaited(self, *asked: NewJob) -> list[UUID | None]:
-        rows = self.cache.rows("select id, awaits from jobs where tenant_id = %s")
-        found = {row["id"]: row["awaits"] for row in rows}
-        return [found[job.id] for job in asked]
-
-    def run(self, statement: Any) -> list[Any]:
-        return self.cache.runtime.database.run(Scope.tenant(self.cache.tenant.id), statement)
-
-
-@pytest.fixture
-def airport(open_cache: Open) -> Airport:
-    """Where whatever is near would be served."""
-    there = Airport(open_cache())
-    there.knows(SERVED)
-    return there
+__all__ = ["airport", "open_cache"]
 
 
 def test_a_batch_job_waits_for_the_answer_to_a_question_near_its_own(airport: Airport) -> None:
@@ -221,139 +153,6 @@ def test_a_hit_needs_nobody_to_wait_for(airport: Airport) -> None:
     (asked,) = airport.ask("france seat of government")
     assert airport.see(asked).status is JobStatus.COMPLETED
     assert airport.awaited(asked) == [None]
-
-
-def failed(airport: Airport, leader: NewJob) -> None:
-    held = airport.claim(leader)
-    error = JobError(code="all_candidates_failed", message="nobody answers")
-    assert airport.finish(Ending(held.id, held.fence, JobStatus.FAILED, error=error))
-
-
-def not_kept(airport: Airport, leader: NewJob) -> None:
-    airport.answer(leader, keep=False)
-
-
-def cancelled(airport: Airport, leader: NewJob) -> None:
-    assert airport.run(jobs.cancel(airport.cache.tenant.id, leader.id))[0].cancelled
-
-
-def deleted(airport: Airport, leader: NewJob) -> None:
-    airport.cache.admin.execute("delete from jobs where id = %s", (leader.id,))
-
-
-@pytest.mark.parametrize("end", [failed, not_kept, cancelled, deleted])
-def test_whoever_waited_for_nothing_goes_on_by_himself_and_waits_for_nobody_else(airport: Airport, end: Any) -> None:
-    (leader,) = airport.ask("france capital")
-    waiters = airport.ask("france seat", "france government")
-    assert airport.stages(*waiters) == ["await", "await"]
-    end(airport, leader)
-    airport.move()
-    assert airport.stages(*waiters) == ["route", "route"]
-    for job in waiters:
-        airport.answer(job)
-        assert airport.see(job).status is JobStatus.COMPLETED
-
-
-def test_a_leader_whose_worker_died_or_that_is_put_back_is_waited_for(airport: Airport) -> None:
-    (leader,) = airport.ask("france capital")
-    (waiter,) = airport.ask("france seat")
-    airport.claim(leader, lease=0)
-    airport.move()
-    assert airport.stages(waiter) == ["await"]
-    held = airport.claim(leader)
-    assert held.taken_over
-    assert airport.run(claims.put_back(PutBack(held, "no_answer", "503")))
-    airport.move()
-    assert airport.stages(waiter) == ["await"]
-    airport.answer(leader)
-    airport.move()
-    assert airport.see(waiter).status is JobStatus.COMPLETED
-
-
-def test_a_leader_that_follows_another_is_waited_for(airport: Airport) -> None:
-    """It is ended with the answer to the same question; whoever it follows waits for nobody."""
-    first, second = airport.ask("france capital", "france capital")
-    (waiter,) = airport.ask("france seat")
-    led = airport.awaited(waiter)[0]
-    assert led is not None
-    flying = next(job for job in (first, second) if job.id != led)
-    held = airport.claim(flying)
-    assert airport.run(claims.claim(airport.cache.tenant.id, led, 30)) == []
-    airport.move()
-    assert airport.stages(waiter) == ["await"]
-    assert len(airport.finish(ending_of(held))) == 2
-    airport.move()
-    assert airport.see(waiter).status is JobStatus.COMPLETED
-
-
-def test_whoever_waits_leads_nobody(airport: Airport) -> None:
-    (leader,) = airport.ask("france capital")
-    (waiter,) = airport.ask("france seat")
-    cancelled(airport, leader)
-    (later,) = airport.ask("france government")  # before anybody has looked
-    assert airport.stages(waiter, later) == ["await", "route"]
-    airport.move()
-    assert airport.stages(waiter, later) == ["route", "route"]
-
-
-def test_an_answer_that_comes_between_the_look_and_the_waiting_is_served(airport: Airport) -> None:
-    (leader,) = airport.ask("france capital")
-    waiter = new_job("france seat", job_class=JobClass.BATCH)
-    store(airport.cache.runtime, airport.cache.tenant, waiter)
-    looked = airport.cache.look([waiter])
-    assert [(one.job.id, one.leader) for one in looked.waits] == [(waiter.id, leader.id)]
-    airport.answer(leader)
-    assert airport.run(similar_flights.wait(airport.cache.tenant.id, looked.waits)) == [waiter.id]
-    airport.move()
-    assert airport.see(waiter).status is JobStatus.COMPLETED
-
-
-def test_an_answer_that_comes_while_the_cache_is_asked_is_served_at_once(
-    airport: Airport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who is under way is looked at first: whoever is not any more has been answered."""
-    (leader,) = airport.ask("france capital")
-
-    def answered_meanwhile(*asked: Any) -> Any:
-        flights = similar.under_way(*asked)
-        airport.answer(leader)
-        return flights
-
-    monkeypatch.setattr(lookup, "under_way", answered_meanwhile)
-    (asked,) = airport.ask("france seat")
-    assert airport.see(asked).status is JobStatus.COMPLETED
-
-
-def test_a_job_that_ended_before_it_began_to_wait_stays_ended(airport: Airport) -> None:
-    airport.ask("france capital")
-    waiter = new_job("france seat", job_class=JobClass.BATCH)
-    store(airport.cache.runtime, airport.cache.tenant, waiter)
-    looked = airport.cache.look([waiter])
-    cancelled(airport, waiter)
-    assert airport.run(similar_flights.wait(airport.cache.tenant.id, looked.waits)) == []
-    assert airport.see(waiter).status is JobStatus.CANCELLED
-
-
-def test_a_job_that_waits_may_be_cancelled(airport: Airport) -> None:
-    (leader,) = airport.ask("france capital")
-    waiters = airport.ask("france seat", "france government")
-    cancelled(airport, waiters[0])
-    airport.answer(leader)
-    airport.move()
-    assert [airport.see(job).status for job in waiters] == [JobStatus.CANCELLED, JobStatus.COMPLETED]
-
-
-def test_nobody_waits_longer_than_half_the_time_he_has(airport: Airport) -> None:
-    airport.ask("france capital")
-    (waiter,) = airport.ask("france seat", timeout_seconds=100)
-    (row,) = airport.cache.rows(
-        "select extract(epoch from run_after - created_at)::float as waits from jobs where tenant_id = %s"
-        " and stage = 'await'"
-    )
-    assert row["waits"] == pytest.approx(50, abs=5)
-    airport.cache.admin.execute("update jobs set run_after = now() where id = %s", (waiter.id,))
-    airport.move()
-    assert airport.stages(waiter) == ["route"]
 
 
 def test_nobody_waits_for_a_job_that_may_take_longer_than_his_own(airport: Airport) -> None:
