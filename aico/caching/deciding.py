@@ -1,6 +1,6 @@
 """Whether one of the kept answers near a question is served for it. Pure; the worker and `explain` both ask here."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -109,18 +109,32 @@ class Decider:
     def decide(
         self, question: str, candidates: Sequence[Candidate], known: Known, guards: GuardPolicy
     ) -> Decision | None:
-        """Of the candidates, nearest first; None without any. At most COMPARED comparisons of texts."""
+        """Of the candidates, nearest first; None without any. At most COMPARED comparisons of texts.
+
+        The first that no guard forbids is looked at.
+        """
+        refused: Decision | None = None
+        for one in self.decisions(question, candidates, known, guards):
+            if one.why is not Why.GUARDED:
+                return one
+            refused = refused or one
+        return refused
+
+    def decisions(
+        self, question: str, candidates: Sequence[Candidate], known: Known, guards: GuardPolicy
+    ) -> Iterator[Decision]:
+        """Of each of the first COMPARED groups: about its nearest candidate, as if it were the one to be looked at."""
+        if not candidates:
+            return
         asked = profile(question)
         neighbours = [Neighbour(one.similarity, one.group, one.compared or not known.judged) for one in candidates]
-        refused: Decision | None = None
         for place in ranked(neighbours)[:COMPARED]:
             one = candidates[place]
             comparison = self._verifier.compare_profiles(asked, self._profile(one.question), one.similarity)
             seen = features(comparison.score, one.similarity, surroundings(neighbours, place))
             value = known.score(seen)
             if not MINDED[guards].isdisjoint(comparison.guards):
-                refused = refused or Decision(place, Why.GUARDED, value, seen, comparison)
-                continue
-            why = Why.SCORE if value < known.least else Why.SERVED if known.state.serves else Why.STATE
-            return Decision(place, why, value, seen, comparison)
-        return refused
+                why = Why.GUARDED
+            else:
+                why = Why.SCORE if value < known.least else Why.SERVED if known.state.serves else Why.STATE
+            yield Decision(place, why, value, seen, comparison)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -53,6 +54,9 @@ class ToEmbed:
     max_error_rate: float | None = None  # per hit by meaning; None: the service's
     guards: GuardPolicy | None = None  # None: the service's
     wishes: Wishes = field(default_factory=Wishes)
+    fingerprint: bytes = b""
+    patience: int = 0  # it waits for nobody who has more
+    waits: bool = False  # it may wait for the answer to much the same question
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_floor: float) -> Statement[ToEmbed]:
@@ -77,6 +81,9 @@ def _to_embed(row: Row) -> ToEmbed:
         max_error_rate=row["max_error_rate"],
         guards=None if row["cache_guards"] is None else GuardPolicy(row["cache_guards"]),
         wishes=wishes_of(row),
+        fingerprint=row["fingerprint"],
+        patience=row["patience"],
+        waits=row["waits"],
     )
 
 
@@ -101,10 +108,28 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """An entry about which a model may be asked too, and by what it was decided."""
+
+    entry: UUID
+    probability: float  # that its answer serves
+    score: float
+    features: tuple[float, ...]
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "entry": str(self.entry),
+            "probability": self.probability,
+            "score": self.score,
+            "features": self.features,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
     """A job that the cache does not answer. `near` is the entry that was looked at, `check` how that is judged.
 
-    `probability` is that of its answer serving, where a model may be asked about it.
+    `probability` is that of its answer serving, where a model may be asked about it; then it may be about `others` too.
     """
 
     job: ToEmbed
@@ -112,6 +137,7 @@ class Passed:
     near: UUID | None = None
     check: NewCheck | None = None
     probability: float | None = None
+    others: tuple[Doubt, ...] = ()
 
 
 def advance(tenant: UUID, passed: Sequence[Passed], model: str) -> Statement[Waiting]:
@@ -123,6 +149,7 @@ def advance(tenant: UUID, passed: Sequence[Passed], model: str) -> Statement[Wai
         "embeddings": [None if one.vector is None else HalfVector(one.vector) for one in passed],
         "nears": [one.near for one in passed],
         "probabilities": [one.probability for one in passed],
+        "others": [Jsonb([other.row() for other in one.others]) if one.others else None for one in passed],
         "checks": Jsonb([one.check.row(one.job.id) for one in passed if one.check is not None]),
         "model": model,
     }

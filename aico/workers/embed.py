@@ -21,7 +21,7 @@ from aico.embedding_service.factory import load_embedder
 from aico.embedding_service.protocol import Embedder
 from aico.embedding_service.verification.comparison import Verifier
 from aico.embedding_service.verification.vectors import WordVectors
-from aico.store import embeddings
+from aico.store import embeddings, similar_flights
 from aico.store.embeddings import ToEmbed
 from aico.store.scope import Scope
 from aico.workers.app import app
@@ -176,6 +176,9 @@ def _settle(
         advance = embeddings.advance(tenant, looked.passed, embedder().fingerprint)
         waiting = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), advance))
         runtime.tell(bells=[to_route(tenant, job.id, job.job_class) for job in waiting])
+    if looked.waits:  # after those whose answers they wait for have gone on
+        wait = similar_flights.wait(tenant, looked.waits)
+        patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), wait))
 
 
 def warm_up() -> None:
