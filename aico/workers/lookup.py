@@ -106,9 +106,7 @@ class Lookup:
         return {one.entry: one for one in found}
 
     def _hit(self, found: _Found, kept: Kept, latency_ms: int) -> Ending:
-        share = self._runtime.settings.cache_audit_share
-        target = self._target(found.job)
-        check = self._check(found, "hit", audit_chance(found.job.cache.audited, share, target))
+        check = self._check(found, "hit", self._hit_chance(found.job))
         job, trust = found.job, self._trust(found)
         served = Served(kept.entry, kept.answer, kept.routing, AttemptKind.SEMANTIC_HIT, found.near.similarity, trust)
         return replace(hit(job.id, job.fence, job.api_key_id, job.arms, served, latency_ms), check=check)
@@ -125,14 +123,22 @@ class Lookup:
     def _target(self, job: ToEmbed) -> float:
         return self._runtime.settings.cache_max_error_rate if job.max_error_rate is None else job.max_error_rate
 
+    def _hit_chance(self, job: ToEmbed) -> float:
+        """With which a hit is drawn, or what would be one but for probation."""
+        if not _known(job.cache).state.serves:
+            return 1.0
+        return audit_chance(job.cache.audited, self._runtime.settings.cache_audit_share, self._target(job))
+
     def _passed(self, job: ToEmbed, vector: Vector | None, found: _Found | None) -> Passed:
         if found is None:
             return Passed(job, vector)
         if found.decision.eligible:
-            check = self._check(found, "held", 1.0)
+            check = self._check(found, "held", self._hit_chance(job))
         else:
-            share = self._runtime.settings.cache_audit_share
-            check = self._check(found, "near", near_chance(job.cache.judged, share))
+            known = job.cache
+            hits = known.audited or not _known(known).state.serves  # there are some that were drawn
+            least = self._hit_chance(job) if hits else self._runtime.settings.cache_audit_share
+            check = self._check(found, "near", near_chance(known.judged, known.verdicts, least))
         return Passed(job, vector, found.near.entry, check, self._probability(found))
 
     def _probability(self, found: _Found) -> float | None:
