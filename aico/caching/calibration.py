@@ -42,6 +42,7 @@ class Sample:
     eligible: bool  # it was served, or would have been but for probation
     chance: float = 1.0  # with which it was drawn
     drawn: bool = True  # else a caller complained of his own accord
+    allowed: float = 0.0  # the error per hit when it was decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def calibrated(samples: Sequence[Sample], *, target: float, confidence: float, s
 
     `suspended`: earlier evidence has been forgotten, so a namespace without a cut of its own serves nothing.
     """
-    watch = watched((Seen(one.score, one.right, one.eligible, one.drawn) for one in samples), target)
+    watch = watched((Seen(one.score, one.right, one.eligible, one.drawn, one.allowed) for one in samples), target)
     forget = 0 if watch.broken_at is None else watch.broken_at + 1
     fresh = [sample for sample in samples[forget:] if sample.features is not None]
     evidence = _Evidence(fresh, target, confidence)

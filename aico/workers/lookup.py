@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -14,8 +14,9 @@ from aico.caching.calibration import State
 from aico.caching.deciding import Decider, Decision, Known, Why
 from aico.caching.neighbourhood import NEIGHBOURS
 from aico.caching.sampling import audit_chance, near_chance
-from aico.caching.scoring import probability
+from aico.caching.scoring import FEATURES_VERSION, probability
 from aico.core.attempts import AttemptKind
+from aico.core.cache_policy import Basis
 from aico.core.comparing import audits, cache_draw
 from aico.core.grey_zone import LEAST_PROBABLE
 from aico.core.jobs import CacheMode
@@ -37,6 +38,7 @@ class Looked:
 
     hits: list[Ending]
     passed: list[Passed]
+    outdated: list[UUID]  # a job of each namespace whose calibration is for something else than is needed now
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class _Found:
     job: ToEmbed
     vector: Vector
     near: Near
+    known: Known
     decision: Decision
 
 
@@ -73,7 +76,15 @@ class Lookup:
             for job, vector in zip(batch, vectors, strict=True)
             if job.id not in hits
         ]
-        return Looked(list(hits.values()), passed)
+        return Looked(list(hits.values()), passed, self._outdated(found.values()))
+
+    def _outdated(self, found: Iterable[_Found]) -> list[UUID]:
+        by_namespace = {
+            one.job.namespace: one.job.id
+            for one in found
+            if one.job.cache.verdicts and one.job.cache.basis.outdated(self._needed(one.job))
+        }
+        return list(by_namespace.values())
 
     def _find(self, tenant: UUID, batch: Sequence[ToEmbed], vectors: Sequence[Vector | None]) -> list[_Found]:
         readers = [
@@ -95,8 +106,9 @@ class Lookup:
     def _decide(self, job: ToEmbed, vector: Vector, near: Sequence[Near]) -> _Found | None:
         allowed = [one for one in near if _allowed(one, job.models)]
         guards = self._runtime.settings.cache_guards if job.guards is None else job.guards
-        decision = self._decider.decide(job.text, allowed, _known(job.cache), guards)
-        return None if decision is None else _Found(job, vector, allowed[decision.place], decision)
+        known = _known(job.cache).unless_outdated(job.cache.basis, self._needed(job))
+        decision = self._decider.decide(job.text, allowed, known, guards)
+        return None if decision is None else _Found(job, vector, allowed[decision.place], known, decision)
 
     def _answers(self, tenant: UUID, entries: Sequence[UUID]) -> Mapping[UUID, Kept]:
         if not entries:
@@ -106,44 +118,52 @@ class Lookup:
         return {one.entry: one for one in found}
 
     def _hit(self, found: _Found, kept: Kept, latency_ms: int) -> Ending:
-        check = self._check(found, "hit", self._hit_chance(found.job))
+        check = self._check(found, "hit", self._hit_chance(found))
         job, trust = found.job, self._trust(found)
         served = Served(kept.entry, kept.answer, kept.routing, AttemptKind.SEMANTIC_HIT, found.near.similarity, trust)
         return replace(hit(job.id, job.fence, job.api_key_id, job.arms, served, latency_ms), check=check)
 
     def _trust(self, found: _Found) -> Trust:
-        known = found.job.cache
+        known, holds = found.job.cache, found.job.cache.basis.holds(self._needed(found.job))
         return Trust(
             score=probability(found.decision.score),
-            bound=known.bound,
+            bound=known.bound if holds else None,
             target=self._target(found.job),
-            judged=known.judged,
+            judged=known.judged if holds else 0,
         )
+
+    def _needed(self, job: ToEmbed) -> Basis:
+        return Basis(FEATURES_VERSION, self._model, self._target(job), self._runtime.settings.cache_confidence)
 
     def _target(self, job: ToEmbed) -> float:
         return self._runtime.settings.cache_max_error_rate if job.max_error_rate is None else job.max_error_rate
 
-    def _hit_chance(self, job: ToEmbed) -> float:
+    def _hit_chance(self, found: _Found) -> float:
         """With which a hit is drawn, or what would be one but for probation."""
-        if not _known(job.cache).state.serves:
+        if not found.known.state.serves:
             return 1.0
-        return audit_chance(job.cache.audited, self._runtime.settings.cache_audit_share, self._target(job))
+        share = self._runtime.settings.cache_audit_share
+        return audit_chance(found.job.cache.audited, share, self._target(found.job))
+
+    def _near_chance(self, found: _Found) -> float:
+        known = found.job.cache
+        hits = known.audited or not found.known.state.serves  # there are some that were drawn
+        least = self._hit_chance(found) if hits else self._runtime.settings.cache_audit_share
+        same = known.basis.of_same_scores(self._needed(found.job))
+        return near_chance(known.judged if same else 0, known.verdicts, least)
 
     def _passed(self, job: ToEmbed, vector: Vector | None, found: _Found | None) -> Passed:
         if found is None:
             return Passed(job, vector)
         if found.decision.eligible:
-            check = self._check(found, "held", self._hit_chance(job))
+            check = self._check(found, "held", self._hit_chance(found))
         else:
-            known = job.cache
-            hits = known.audited or not _known(known).state.serves  # there are some that were drawn
-            least = self._hit_chance(job) if hits else self._runtime.settings.cache_audit_share
-            check = self._check(found, "near", near_chance(known.judged, known.verdicts, least))
+            check = self._check(found, "near", self._near_chance(found))
         return Passed(job, vector, found.near.entry, check, self._probability(found))
 
     def _probability(self, found: _Found) -> float | None:
         """That the answer serves, where a model may be asked; None: nobody is."""
-        unsure = found.decision.why is Why.SCORE and _known(found.job.cache).state.serves
+        unsure = found.decision.why is Why.SCORE and found.known.state.serves
         likely = probability(found.decision.score)
         return likely if unsure and likely >= LEAST_PROBABLE and self._runtime.settings.cache_grey_zone else None
 
@@ -160,6 +180,8 @@ class Lookup:
             similarity=found.near.similarity,
             score=decision.score,
             features=decision.features,
+            features_version=FEATURES_VERSION,
+            allowed=self._target(job),
             vector=HalfVector(found.vector).to_text() if kind == "hit" else None,
             model=self._model if kind == "hit" else None,
         )

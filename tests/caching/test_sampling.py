@@ -1,5 +1,6 @@
 """What is served is judged wholly at first, then ever less often, and never less than the share."""
 
+from collections.abc import Callable
 from functools import partial
 from math import exp
 
@@ -34,7 +35,11 @@ def test_after_a_change_of_which_little_is_known_yet_all_is_judged_again() -> No
 
 @given(counts, shares)
 def test_a_chance_is_one_and_never_falls_below_the_share(known: int, share: float) -> None:
-    for chance in (partial(audit_chance, target=0.01), lambda count, least: near_chance(count, count, least)):
+    chances: list[Callable[[int, float], float]] = [
+        partial(audit_chance, target=0.01),
+        lambda count, least: near_chance(count, count, least),
+    ]
+    for chance in chances:
         assert share <= chance(known, share) <= 1
         assert chance(known + 1, share) <= chance(known, share)
     assert near_chance(known, known, 0.0) > 0  # with no share at all what is new is still looked at

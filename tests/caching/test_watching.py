@@ -38,16 +38,21 @@ def test_right_answers_end_probation_soon_and_it_may_begin_again() -> None:
 
 
 def test_further_wrong_ones_show_that_the_error_has_changed() -> None:
-    assert watched([*[RIGHT] * 300, *[WRONG] * 4], TARGET) == Watch(probation=True, broken_at=None)
-    assert watched([*[RIGHT] * 300, *[WRONG] * 5], TARGET) == Watch(probation=False, broken_at=304)
-    assert watched([*[RIGHT] * 300, *[WRONG, RIGHT, RIGHT] * 5], TARGET).broken_at == 312
+    assert watched([*[RIGHT] * 300, *[WRONG] * 3], TARGET) == Watch(probation=True, broken_at=None)
+    assert watched([*[RIGHT] * 300, *[WRONG] * 4], TARGET) == Watch(probation=False, broken_at=303)
+    assert watched([*[RIGHT] * 300, *[WRONG, RIGHT, RIGHT] * 4], TARGET).broken_at == 309
+
+
+@pytest.mark.parametrize("target", [1e-6, 1e-4, 0.001, 0.01])
+def test_of_one_wrong_answer_nothing_follows_however_little_is_allowed(target: float) -> None:
+    assert watched([*[RIGHT] * 300, WRONG], target) == Watch(probation=True, broken_at=None)
 
 
 def test_after_a_change_it_begins_anew() -> None:
-    changed = [WRONG] * 5
-    assert watched([*changed, *[RIGHT] * 10], TARGET) == Watch(probation=False, broken_at=4)
-    assert watched([*changed, *[RIGHT] * 10, WRONG], TARGET) == Watch(probation=True, broken_at=4)
-    assert watched([*changed, *[RIGHT] * 10, *changed], TARGET).broken_at == 19
+    changed = [WRONG] * 4
+    assert watched([*changed, *[RIGHT] * 10], TARGET) == Watch(probation=False, broken_at=3)
+    assert watched([*changed, *[RIGHT] * 10, WRONG], TARGET) == Watch(probation=True, broken_at=3)
+    assert watched([*changed, *[RIGHT] * 10, *changed], TARGET).broken_at == 17
 
 
 def test_what_was_not_served_does_not_put_it_on_probation_by_itself() -> None:
