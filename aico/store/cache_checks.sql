@@ -7,11 +7,12 @@ select tenant_id, job_id from private.due_namespaces(%(limit)s, %(enough)s, %(pa
 -- name: judged
 select n.namespace, n.verdicts, n.evidence_since, t.max_error_rate, t.implicit_outcomes, t.shadow_rate, t.judge_model,
   t.judge_daily_cents, t.compare_with_own_keys, t.draw_salt
-from public.jobs j
-join public.cache_namespaces n on n.tenant_id = j.tenant_id and n.namespace = j.namespace
-join public.tenants t on t.id = j.tenant_id
-left join public.cache_checks c on c.tenant_id = j.tenant_id and c.job_id = j.id
-where j.tenant_id = %(tenant)s and j.id = %(job)s and (
+from (values (%(tenant)s::uuid, %(job)s::uuid)) b (tenant_id, job_id)
+left join public.cache_checks c on c.tenant_id = b.tenant_id and c.job_id = b.job_id
+left join public.jobs j on j.tenant_id = b.tenant_id and j.id = b.job_id
+join public.cache_namespaces n on n.tenant_id = b.tenant_id and n.namespace = coalesce(c.namespace, j.namespace)
+join public.tenants t on t.id = b.tenant_id
+where (
   n.verdicts > n.computed and (
     c.kind in ('hit', 'held', 'asked') and (not c.verdict or n.state = 'probation')
     or not c.verdict and c.score >= %(surprising)s
