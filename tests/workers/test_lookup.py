@@ -27,8 +27,7 @@ from aico.workers.lookup import Looked, Lookup
 from aico.workers.runtime import Runtime
 
 SERVED, TOO_LOW = "cut = -1000", "cut = 1000"  # whatever it scores
-HELD = "cut = -1000, state = 'probation'"
-OFTEN = f"{TOO_LOW}, judged = 3999, verdicts = 3999"
+HELD, OFTEN = f"{SERVED}, state = 'probation'", f"{TOO_LOW}, judged = 3999, verdicts = 3999"
 
 
 @dataclass
