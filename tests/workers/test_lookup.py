@@ -27,7 +27,7 @@ from aico.workers.lookup import Looked, Lookup
 from aico.workers.runtime import Runtime
 
 SERVED, TOO_LOW = "cut = -1000", "cut = 1000"  # whatever it scores
-HELD = "cut = -1000, state = 'probation'"
+HELD, OFTEN = f"{SERVED}, state = 'probation'", f"{TOO_LOW}, judged = 3999, verdicts = 3999"
 
 
 @dataclass
@@ -209,8 +209,8 @@ def test_the_more_is_known_the_less_is_drawn_and_on_probation_everything(open_ca
     for change in (
         f"{SERVED}, audited = 19",
         f"{SERVED}, audited = 119",
-        f"{TOO_LOW}, judged = 1999",
-        f"{TOO_LOW}, judged = 3999",
+        f"{TOO_LOW}, judged = 1999, verdicts = 1999",
+        OFTEN,
         f"{HELD}, judged = 100000, audited = 100000",
     ):
         cache.knows(change)
@@ -230,7 +230,7 @@ def test_the_more_is_known_the_less_is_drawn_and_on_probation_everything(open_ca
     ]
 
 
-@pytest.mark.parametrize("known", [f"{SERVED}, audited = 84", f"{TOO_LOW}, judged = 3999"], ids=["hit", "near"])
+@pytest.mark.parametrize("known", [f"{SERVED}, audited = 84", OFTEN], ids=["hit", "near"])
 def test_the_same_job_is_drawn_the_same_each_time(open_cache: Open, known: str) -> None:
     """By its id, under a salt of the tenant's that callers do not know."""
     cache = open_cache(cache_audit_share=0.0)
