@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from builders import new_job
 from workers.calibrating import Judged, judged
+from workers.looking import HELD, SERVED, Cache, Open, open_cache
 from workers.test_cache_calibration import ENOUGH, RIGHT, WRONG, rings
 from workers.test_embed import store
-from workers.test_lookup import HELD, SERVED, Cache, Open, open_cache
 
 from aico.caching.sampling import audit_chance
 from aico.caching.scoring import FEATURES_VERSION
