@@ -23,7 +23,7 @@ from aico.workers.lookup import Looked, Lookup
 from aico.workers.runtime import Runtime
 
 SERVED, TOO_LOW = "cut = -1000", "cut = 1000"  # whatever it scores
-HELD, OFTEN = f"{SERVED}, state = 'probation'", f"{TOO_LOW}, judged = 3999, verdicts = 3999"
+HELD = f"{SERVED}, state = 'probation'"
 
 
 @dataclass

@@ -20,7 +20,9 @@ from aico.store.claims import Ending
 from aico.store.scope import Scope
 from aico.workers.lookup import Looked
 
-__all__ = ["open_cache"]  # a fixture
+__all__ = ["open_cache"]
+
+OFTEN = f"{TOO_LOW}, judged = 3999, verdicts = 3999"
 
 
 def test_a_hit_that_is_drawn_becomes_a_check_with_all_that_it_was_decided_by(open_cache: Open) -> None:
