@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from aico.caching.calibration import State
 from aico.caching.neighbourhood import Neighbour, ranked, surroundings
 from aico.caching.scoring import START_CUT, START_WEIGHTS, features, score
-from aico.core.cache_policy import GuardPolicy
+from aico.core.cache_policy import Basis, GuardPolicy
 from aico.core.freshness import turn_bound_to_time
 from aico.embedding_service.verification.comparison import Comparison, Guard, TextProfile, Verifier, profile
 
@@ -69,6 +69,12 @@ class Known:
 
     def score(self, seen: Sequence[float]) -> float:
         return score(seen, self.weights or START_WEIGHTS)
+
+    def unless_outdated(self, basis: Basis, needed: Basis) -> "Known":
+        """What of it may be relied on: of a calibration that was for something else, that it serves nothing."""
+        if basis.holds(needed):
+            return self
+        return Known(State.LEARNING if self.state.serves else self.state, judged=self.judged)
 
 
 class Why(StrEnum):

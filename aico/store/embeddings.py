@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 
-from aico.core.cache_policy import GuardPolicy
+from aico.core.cache_policy import NO_BASIS, Basis, GuardPolicy
 from aico.core.comparing import Wishes
 from aico.core.jobs import CacheMode, JobClass
 from aico.store.api_keys import models_of
@@ -32,6 +32,7 @@ class KnownNamespace:
     verdicts: int = 0
     audited: int = 0  # hits that were judged
     judged: int = 0
+    basis: Basis = NO_BASIS
 
 
 NEW_NAMESPACE = KnownNamespace()
@@ -96,7 +97,13 @@ def known_namespace(row: Row) -> KnownNamespace:
         verdicts=row["verdicts"],
         audited=row["audited"],
         judged=row["judged"],
+        basis=_basis(row),
     )
+
+
+def _basis(row: Row) -> Basis:
+    """Of a row of a namespace, or of none."""
+    return Basis(row["features_version"] or 0, row["embedding_model"], row["target"], row["confidence"])
 
 
 @dataclass(frozen=True, slots=True)

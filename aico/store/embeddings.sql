@@ -2,7 +2,7 @@
 select j.id, j.fence, j.namespace, j.cache_mode, j.class, j.request #>> '{messages,-1,content}' as text, j.api_key_id,
   coalesce(t.similarity_threshold, %(floor)s)::real as floor,
   (j.controls ->> 'max_staleness_seconds')::real as max_age, k.models, t.cache_guards, t.max_error_rate,
-  n.state, n.cut, n.weights, n.bound,
+  n.state, n.cut, n.weights, n.bound, n.features_version, n.embedding_model, n.target, n.confidence,
   coalesce(n.verdicts, 0) as verdicts, coalesce(n.audited, 0) as audited, coalesce(n.judged, 0) as judged,
   t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys, t.draw_salt,
   coalesce(array(select jsonb_array_elements_text(j.assigned -> 'arms')), '{}') as arms,
@@ -28,11 +28,12 @@ with ready as (
 ),
 drawn as (
   insert into public.cache_checks (tenant_id, job_id, namespace, entry_id, kind, chance, similarity, score, features,
-    fingerprint, embedding, embedding_model)
-  select %(tenant)s, r.id, r.namespace, c.entry, c.kind, c.chance, c.similarity, c.score, c.features, r.fingerprint,
-    r.embedding, r.embedding_model
+    features_version, allowed, fingerprint, embedding, embedding_model)
+  select %(tenant)s, r.id, r.namespace, c.entry, c.kind, c.chance, c.similarity, c.score, c.features,
+    c.features_version, c.allowed, r.fingerprint, r.embedding, r.embedding_model
   from ready r join jsonb_to_recordset(%(checks)s::jsonb) as c (job uuid, entry uuid, kind text, chance real,
-    similarity real, score double precision, features double precision[]) on c.job = r.id
+    similarity real, score double precision, features double precision[], features_version smallint,
+    allowed double precision) on c.job = r.id
   on conflict do nothing
 )
 select id, class from ready

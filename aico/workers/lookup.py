@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -15,9 +15,9 @@ from aico.caching.calibration import State
 from aico.caching.deciding import Candidate, Decider, Decision, Known, Why, timely
 from aico.caching.neighbourhood import NEIGHBOURS
 from aico.caching.sampling import audit_chance, near_chance
-from aico.caching.scoring import probability
+from aico.caching.scoring import FEATURES_VERSION, probability
 from aico.core.attempts import AttemptKind
-from aico.core.cache_policy import GuardPolicy
+from aico.core.cache_policy import Basis, GuardPolicy
 from aico.core.comparing import audits, cache_draw
 from aico.core.grey_zone import LEAST_PROBABLE
 from aico.core.jobs import CacheMode
@@ -42,6 +42,7 @@ class Looked:
     hits: list[Ending]
     passed: list[Passed]
     waits: list[Waits]  # for the answers of others
+    outdated: list[UUID]  # a job of each namespace whose calibration is for something else than is needed now
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class _Found:
     job: ToEmbed
     vector: Vector
     around: Sequence[Near]
+    known: Known
     decision: Decision
 
     @property
@@ -89,7 +91,15 @@ class Lookup:
         waiting = waits(misses, flights, self._decide, datetime.now(UTC).year)
         others = {one.job.id for one in waiting}
         passed = [self._passed(job, vector, found.get(job.id)) for job, vector in missed if job.id not in others]
-        return Looked(list(hits.values()), passed, waiting)
+        return Looked(list(hits.values()), passed, waiting, self._outdated(found.values()))
+
+    def _outdated(self, found: Iterable[_Found]) -> list[UUID]:
+        by_namespace = {
+            one.job.namespace: one.job.id
+            for one in found
+            if one.job.cache.verdicts and one.job.cache.basis.outdated(self._needed(one.job))
+        }
+        return list(by_namespace.values())
 
     def _near(self, tenant: UUID, asked: Sequence[tuple[ToEmbed, Vector]]) -> Mapping[UUID, Sequence[Near]]:
         """What is kept near each job's question and may be served to it, nearest first."""
@@ -111,10 +121,13 @@ class Lookup:
             around = near.get(job.id)
             decision = self._decide(job, around) if around else None
             if around and decision is not None:
-                yield _Found(job, vector, around, decision)
+                yield _Found(job, vector, around, self._known(job), decision)
 
     def _decide(self, job: ToEmbed, candidates: Sequence[Candidate]) -> Decision | None:
-        return self._decider.decide(job.text, candidates, _known(job.cache), self._guards(job))
+        return self._decider.decide(job.text, candidates, self._known(job), self._guards(job))
+
+    def _known(self, job: ToEmbed) -> Known:
+        return _known(job.cache).unless_outdated(job.cache.basis, self._needed(job))
 
     def _guards(self, job: ToEmbed) -> GuardPolicy:
         return self._runtime.settings.cache_guards if job.guards is None else job.guards
@@ -127,33 +140,47 @@ class Lookup:
         return {one.entry: one for one in found}
 
     def _hit(self, found: _Found, kept: Kept, latency_ms: int) -> Ending:
-        share = self._runtime.settings.cache_audit_share
-        target = self._target(found.job)
-        check = self._check(found, "hit", audit_chance(found.job.cache.audited, share, target))
+        check = self._check(found, "hit", self._hit_chance(found))
         job, trust = found.job, self._trust(found)
         served = Served(kept.entry, kept.answer, kept.routing, AttemptKind.SEMANTIC_HIT, found.near.similarity, trust)
         return replace(hit(job.id, job.fence, job.api_key_id, job.arms, served, latency_ms), check=check)
 
     def _trust(self, found: _Found) -> Trust:
-        known = found.job.cache
+        known, holds = found.job.cache, found.job.cache.basis.holds(self._needed(found.job))
         return Trust(
             score=probability(found.decision.score),
-            bound=known.bound,
+            bound=known.bound if holds else None,
             target=self._target(found.job),
-            judged=known.judged,
+            judged=known.judged if holds else 0,
         )
+
+    def _needed(self, job: ToEmbed) -> Basis:
+        return Basis(FEATURES_VERSION, self._model, self._target(job), self._runtime.settings.cache_confidence)
 
     def _target(self, job: ToEmbed) -> float:
         return self._runtime.settings.cache_max_error_rate if job.max_error_rate is None else job.max_error_rate
+
+    def _hit_chance(self, found: _Found) -> float:
+        """With which a hit is drawn, or what would be one but for probation."""
+        if not found.known.state.serves:
+            return 1.0
+        share = self._runtime.settings.cache_audit_share
+        return audit_chance(found.job.cache.audited, share, self._target(found.job))
+
+    def _near_chance(self, found: _Found) -> float:
+        known = found.job.cache
+        hits = known.audited or not found.known.state.serves  # there are some that were drawn
+        least = self._hit_chance(found) if hits else self._runtime.settings.cache_audit_share
+        same = known.basis.of_same_scores(self._needed(found.job))
+        return near_chance(known.judged if same else 0, known.verdicts, least)
 
     def _passed(self, job: ToEmbed, vector: Vector | None, found: _Found | None) -> Passed:
         if found is None:
             return Passed(job, vector)
         if found.decision.eligible:
-            check = self._check(found, "held", 1.0)
+            check = self._check(found, "held", self._hit_chance(found))
         else:
-            share = self._runtime.settings.cache_audit_share
-            check = self._check(found, "near", near_chance(job.cache.judged, share))
+            check = self._check(found, "near", self._near_chance(found))
         return Passed(job, vector, found.near.entry, check, *self._doubts(found))
 
     def _doubts(self, found: _Found) -> tuple[float | None, tuple[Doubt, ...]]:
@@ -161,7 +188,7 @@ class Lookup:
 
         None: nobody is.
         """
-        job, known = found.job, _known(found.job.cache)
+        job, known = found.job, found.known
         unsure = found.decision.why is Why.SCORE and known.state.serves and self._runtime.settings.cache_grey_zone
         likely = probability(found.decision.score)
         if not unsure or likely < LEAST_PROBABLE:
@@ -187,6 +214,8 @@ class Lookup:
             similarity=found.near.similarity,
             score=decision.score,
             features=decision.features,
+            features_version=FEATURES_VERSION,
+            allowed=self._target(job),
             vector=HalfVector(found.vector).to_text() if kind == "hit" else None,
             model=self._model if kind == "hit" else None,
         )

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 from builders import ending_of, new_job
+from workers.looking import SERVED, Cache, Open
 from workers.test_embed import read, store
-from workers.test_lookup import SERVED, Cache, Open
 
 from aico.core.jobs import Controls, Job, JobClass
 from aico.store import claims

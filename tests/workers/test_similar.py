@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from builders import ending_of, new_job
 from workers.awaiting import AT_ONCE, CALMLY, Airport, airport
+from workers.looking import HELD, SERVED, TOO_LOW, Open, open_cache
 from workers.test_embed import store
-from workers.test_lookup import HELD, SERVED, TOO_LOW, Open, open_cache
 
 from aico.core.assignment import Assigned, Treatment
 from aico.core.jobs import CacheMode, CacheState, Controls, JobClass, JobStatus

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from builders import ending_of, new_job
 from workers.awaiting import Airport, airport
+from workers.looking import open_cache
 from workers.test_embed import store
-from workers.test_lookup import open_cache
 
 from aico.core.jobs import JobClass, JobError, JobStatus
 from aico.store import claims, jobs, similar_flights
