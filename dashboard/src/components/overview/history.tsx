@@ -1,7 +1,7 @@
 "use client";
 
 import { useResource } from "@/api/hooks";
-import { TimeSeries } from "@/components/charts";
+import { TimeSeries } from "@/components/charts/time-series";
 import { SPANS, type Span, since } from "@/components/overview/figures";
 import { Card } from "@/components/ui/card";
 import { Empty, Loaded } from "@/components/ui/states";

@@ -2,7 +2,7 @@
 
 import Link from "next/link";
 import { useResource } from "@/api/hooks";
-import { Bars } from "@/components/charts";
+import { Bars } from "@/components/charts/bars";
 import { SPANS, type Span, since } from "@/components/overview/figures";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";

@@ -1,6 +1,6 @@
 "use client";
 
-import { TimeSeries } from "@/components/charts";
+import { TimeSeries } from "@/components/charts/time-series";
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/states";
 import { useLive } from "@/live/live";
