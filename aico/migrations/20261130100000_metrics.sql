@@ -35,7 +35,7 @@ create index metric_rollups_age on public.metric_rollups (grain, bucket) where g
 create table public.metric_ticks (
   tenant_id uuid primary key references public.tenants on delete cascade,
   seq bigint not null default 0,          -- of the last tick; the next one's is higher by one
-  told_at timestamptz not null default '-infinity',
+  told_at timestamptz not null default 'epoch',
   changed timestamptz[] not null default '{}'
 ) with (fillfactor = 50);
 create index metric_ticks_due on public.metric_ticks (told_at) where changed <> '{}';

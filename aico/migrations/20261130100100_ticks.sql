@@ -54,9 +54,9 @@ begin
     where t.tenant_id = due.tenant_id;
     told := told + 1;
   end loop;
-  select extract(epoch from min(t.told_at) + interval '500 milliseconds' - clock_timestamp()) into next_in
-  from public.metric_ticks t where t.changed <> '{}';
-  next_in := greatest(next_in, 0);
+  select extract(epoch from greatest(min(t.told_at) + interval '500 milliseconds' - clock_timestamp(), '0')) into next_in
+  from public.metric_ticks t where t.changed <> '{}'
+  having count(*) > 0;
   return next;
 end $$;
 

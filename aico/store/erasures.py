@@ -54,7 +54,7 @@ _KEYS = {
 }
 _CONDITIONS = {
     "data_requests": "o.kind = 'export'",
-    "metric_rollups": "o.dimension = 'tag' and (%(tag)s::text is null or o.name = %(tag)s)",  # the others' names are ours
+    "metric_rollups": "o.dimension = 'tag' and (%(tag)s::text is null or o.name = %(tag)s)",  # other names are ours
     "batches": "not exists (select from public.jobs j where j.tenant_id = o.tenant_id and j.batch_id = o.id)",
 }
 _SHOWN = {"jobs": "id, fence, status"}
