@@ -167,7 +167,7 @@ event as (  -- what is said of a job as a whole counts once: with the ending tha
     case when (e.attempt ->> 'job_id')::uuid in (select id from done) then e.attempt
       || case when g.leader is null then '{}' else jsonb_build_object('shared_cents', -g.cents,
         'job_cents', (e.attempt ->> 'job_cents')::numeric - g.cents) end
-      else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] end) r
+      else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] || '{"concludes": false}' end) r
   on conflict do nothing
 ),
 decided as (  -- what was decided when the job was parked stands

@@ -29,6 +29,7 @@ from aico.store import (
     lanes,
     learner,
     ledger,
+    metrics,
     outcomes,
     quotas,
     retention,
@@ -112,6 +113,7 @@ class Sweeper:
         self._ring_for_learners()
         self._ring_for_pairs()
         self._recall_from_lanes()
+        self._runtime.database.run(Scope.system(), metrics.tell(limit=BATCH))  # what a recorder died over
 
     def _keep_house(self) -> None:
         """Make room for what comes, and delete what is kept no longer."""
@@ -129,6 +131,8 @@ class Sweeper:
             while database.run(Scope.system(), statement) == [BATCH]:
                 log.info("old_rows_purged", what=what, count=BATCH)
         self._evict_answers()
+        while database.run(Scope.system(), metrics.purge(limit=CHANGES)) == [CHANGES]:
+            pass
         while database.run(Scope.system(), files.purge(limit=FILES)) == [FILES]:
             log.info("old_rows_purged", what="files", count=FILES)
 
