@@ -22,7 +22,7 @@ class Connection:
         self.version = version
         self.channels: dict[str, Channel] = {}  # by topic
         self.messages = Bucket(limits.messages_per_second)
-        self.overrun = False  # it reads too slowly, and has to go
+        self.overrun = asyncio.Event()  # it reads too slowly, and has to go
         self._limits = limits
         self._waiting: deque[str] = deque()
         self._bytes = 0
@@ -32,14 +32,15 @@ class Connection:
         self._waiting.append(text)
         self._bytes += len(text)
         if len(self._waiting) > self._limits.queued_frames or self._bytes > self._limits.queued_bytes:
-            self.overrun = True
+            self.overrun.set()
             self._waiting.clear()
+            self._bytes = 0
         self._something.set()
 
     async def write(self, websocket: WebSocket) -> None:
-        """Until the client has gone, or must go."""
+        """Until the client has gone."""
         try:
-            while not self.overrun:
+            while True:
                 while self._waiting:
                     text = self._waiting.popleft()
                     self._bytes -= len(text)

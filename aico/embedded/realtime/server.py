@@ -108,12 +108,14 @@ class Realtime:
     async def _converse(self, websocket: WebSocket, connection: Connection) -> None:
         reading = asyncio.create_task(self._read(websocket, connection))
         writing = asyncio.create_task(connection.write(websocket))
+        overrunning = asyncio.create_task(connection.overrun.wait())  # the writer waits for a client that does not read
+        tasks = (reading, writing, overrunning)
         try:
-            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            ended = [task for task in (reading, writing) if not task.cancel()]
-            await asyncio.gather(reading, writing, return_exceptions=True)
-        if connection.overrun:
+            ended = [task for task in tasks if not task.cancel()]
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if overrunning in ended:
             websocket.scope["extensions"].get(ABORT, lambda: None)()
         elif reading in ended:
             code, reason = reading.result()

@@ -13,7 +13,7 @@ import pytest
 from api.conftest import serving_app
 from argon2 import PasswordHasher
 from conftest import Postgres, new_tenant
-from embedded.auth.conftest import PASSWORD, UNLIMITED, Project
+from embedded.auth.conftest import UNLIMITED, Project
 from pydantic import SecretStr
 
 from aico.embedded.auth.app import create_app
@@ -81,6 +81,11 @@ class Live:
 Serve = Callable[..., AbstractContextManager[Live]]
 
 
+def let_in_all(admin_url: str) -> None:
+    for role, password in _PASSWORDS.items():
+        let_in(admin_url, role, password)
+
+
 @pytest.fixture(scope="session")
 def live_files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     files = Files.under(tmp_path_factory.mktemp("live"))
@@ -91,8 +96,7 @@ def live_files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 @pytest.fixture(scope="session")
 def serve_live(postgres: Postgres, redis_url: str, live_files: Files) -> Serve:
     """A server of its own, with these changes of its configuration."""
-    for role, password in _PASSWORDS.items():
-        let_in(postgres.admin_url, role, password)
+    let_in_all(postgres.admin_url)
 
     @contextmanager
     def serving(admin_url: str = postgres.admin_url, *, port: int = 0, **changes: Any) -> Iterator[Live]:
@@ -141,4 +145,3 @@ def bob(live: Live, database: Database) -> Person:
 
 
 MODULES = Path(__file__).parents[3] / ".venv" / "third-party" / "node"
-assert PASSWORD

@@ -109,9 +109,7 @@ class PythonListener:
         channel.on_broadcast("*", lambda told: self.told.append({"kind": "broadcast", "name": name, **told}))
         channel.on_system(lambda told: self.told.append({"kind": "system", "name": name, "payload": dict(told)}))
         for number, wanted in enumerate(changes):
-            channel.on_postgres_changes(
-                callback=lambda told, number=number: self._changed(name, number, told), **wanted
-            )
+            channel.on_postgres_changes(callback=partial(self._changed, name, number), **wanted)
         task = asyncio.create_task(
             channel.subscribe(
                 lambda state, error: self.told.append(
