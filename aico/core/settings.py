@@ -160,6 +160,11 @@ class Settings(BaseSettings):
     max_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 365  # the longest that a tenant may ask for
     metrics_token: SecretStr | None = None  # what `GET /metrics` asks for
 
+    # Traces: an address switches them on. These names are OpenTelemetry's own
+    otel_exporter_otlp_endpoint: Address | None = None  # of a collector, for OTLP over HTTP; without /v1/traces
+    otel_exporter_otlp_headers: SecretStr | None = None  # name=value by commas, sent with every export
+    otel_semconv_stability_opt_in: str | None = None  # gen_ai_latest_experimental: names that are not stable yet
+
     @field_validator(
         *("cors_origins", "mcp_urls", "openai_compatible_models"),
         *("stripe_prices", "stripe_meter_events", "billing_return_origins"),
