@@ -36,6 +36,7 @@ from aico.api.routers import (
     members,
     metrics,
     models,
+    operator,
     outcomes,
     provider_keys,
     providers,
@@ -82,6 +83,7 @@ PARTS = (
     tenants,
     identity,
     audit_log,
+    operator,
     health,
     metrics,
 )  # in the order in which their routes are tried

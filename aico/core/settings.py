@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     mcp_urls: Annotated[tuple[McpAddress, ...], NoDecode] = ()  # beside those of this machine
     mcp_authorization_server: Address | None = None  # issues tokens that this API takes
     flower_conf: Path | None = None  # Flower's own settings file
+    flower_url: Address | None = None  # where the operator's browser finds it
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     # Secrets of tenants
