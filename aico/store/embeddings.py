@@ -58,6 +58,7 @@ class ToEmbed:
     fingerprint: bytes = b""
     patience: int = 0  # it waits for nobody who has more
     waits: bool = False  # it may wait for the answer to much the same question
+    traceparent: str | None = None  # of the request that made it
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_floor: float) -> Statement[ToEmbed]:
@@ -85,6 +86,7 @@ def _to_embed(row: Row) -> ToEmbed:
         fingerprint=row["fingerprint"],
         patience=row["patience"],
         waits=row["waits"],
+        traceparent=row["traceparent"],
     )
 
 
