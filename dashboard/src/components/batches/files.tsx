@@ -7,6 +7,7 @@ import type { Batch } from "@/components/batches/words";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { compact } from "@/lib/format";
+import { saveFile } from "@/lib/save-file";
 
 const load = async (api: Api, id: string) => {
   // The route's description has no schema for what is in a file.
@@ -17,22 +18,12 @@ const load = async (api: Api, id: string) => {
   return { data: data as Blob | undefined, error, response };
 };
 
-/** A link could not carry the token: the file is fetched, and given to the browser from memory. */
-function save(content: Blob, name: string): void {
-  const address = URL.createObjectURL(content);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(address);
-}
-
 function FileRow({ id, what }: { id: string; what: string }) {
   const about = useResource(["file", id], (api) => api.GET("/v1/files/{file_id}", { params: { path: { file_id: id } } }));
   const { run, busy } = useAction(load);
   const fetchIt = async () => {
     const found = await run(id);
-    if (found) save(found.data, about.data?.filename ?? `${id}.jsonl`);
+    if (found) saveFile(found.data, about.data?.filename ?? `${id}.jsonl`);
   };
   return (
     <li className="flex flex-wrap items-center justify-between gap-2 py-2">

@@ -29,6 +29,7 @@ export const CLASSES: Record<JobClass, string> = {
 
 const STAGES: Record<Schemas["Stage"], string> = {
   embed: "Looking into the cache",
+  await: "Waiting for the answer to much the same question",
   route: "Being answered by a model",
   lane: "In a provider's batch",
   follow: "Waiting for the answer to the same question",

@@ -7,9 +7,11 @@ import { NewBatch } from "@/components/batches/upload";
 import { PageTitle } from "@/components/shell/frame";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { useChanges } from "@/live/changes";
 
 export default function BatchesPage() {
   const found = useBatches();
+  useChanges("batches", found.mutate);
   const mayWrite = usePermitted("prompts:write");
   return (
     <>

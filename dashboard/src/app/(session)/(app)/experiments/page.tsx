@@ -7,10 +7,12 @@ import { ExperimentList, useExperiments } from "@/components/experiments/list";
 import { experimentPath } from "@/components/experiments/words";
 import { PageTitle } from "@/components/shell/frame";
 import { Card } from "@/components/ui/card";
+import { useChanges } from "@/live/changes";
 
 export default function ExperimentsPage() {
   const router = useRouter();
   const found = useExperiments();
+  useChanges("experiments", found.mutate);
   const mayWrite = usePermitted("settings:write");
   return (
     <>
