@@ -32,6 +32,7 @@ from aico.api.routers import (
     health,
     identity,
     invitations,
+    job_details,
     jobs,
     learner,
     members,
@@ -56,6 +57,7 @@ from aico.tracing.switch import tracing
 
 PARTS = (
     jobs,
+    job_details,
     chat_completions,
     responses,
     embeddings,

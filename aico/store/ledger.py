@@ -101,6 +101,34 @@ def _booking(tenants: Sequence[UUID], jobs: Sequence[UUID]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt of a job, booked or about to be."""
+
+    id: UUID
+    at: datetime
+    kind: str
+    outcome: str
+    provider: str
+    model: str
+    latency_ms: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_cents: Decimal | None
+    http_status: int | None
+    error: str | None
+    similarity: float | None
+    batch: bool
+    key_source: str
+
+
+def of_job(tenant: UUID, job: UUID, *, since: datetime, limit: int) -> Statement[Tried]:
+    """What was tried for a job that was made at `since`, the earliest first. O(attempts) index entries."""
+    params = {"tenant": tenant, "job": job, "since": since, "limit": limit}
+    return Statement(_SQL["of_job"], params, lambda row: Tried(**row))
+
+
+@dataclass(frozen=True, slots=True)
 class LateEvent:
     tenant: UUID
     job: UUID

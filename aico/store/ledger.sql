@@ -195,6 +195,24 @@ select count(*) as booked, (select pairs from pairs) as pairs
 from booked
 where (select count(*) from totalled) = 1 and (select count(*) from told) >= 0 and (select count(*) from measured) >= 0
 
+-- name: of_job
+-- By the index on jobs, in the partitions since the job's beginning. Workers' clocks may be behind the database's.
+select id, at, kind, outcome, provider, model, latency_ms, input_uncached + cache_read + cache_write as input_tokens,
+  cache_read as cached_tokens, output as output_tokens, cost_cents, http_status, error, similarity, batch, key_source
+from (
+  select id, at, kind, outcome, provider, model, latency_ms, input_uncached, cache_read, cache_write, output,
+    cost_cents, http_status, error, similarity, batch, key_source
+  from public.ledger_attempts
+  where tenant_id = %(tenant)s and job_id = %(job)s and at >= %(since)s::timestamptz - interval '1 hour'
+  union all
+  select id, at, kind, outcome, provider, model, latency_ms, input_uncached, cache_read, cache_write, output,
+    cost_cents, http_status, error, similarity, batch, key_source
+  from public.ledger_outbox
+  where tenant_id = %(tenant)s and job_id = %(job)s
+) a
+order by at, id
+limit %(limit)s
+
 -- name: late
 select tenant_id, job_id from private.late_events(make_interval(secs => %(quiet)s), %(limit)s)
 
