@@ -30,3 +30,11 @@ export function centsOf(dollars: string): string | null {
   const rest = fraction.slice(2).replace(/0+$/, "");
   return rest ? `${whole}.${rest}` : whole;
 }
+
+/** The other way round. */
+export function dollarsOf(cents: string): string {
+  const [whole = "0", fraction = ""] = cents.split(".");
+  const digits = whole.padStart(3, "0");
+  const rest = `${digits.slice(-2)}${fraction}`.replace(/0+$/, "");
+  return rest ? `${digits.slice(0, -2)}.${rest.padEnd(2, "0")}` : digits.slice(0, -2);
+}
