@@ -30,7 +30,7 @@ export function Members() {
   const grantable = useGrantable();
   const columns: Column<Member>[] = [
     { name: "Member", cell: (one) => <Who member={one} me={one.user_id === me} /> },
-    { name: "Role", cell: (one) => <RoleChoice member={one} me={one.user_id === me} onChanged={found.mutate} /> },
+    { name: "Role", cell: (one) => (one.user_id === me ? one.role : <RoleChoice member={one} onChanged={found.mutate} />) },
     { name: "Since", wide: true, cell: (one) => <span className="whitespace-nowrap">{onDay(one.since)}</span> },
     {
       name: "Actions",
@@ -76,16 +76,15 @@ function Who({ member, me }: { member: Member; me: boolean }) {
 const change = (api: Api, user_id: string, role: Role) =>
   api.PATCH("/v1/members/{user_id}", { params: { path: { user_id } }, body: { role } });
 
-function RoleChoice({ member, me, onChanged }: { member: Member; me: boolean; onChanged: () => void }) {
+/** Nobody is offered a choice of his own role: who takes less could not take it back. */
+function RoleChoice({ member, onChanged }: { member: Member; onChanged: () => void }) {
   const { run, busy } = useAction(change);
-  const { reload } = useSession();
   const grantable = useGrantable();
   if (!grantable(member.role)) return <>{member.role}</>;
   const choose = async (role: Role) => {
     if (!(await run(member.user_id, role))) return;
     toast.success(`${nameOf(member)} is ${role} now.`);
     onChanged();
-    if (me) await reload(); // what is offered follows one's own role
   };
   return (
     <select
