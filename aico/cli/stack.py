@@ -98,6 +98,7 @@ class Stack:
             "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{load_or_create_secret(self.flower_password_file).get_secret_value()}",
             "FLOWER_ADDRESS": LOOPBACK,
             "FLOWER_PORT": self.flower_url.rpartition(":")[2],
+            **({"FLOWER_URL": self.flower_url} if self._options.flower else {}),
             "OMP_NUM_THREADS": "1",
         }
         if not (given(self._settings, "encryption_keys") or given(self._settings, "encryption_kms")):

@@ -3,7 +3,7 @@ with turn as materialized (  -- no row where it follows another job from now on
   select t.* from private.turn(%(tenant)s, %(id)s) t
 ),
 prior as (
-  select id, status, calling, reserved_model, flight is not null as flew from public.jobs
+  select id, status, calling, reserved_model, bell_at, flight is not null as flew from public.jobs
   where tenant_id = %(tenant)s and id = %(id)s and stage = 'route' and exists (select from turn)
     and (status = 'queued' and bell_at is not null and (run_after is null or run_after <= now())
       or status = 'in_progress' and lease_until < now())
@@ -22,7 +22,7 @@ returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadl
   j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling,
   t.baseline_model, t.fallback, t.strategy, t.quality_target, t.draw_salt, j.controls, j.assigned, j.streams,
   extensions.halfvec_send(j.embedding) as vector,
-  prior.status = 'in_progress' as taken_over, prior.flew, turn.entry, turn.answer, turn.routing,
+  j.traceparent, prior.bell_at as rung_at, prior.status = 'in_progress' as taken_over, prior.flew, turn.entry, turn.answer, turn.routing,
   t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys,
   j.near_probability, extract(epoch from j.deadline - now())::real as seconds_left,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,

@@ -53,6 +53,7 @@ class ToEmbed:
     max_error_rate: float | None = None  # per hit by meaning; None: the service's
     guards: GuardPolicy | None = None  # None: the service's
     wishes: Wishes = field(default_factory=Wishes)
+    traceparent: str | None = None  # of the request that made it
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_floor: float) -> Statement[ToEmbed]:
@@ -77,6 +78,7 @@ def _to_embed(row: Row) -> ToEmbed:
         max_error_rate=row["max_error_rate"],
         guards=None if row["cache_guards"] is None else GuardPolicy(row["cache_guards"]),
         wishes=wishes_of(row),
+        traceparent=row["traceparent"],
     )
 
 

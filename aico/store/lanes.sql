@@ -161,7 +161,7 @@ forgotten as (  -- a replaced key goes with the last batch that was made with it
 select id from ended
 
 -- name: asked
-select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,
+select j.id, i.fence, j.traceparent, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,
   j.assigned, t.baseline_model, t.fallback, t.strategy, t.quality_target, t.draw_salt, k.models,
   extensions.halfvec_send(j.embedding) as vector, d.strategy as decided_by, d.policy_version, d.propensity,
   (select coalesce(l.pinned, l.version) from public.learners l where l.tenant_id = j.tenant_id) as learned_version,

@@ -38,7 +38,6 @@ def work_on(runtime: Runtime, tenant: UUID, job: UUID) -> None:
         patiently(partial(runtime.database.run, scope, cache_checks.keep(tenant, found, computed)))
         log.info(
             "cache_calibrated",
-            tenant=str(tenant),
             namespace=found.namespace.hex(),
             state=computed.state,
             cut=computed.cut,

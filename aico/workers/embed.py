@@ -24,6 +24,7 @@ from aico.embedding_service.verification.vectors import WordVectors
 from aico.store import embeddings
 from aico.store.embeddings import ToEmbed
 from aico.store.scope import Scope
+from aico.workers import traced
 from aico.workers.app import app
 from aico.workers.asks import KEPT_SECONDS, Answer, Ask, answers_key, ask_key, in_calls
 from aico.workers.finish import finish
@@ -81,11 +82,13 @@ def embed(messages: Sequence[tuple[str, ...]]) -> None:
     if not texts:  # all these bells had rung before
         return
     started = time.monotonic()
-    vectors = vectors_of(texts)
+    with traced.embedding([job for batch in found for job in batch], runtime.settings.embedding_model_name):
+        vectors = vectors_of(texts)
     offset = 0
     for tenant, batch in zip(wanted, found, strict=True):
         if batch:
-            _settle(runtime, tenant, batch, vectors[offset : offset + len(batch)], started)
+            with structlog.contextvars.bound_contextvars(tenant_id=str(tenant)):
+                _settle(runtime, tenant, batch, vectors[offset : offset + len(batch)], started)
         offset += len(batch)
 
 
@@ -170,7 +173,9 @@ def _explanation(ask: Ask, asked: Vector | None, kept: Vector | None) -> Explana
 def _settle(
     runtime: Runtime, tenant: UUID, batch: Sequence[ToEmbed], vectors: Sequence[Vector | None], started: float
 ) -> None:
+    began = time.time_ns()
     looked = lookup().look(tenant, batch, vectors, started)
+    traced.looked_up(tenant, began, looked.hits, looked.passed, batch)
     finish(runtime, tenant, looked.hits)
     if looked.passed:
         advance = embeddings.advance(tenant, looked.passed, embedder().fingerprint)

@@ -63,7 +63,7 @@ class Erasure:
                 self._reach(number + 1, after := "")
             return self._complete()
         except _ClaimLost:
-            log.warning("erasure_left", tenant=str(self._held.tenant), request=str(self._held.id))
+            log.warning("erasure_left")
             return False
 
     def _step(self, step: str, after: str) -> bool:
@@ -155,7 +155,7 @@ class Erasure:
         digest = receipt_digest(held.tenant, held.id, held.scope, counted.counts, held.started_at, counted.requested_by)
         if not self._run(erasures.complete(held, digest)):
             raise _ClaimLost
-        log.info("erasure_completed", tenant=str(held.tenant), request=str(held.id))
+        log.info("erasure_completed")
         return True
 
     def _reach(self, step: int, after: str) -> None:

@@ -27,7 +27,8 @@ from aico.store.claims import Claim, Ending
 from aico.store.grey_zone import Candidate, Heard
 from aico.store.provider_keys import TenantKey
 from aico.store.scope import Scope
-from aico.store.shadow_pairs import PairCall
+from aico.store.shadow_pairs import PairCall, Purpose
+from aico.workers import traced
 from aico.workers.comparer import Comparer, booked_as
 from aico.workers.hits import asked_hit
 from aico.workers.leases import Leases
@@ -80,6 +81,7 @@ class Asker:
             return claim
         made, said = self._asked(claim, ask, leases)
         likeness = None if said is None else auditing.parse_likeness(said)
+        traced.judged(Purpose.CACHE, likeness)
         share = self._runtime.settings.cache_audit_share
         heard = Heard(
             entry=ask.found.entry,
@@ -90,7 +92,7 @@ class Asker:
         statement = grey_zone.settle(claim, ask.call, made, heard)
         (settled,) = patiently(lambda: self._runtime.database.run(Scope.tenant(claim.tenant), statement))
         self._runtime.tell(bells=[to_record(claim.tenant, claim.id)])
-        log.info("cache_asked", tenant=str(claim.tenant), job=str(claim.id), judge=ask.judge.id, said=likeness)
+        log.info("cache_asked", judge=ask.judge.id, said=likeness)
         if not settled.held:
             return None
         spent = replace(

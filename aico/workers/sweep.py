@@ -37,6 +37,7 @@ from aico.store import (
 )
 from aico.store.scope import Scope
 from aico.workers.billing import Biller
+from aico.workers.ended import trace_ended
 from aico.workers.experiment_watch import watch_experiments
 from aico.workers.feed import Feeder
 from aico.workers.index_keeper import IndexKeeper
@@ -171,7 +172,9 @@ class Sweeper:
         ended = self._runtime.database.run(Scope.system(), backlog.end_overdue(max_losses=MAX_LOSSES, limit=BATCH))
         if ended:
             log.info("jobs_overdue", count=len(ended))
-            self._runtime.tell(ended=ended)
+            jobs = [one.id for one in ended]
+            self._runtime.tell(ended=jobs)
+            trace_ended(self._runtime, {one.tenant for one in ended}, jobs)
 
     def _hand_over(self) -> None:
         """Followers whose leader is gone, whatever became of it."""
