@@ -9,7 +9,7 @@ import { Badge } from "@/components/ui/badge";
 import { Bar } from "@/components/ui/bar";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
-import { Fact, Facts } from "@/components/ui/facts";
+import { Facts } from "@/components/ui/facts";
 import { Loaded } from "@/components/ui/states";
 import { count, money, onDay, percent } from "@/lib/format";
 import { leave } from "@/lib/leave";
@@ -37,20 +37,14 @@ function BillingCard() {
       <Loaded found={found}>
         {(billing) => (
           <div className="grid gap-5">
-            <Facts>
-              <Fact name="Plan">
-                <PlanName plan={billing.plan} />
-              </Fact>
-              <Fact name="Subscription">
-                <SubscriptionWords subscription={billing.subscription} />
-              </Fact>
-              <Fact name="Used this month">
-                <Used usage={billing.usage} />
-              </Fact>
-              <Fact name="Our share of savings">
-                <Share share={billing.share} />
-              </Fact>
-            </Facts>
+            <Facts
+              facts={[
+                ["Plan", <PlanName key="plan" plan={billing.plan} />],
+                ["Subscription", <SubscriptionWords key="subscription" subscription={billing.subscription} />],
+                ["Used this month", <Used key="used" usage={billing.usage} />],
+                ["Our share of savings", <Share key="share" share={billing.share} />],
+              ]}
+            />
             <Pay billing={billing} />
           </div>
         )}

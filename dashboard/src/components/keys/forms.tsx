@@ -56,16 +56,18 @@ export function MakeKey({ onClose, onDone }: Omit<DeedProps, "apiKey">) {
     >
       <TextField label="Name" name="name" required maxLength={200} placeholder="support bot" hint="To tell it from others." />
       <Choices legend="It may">
-        {SCOPES.filter(([scope]) => tenant?.permissions.includes(scope)).map(([scope, words]) => (
-          <Check
-            key={scope}
-            name="scopes"
-            value={scope}
-            label={scope}
-            hint={words}
-            defaultChecked={USUAL_SCOPES.includes(scope)}
-          />
-        ))}
+        <div className="grid gap-2 sm:grid-cols-2">
+          {SCOPES.filter(([scope]) => tenant?.permissions.includes(scope)).map(([scope, words]) => (
+            <Check
+              key={scope}
+              name="scopes"
+              value={scope}
+              label={scope}
+              hint={words}
+              defaultChecked={USUAL_SCOPES.includes(scope)}
+            />
+          ))}
+        </div>
       </Choices>
       <Choice label="Expires" name="life" options={LIVES} />
       {models && <ModelLimit limit={null} />}

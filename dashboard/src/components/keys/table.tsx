@@ -1,5 +1,5 @@
 import { limitWords } from "@/components/budgets/words";
-import { type ApiKey, type KeyDeed, type Quota, TONES, USUAL_SCOPES } from "@/components/keys/types";
+import { type ApiKey, type KeyDeed, type Quota, TONES } from "@/components/keys/types";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { type Column, Table } from "@/components/ui/table";
@@ -45,14 +45,10 @@ function Moment({ at, never }: { at: string | null; never: string }) {
 }
 
 function Scopes({ scopes }: { scopes: readonly string[] }) {
-  const usual = scopes.length === USUAL_SCOPES.length && scopes.every((scope) => USUAL_SCOPES.includes(scope));
-  if (usual) return <span title={scopes.join(", ")}>what programs need</span>;
   return (
-    <ul className="text-xs">
+    <ul className="text-xs whitespace-nowrap">
       {scopes.map((scope) => (
-        <li key={scope} className="whitespace-nowrap">
-          {scope}
-        </li>
+        <li key={scope}>{scope}</li>
       ))}
     </ul>
   );

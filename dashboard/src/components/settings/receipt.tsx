@@ -4,7 +4,7 @@ import type { components } from "@/api/schema";
 import { Counts, RequestState } from "@/components/settings/requests";
 import { Copy } from "@/components/ui/copy";
 import { Dialog } from "@/components/ui/dialog";
-import { Fact, Facts } from "@/components/ui/facts";
+import { Facts } from "@/components/ui/facts";
 import { count, when } from "@/lib/format";
 
 export type Erasure = components["schemas"]["ErasureView"];
@@ -26,26 +26,18 @@ export function Receipt({ erasure, onClose }: { erasure: Erasure | null; onClose
       footer={erasure && <Copy text={JSON.stringify(erasure, null, 2)} label="Copy as JSON" />}
     >
       {erasure && (
-        <Facts>
-          <Fact name="State">
-            <RequestState {...erasure} />
-          </Fact>
-          <Fact name="Id">
-            <code>{erasure.id}</code>
-          </Fact>
-          <Fact name="Erased">{scopeWords(erasure.scope)}</Fact>
-          <Fact name="Asked for by">{erasure.requested_by}</Fact>
-          <Fact name="Begun">{when(erasure.started_at)}</Fact>
-          <Fact name="Ended">{when(erasure.finished_at)}</Fact>
-          <Fact name="Rows">
-            <Counts counts={erasure.counts} />
-          </Fact>
-          {erasure.sha256 && (
-            <Fact name="SHA-256">
-              <code className="text-xs">{erasure.sha256}</code>
-            </Fact>
-          )}
-        </Facts>
+        <Facts
+          facts={[
+            ["State", <RequestState key="state" {...erasure} />],
+            ["Id", <code key="id">{erasure.id}</code>],
+            ["Erased", scopeWords(erasure.scope)],
+            ["Asked for by", erasure.requested_by],
+            ["Begun", when(erasure.started_at)],
+            ["Ended", when(erasure.finished_at)],
+            ["Rows", <Counts key="rows" counts={erasure.counts} />],
+            ["SHA-256", erasure.sha256 ? <code key="sha" className="text-xs">{erasure.sha256}</code> : undefined],
+          ]}
+        />
       )}
     </Dialog>
   );

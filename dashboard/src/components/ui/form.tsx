@@ -35,7 +35,7 @@ export function FormDialog({ open, onOpenChange, title, hint, action, look = "pr
     onSubmit(new FormData(event.currentTarget));
   };
   return (
-    <Dialog open={open} onOpenChange={onOpenChange} title={title} hint={hint}>
+    <Dialog sticky open={open} onOpenChange={onOpenChange} title={title} hint={hint}>
       <form onSubmit={submit} className="grid gap-4">
         {children}
         <Refused problem={problem} />

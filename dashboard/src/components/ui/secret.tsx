@@ -16,6 +16,7 @@ interface Props {
 export function SecretOnce({ title, secret, hint, onDone }: Props) {
   return (
     <Dialog
+      sticky
       open={secret !== null}
       onOpenChange={(open) => !open && onDone()}
       title={title}

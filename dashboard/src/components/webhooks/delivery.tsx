@@ -1,5 +1,6 @@
 "use client";
 
+import Link from "next/link";
 import { toast } from "sonner";
 import type { Api } from "@/api/client";
 import { useAction, useResource } from "@/api/hooks";
@@ -11,7 +12,7 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Code, Copy } from "@/components/ui/copy";
-import { Fact, Facts } from "@/components/ui/facts";
+import { Facts } from "@/components/ui/facts";
 import { Empty, Loaded } from "@/components/ui/states";
 import { type Column, Table } from "@/components/ui/table";
 import { type Attempt, detailPath, TONES } from "@/components/webhooks/types";
@@ -66,6 +67,14 @@ export function DeliveryDetail({ webhook, id }: { webhook: string; id: string })
   );
 }
 
+function JobLink({ id }: { id: string }) {
+  return (
+    <Link href={`/jobs/detail/?id=${encodeURIComponent(id)}`} className="text-primary underline underline-offset-4 hover:no-underline">
+      <code>{id}</code>
+    </Link>
+  );
+}
+
 const shown = (delivery: Detail): string => JSON.stringify(delivery.payload, null, 2);
 
 function Summary({ webhook, delivery, onChanged }: { webhook: string; delivery: Detail; onChanged: () => void }) {
@@ -83,21 +92,20 @@ function Summary({ webhook, delivery, onChanged }: { webhook: string; delivery: 
   );
   return (
     <Card title={delivery.event} actions={action}>
-      <Facts>
-        <Fact name="State">
-          <Badge tone={TONES[delivery.status]}>{delivery.status}</Badge>
-        </Fact>
-        <Fact name="webhook-id">
-          <code>{delivery.id}</code>
-        </Fact>
-        <Fact name="Made">{when(delivery.created_at)}</Fact>
-        {delivery.status === "pending" && <Fact name="Next attempt">{when(delivery.next_attempt_at)}</Fact>}
-        {delivery.job_id && (
-          <Fact name="Job">
-            <code>{delivery.job_id}</code>
-          </Fact>
-        )}
-      </Facts>
+      <Facts
+        facts={[
+          [
+            "State",
+            <Badge key="state" tone={TONES[delivery.status]}>
+              {delivery.status}
+            </Badge>,
+          ],
+          ["webhook-id", <code key="id">{delivery.id}</code>],
+          ["Made", when(delivery.created_at)],
+          ["Next attempt", delivery.status === "pending" ? when(delivery.next_attempt_at) : undefined],
+          ["Job", delivery.job_id ? <JobLink key="job" id={delivery.job_id} /> : undefined],
+        ]}
+      />
     </Card>
   );
 }

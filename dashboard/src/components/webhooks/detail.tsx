@@ -11,7 +11,7 @@ import { Back } from "@/components/ui/back";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Confirm } from "@/components/ui/dialog";
-import { Fact, Facts } from "@/components/ui/facts";
+import { Facts } from "@/components/ui/facts";
 import { SecretOnce } from "@/components/ui/secret";
 import { Loaded } from "@/components/ui/states";
 import { Deliveries } from "@/components/webhooks/deliveries";
@@ -40,13 +40,13 @@ export function EndpointDetail({ id }: { id: string }) {
               title={<span className="wrap-anywhere">{endpoint.url}</span>}
               hint={endpoint.description && <span className="wrap-anywhere">{endpoint.description}</span>}
             >
-              <Facts>
-                <Fact name="State">
-                  <EndpointState endpoint={endpoint} />
-                </Fact>
-                <Fact name="Events">{endpoint.events.length === 0 ? "all" : endpoint.events.join(", ")}</Fact>
-                <Fact name="Since">{when(endpoint.created_at)}</Fact>
-              </Facts>
+              <Facts
+                facts={[
+                  ["State", <EndpointState key="state" endpoint={endpoint} />],
+                  ["Events", endpoint.events.length === 0 ? "all" : endpoint.events.join(", ")],
+                  ["Since", when(endpoint.created_at)],
+                ]}
+              />
               {mayWrite && (
                 <EndpointDeeds endpoint={endpoint} onChanged={() => found.mutate()} onTested={() => setSent((before) => before + 1)} />
               )}
