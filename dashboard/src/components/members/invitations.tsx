@@ -27,7 +27,7 @@ export function Invitations() {
   const [revoking, setRevoking] = useState<Invitation | null>(null);
   const [token, setToken] = useState<string | null>(null);
   const columns: Column<Invitation>[] = [
-    { name: "Address", cell: (one) => <span className="wrap-anywhere">{one.email}</span> },
+    { name: "Address", cell: (one) => <span className="block min-w-40 wrap-anywhere">{one.email}</span> },
     { name: "Role", cell: (one) => one.role },
     { name: "State", cell: (one) => <Badge tone={TONES[one.state]}>{one.state}</Badge> },
     { name: "Ends", wide: true, cell: (one) => one.state === "pending" && <span title={when(one.expires_at)}>{ago(one.expires_at)}</span> },

@@ -66,7 +66,7 @@ const nameOf = (member: Member): string => member.email ?? member.user_id;
 
 function Who({ member, me }: { member: Member; me: boolean }) {
   return (
-    <span className="flex flex-wrap items-center gap-2 wrap-anywhere">
+    <span className="flex min-w-40 flex-wrap items-center gap-2 wrap-anywhere">
       {nameOf(member)}
       {me && <Badge>you</Badge>}
     </span>

@@ -1,8 +1,10 @@
 "use client";
 
 import { type FormEvent, useState } from "react";
+import { useResource } from "@/api/hooks";
 import { usePaged } from "@/api/paged";
 import type { components } from "@/api/schema";
+import { usePermitted } from "@/auth/permitted";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { TextField } from "@/components/ui/field";
@@ -21,10 +23,10 @@ interface Filter {
 
 const ALL: Filter = { action: "", actor: "" };
 
-const COLUMNS: readonly Column<Entry>[] = [
+const columns = (emails: ReadonlyMap<string, string>): Column<Entry>[] => [
   { name: "When", cell: (entry) => <span className="whitespace-nowrap">{when(entry.at)}</span> },
   { name: "What", cell: (entry) => <code className="text-xs">{entry.action}</code> },
-  { name: "Who", cell: (entry) => <span className="block min-w-32 text-xs wrap-anywhere">{entry.actor}</span> },
+  { name: "Who", cell: (entry) => <Actor actor={entry.actor} emails={emails} /> },
   { name: "Of", cell: (entry) => <span className="block min-w-32 text-xs wrap-anywhere">{entry.subject}</span> },
   { name: "Detail", cell: (entry) => <Detail detail={entry.detail} /> },
 ];
@@ -36,6 +38,10 @@ export function AuditLog() {
       params: { query: { after, limit: 50, action: filter.action || undefined, actor: filter.actor || undefined } },
     }),
   );
+  const members = useResource(usePermitted("members:write") ? ["members", "all"] : null, (api) =>
+    api.GET("/v1/members", { params: { query: { limit: 100 } } }),
+  );
+  const emails = new Map(members.data?.data.map(({ user_id, email }) => [`user:${user_id}`, email ?? user_id]));
   return (
     <Card title="Audit log" hint="Who did what to the tenant, newest first. No entry is ever changed.">
       <FilterForm onFilter={setFilter} />
@@ -43,9 +49,18 @@ export function AuditLog() {
         found={found}
         empty={<Empty title={filter === ALL ? "Nothing was done yet" : "No entry is like that"} />}
       >
-        {(rows) => <Table label="Audit log" columns={COLUMNS} rows={rows} rowKey={(entry) => entry.id} />}
+        {(rows) => <Table label="Audit log" columns={columns(emails)} rows={rows} rowKey={(entry) => entry.id} />}
       </Paged>
     </Card>
+  );
+}
+
+/** Members by their address, as far as they still are some; everybody else as the log has it. */
+function Actor({ actor, emails }: { actor: string; emails: ReadonlyMap<string, string> }) {
+  return (
+    <span className="block min-w-32 text-xs wrap-anywhere" title={actor}>
+      {emails.get(actor) ?? actor}
+    </span>
   );
 }
 

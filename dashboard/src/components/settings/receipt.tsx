@@ -1,6 +1,7 @@
 "use client";
 
 import type { components } from "@/api/schema";
+import { useSession } from "@/auth/session";
 import { Counts, RequestState } from "@/components/settings/requests";
 import { Copy } from "@/components/ui/copy";
 import { Dialog } from "@/components/ui/dialog";
@@ -17,13 +18,14 @@ export function scopeWords(scope: Erasure["scope"]): string {
 }
 
 export function Receipt({ erasure, onClose }: { erasure: Erasure | null; onClose: () => void }) {
+  const { tenant } = useSession();
   return (
     <Dialog
       open={erasure !== null}
       onOpenChange={onClose}
       title="Receipt of an erasure"
-      hint="Its SHA-256 is over the tenant's id and what stands here, as canonical JSON."
-      footer={erasure && <Copy text={JSON.stringify(erasure, null, 2)} label="Copy as JSON" />}
+      hint="Its SHA-256 is over tenant_id, id, requested_by, scope, started_at and counts, as canonical JSON."
+      footer={erasure && <Copy text={JSON.stringify({ tenant_id: tenant?.id, ...erasure }, null, 2)} label="Copy as JSON" />}
     >
       {erasure && (
         <Facts
