@@ -1,15 +1,19 @@
 "use client";
 
+import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { type FormEvent, useEffect, useState } from "react";
+import { plainWords } from "@/auth/plain-words";
 import { useSession } from "@/auth/session";
-import { Button } from "@/components/ui/button";
+import { useSignUps } from "@/auth/sign-ups";
+import { Button, buttonStyle } from "@/components/ui/button";
 import { TextField } from "@/components/ui/field";
 import { Loading, Trouble } from "@/components/ui/states";
 import { destination } from "@/lib/destination";
 
 export default function SignIn() {
-  const { status, trouble, supabase } = useSession();
+  const { status, trouble, config, supabase } = useSession();
+  const signUps = useSignUps(config);
   const router = useRouter();
   const [refused, setRefused] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
@@ -31,7 +35,7 @@ export default function SignIn() {
       password: String(given.get("password")),
     });
     setBusy(false);
-    if (found?.error) setRefused(found.error.message);
+    if (found?.error) setRefused(plainWords(found.error));
   };
 
   return (
@@ -49,6 +53,14 @@ export default function SignIn() {
         <p className="text-sm">
           Nobody can sign in here: this installation has no Supabase project. Set <code>SUPABASE_URL</code> and{" "}
           <code>SUPABASE_ANON_KEY</code>.
+        </p>
+      )}
+      {signUps === "open" && (
+        <p className="text-sm text-muted-foreground">
+          You are new here?{" "}
+          <Link href="/sign-up/" className={buttonStyle({ look: "link", className: "h-auto px-0" })}>
+            Create an account
+          </Link>
         </p>
       )}
     </main>

@@ -1,0 +1,44 @@
+import { CircleCheck, LoaderCircle } from "lucide-react";
+import Link from "next/link";
+import type { components } from "@/api/schema";
+import { isOpen, type Job } from "@/components/start/use-first-job";
+import { buttonStyle } from "@/components/ui/button";
+import { ago, money } from "@/lib/format";
+
+/** Changes by itself when the request comes, and when it is answered. */
+export function Arrived({ job }: { job: Job | null }) {
+  return (
+    <div role="status" className="flex flex-wrap items-center gap-x-3 gap-y-1 rounded-md border bg-muted/60 p-3">
+      {job === null || isOpen(job) ? (
+        <LoaderCircle className="size-4 animate-spin text-muted-foreground" aria-hidden />
+      ) : (
+        <CircleCheck className="size-4 text-success" aria-hidden />
+      )}
+      {job === null ? (
+        <span>Waiting for your first request. This line changes when it comes.</span>
+      ) : (
+        <>
+          <span>
+            <strong>A request has arrived</strong>, {ago(job.created_at)}. {outcome(job)}
+          </span>
+          <Link href={`/jobs/detail/?id=${job.id}`} className={buttonStyle({ look: "link", className: "h-auto px-0" })}>
+            See how it was answered
+          </Link>
+        </>
+      )}
+    </div>
+  );
+}
+
+const WITHOUT_A_CALL: Partial<Record<components["schemas"]["CacheState"], string>> = {
+  exact: "from the cache, word for word",
+  semantic: "from the cache, by meaning",
+  shared: "by a call that was under way already",
+};
+
+function outcome(job: Job): string {
+  if (isOpen(job)) return "It is being answered.";
+  if (!job.routing || job.status !== "completed") return `It is ${job.status}.`;
+  const { cache, provider, model, cost_cents } = job.routing;
+  return `It was answered ${WITHOUT_A_CALL[cache] ?? `by ${provider}/${model}`}, for ${money(cost_cents)}.`;
+}
