@@ -3,6 +3,7 @@ import Link from "next/link";
 import type { components } from "@/api/schema";
 import { isOpen, type Job } from "@/components/start/use-first-job";
 import { buttonStyle } from "@/components/ui/button";
+import { classes } from "@/lib/classes";
 import { ago, money } from "@/lib/format";
 
 /** Changes by itself when the request comes, and when it is answered. */
@@ -21,7 +22,7 @@ export function Arrived({ job }: { job: Job | null }) {
           <span>
             <strong>A request has arrived</strong>, {ago(job.created_at)}. {outcome(job)}
           </span>
-          <Link href={`/jobs/detail/?id=${job.id}`} className={buttonStyle({ look: "link", className: "h-auto px-0" })}>
+          <Link href={`/jobs/detail/?id=${job.id}`} className={classes(buttonStyle({ look: "link" }), "h-auto px-0")}>
             See how it was answered
           </Link>
         </>

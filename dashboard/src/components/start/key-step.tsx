@@ -8,6 +8,7 @@ import { Step } from "@/components/start/step";
 import { Button, buttonStyle } from "@/components/ui/button";
 import { Code, Copy } from "@/components/ui/copy";
 import { Loaded } from "@/components/ui/states";
+import { classes } from "@/lib/classes";
 
 const make = (api: Api) => api.POST("/v1/api-keys", { body: { name: "first key", scopes: [] } });
 
@@ -29,7 +30,9 @@ export function KeyStep({ secret, onMade }: Props) {
 }
 
 function Making({ secret, onMade }: Props) {
-  const keys = useResource(["api-keys", "first"], (api) => api.GET("/v1/api-keys", { params: { query: { limit: 100 } } }));
+  const keys = useResource(["api-keys", "first"], (api) =>
+    api.GET("/v1/api-keys", { params: { query: { limit: 100 } } }),
+  );
   const { run, busy } = useAction(make);
   const create = async () => {
     const made = await run();
@@ -48,7 +51,7 @@ function Making({ secret, onMade }: Props) {
             <>
               <p>
                 {live > 0
-                  ? `${live === 1 ? "There is a key" : `There are ${live} keys`} already. If nobody has kept its secret, make another.`
+                  ? `You have ${live === 1 ? "a key" : `${live} keys`} already. If nobody kept the secret, make another.`
                   : "Your programs send it with each request. It may submit and read prompts, and administer nothing."}
               </p>
               <div className="flex flex-wrap items-center gap-3">
@@ -56,7 +59,7 @@ function Making({ secret, onMade }: Props) {
                   {live > 0 ? "Make another key" : "Make the first key"}
                 </Button>
                 {live > 0 && (
-                  <Link href="/keys/" className={buttonStyle({ look: "link", className: "px-0" })}>
+                  <Link href="/keys/" className={classes(buttonStyle({ look: "link" }), "h-auto px-0")}>
                     All keys
                   </Link>
                 )}

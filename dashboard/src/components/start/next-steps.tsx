@@ -28,7 +28,10 @@ export function NextSteps() {
           </li>
         ))}
         <li>
-          <a href={`${config?.apiUrl ?? ""}/docs`} className="font-medium text-primary underline underline-offset-4 hover:no-underline">
+          <a
+            href={`${config?.apiUrl ?? ""}/docs`}
+            className="font-medium text-primary underline underline-offset-4 hover:no-underline"
+          >
             API reference
           </a>
           : every route, to try out

@@ -53,7 +53,11 @@ function OwnersPlan() {
             <p>
               <PlanName plan={found.plan} /> {usage(found)}
             </p>
-            {waiting && <p role="status">The payment page is done with. The plan changes as soon as Stripe says that it is paid.</p>}
+            {waiting && (
+              <p role="status">
+                The payment page is done with. The plan changes as soon as Stripe says that it is paid.
+              </p>
+            )}
             {found.enabled && !found.subscription && !waiting && found.plan !== "enterprise" && <Offers />}
           </>
         )}

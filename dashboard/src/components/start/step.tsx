@@ -3,7 +3,17 @@ import type { ReactNode } from "react";
 import { Card } from "@/components/ui/card";
 
 /** One line of the list, with its number until it is done. */
-export function Step({ number, title, done, children }: { number: number; title: string; done: boolean; children: ReactNode }) {
+export function Step({
+  number,
+  title,
+  done,
+  children,
+}: {
+  number: number;
+  title: string;
+  done: boolean;
+  children: ReactNode;
+}) {
   return (
     <li className="min-w-0">
       <Card

@@ -9,6 +9,7 @@ import { useSignUps } from "@/auth/sign-ups";
 import { Button, buttonStyle } from "@/components/ui/button";
 import { TextField } from "@/components/ui/field";
 import { Loading, Trouble } from "@/components/ui/states";
+import { classes } from "@/lib/classes";
 import { destination } from "@/lib/destination";
 
 export default function SignIn() {
@@ -22,7 +23,8 @@ export default function SignIn() {
     if (status === "signed-in") router.replace(destination(window.location.search));
   }, [status, router]);
 
-  if (status === "unavailable") return <Trouble error={new Error(trouble ?? "")} retry={() => window.location.reload()} />;
+  if (status === "unavailable")
+    return <Trouble error={new Error(trouble ?? "")} retry={() => window.location.reload()} />;
   if (status !== "signed-out") return <Loading />;
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
@@ -44,7 +46,14 @@ export default function SignIn() {
       {supabase ? (
         <form onSubmit={submit} className="grid gap-4">
           <TextField label="Email" name="email" type="email" autoComplete="username" required />
-          <TextField label="Password" name="password" type="password" autoComplete="current-password" required error={refused} />
+          <TextField
+            label="Password"
+            name="password"
+            type="password"
+            autoComplete="current-password"
+            required
+            error={refused}
+          />
           <Button type="submit" look="primary" busy={busy}>
             Sign in
           </Button>
@@ -58,7 +67,7 @@ export default function SignIn() {
       {signUps === "open" && (
         <p className="text-sm text-muted-foreground">
           You are new here?{" "}
-          <Link href="/sign-up/" className={buttonStyle({ look: "link", className: "h-auto px-0" })}>
+          <Link href="/sign-up/" className={classes(buttonStyle({ look: "link" }), "h-auto px-0")}>
             Create an account
           </Link>
         </p>

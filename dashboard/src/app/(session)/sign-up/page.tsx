@@ -8,6 +8,7 @@ import { useSignUps } from "@/auth/sign-ups";
 import { SignUpForm } from "@/components/start/sign-up-form";
 import { buttonStyle } from "@/components/ui/button";
 import { Loading, Trouble } from "@/components/ui/states";
+import { classes } from "@/lib/classes";
 
 const AFTERWARDS = "/start/";
 
@@ -23,7 +24,8 @@ export default function SignUp() {
 
   const again = () => window.location.reload();
   if (status === "unavailable") return <Trouble error={new Error(trouble ?? "")} retry={again} />;
-  if (signUps === "unreachable") return <Trouble error={new Error("The server for accounts cannot be reached.")} retry={again} />;
+  if (signUps === "unreachable")
+    return <Trouble error={new Error("The server for accounts cannot be reached.")} retry={again} />;
   if (status !== "signed-out" || signUps === "asking") return <Loading />;
   return (
     <main className="mx-auto grid max-w-sm gap-6 px-4 py-16">
@@ -40,7 +42,7 @@ export default function SignUp() {
       {!unconfirmed && (
         <p className="text-sm text-muted-foreground">
           You have an account?{" "}
-          <Link href="/sign-in/" className={buttonStyle({ look: "link", className: "h-auto px-0" })}>
+          <Link href="/sign-in/" className={classes(buttonStyle({ look: "link" }), "h-auto px-0")}>
             Sign in
           </Link>
         </p>
@@ -55,8 +57,9 @@ function Unconfirmed({ email }: { email: string }) {
     <>
       <h1 className="text-2xl font-semibold tracking-tight">Confirm your address</h1>
       <p role="status" className="text-sm wrap-anywhere">
-        A message is on its way to <strong>{email}</strong>. Follow the link in it, and you are signed in here. If none comes within
-        a few minutes, look among unwanted messages; whoever has an account with this address already gets none.
+        A message is on its way to <strong>{email}</strong>. Follow the link in it, and you are signed in here. If none
+        comes within a few minutes, look among unwanted messages; whoever has an account with this address already gets
+        none.
       </p>
     </>
   );
@@ -67,8 +70,8 @@ function Closed() {
     <>
       <h1 className="text-2xl font-semibold tracking-tight">No new accounts here</h1>
       <p className="text-sm">
-        Whoever runs this service adds people: with <code>aico users create</code>, or in the Supabase project. At the accounts of{" "}
-        <code>aico up</code>, <code>AUTH_SIGNUP=true</code> lets people add themselves.
+        Whoever runs this service adds people: with <code>aico users create</code>, or in the Supabase project. At the
+        accounts of <code>aico up</code>, <code>AUTH_SIGNUP=true</code> lets people add themselves.
       </p>
     </>
   );
