@@ -32,7 +32,8 @@ export function AuditResult({ audit, spend }: { audit: Audit; spend: number }) {
       <Table label="What the audit found" columns={columns} rows={audit.parts} rowKey={(part) => part.name} />
       <p>
         At your spend, were every month like this log:{" "}
-        <strong>{roughly(total.cautious * monthly, total.hopeful * monthly)}</strong> a month.
+        <strong>{roughly(total.cautious * monthly, total.hopeful * monthly)}</strong> a month. With 95% confidence
+        another log of its kind has {roughly(total.low * monthly, total.high * monthly)}.
       </p>
       {audit.warnings.length > 0 && (
         <ul className="grid list-disc gap-1 pl-5 text-sm text-warning wrap-anywhere">

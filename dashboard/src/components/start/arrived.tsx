@@ -9,23 +9,23 @@ import { ago, money } from "@/lib/format";
 /** Changes by itself when the request comes, and when it is answered. */
 export function Arrived({ job }: { job: Job | null }) {
   return (
-    <div role="status" className="flex flex-wrap items-center gap-x-3 gap-y-1 rounded-md border bg-muted/60 p-3">
+    <div role="status" className="flex items-start gap-3 rounded-md border bg-muted/60 p-3">
       {job === null || isOpen(job) ? (
-        <LoaderCircle className="size-4 animate-spin text-muted-foreground" aria-hidden />
+        <LoaderCircle className="mt-0.5 size-4 shrink-0 animate-spin text-muted-foreground" aria-hidden />
       ) : (
-        <CircleCheck className="size-4 text-success" aria-hidden />
+        <CircleCheck className="mt-0.5 size-4 shrink-0 text-success" aria-hidden />
       )}
       {job === null ? (
         <span>Waiting for your first request. This line changes when it comes.</span>
       ) : (
-        <>
-          <span>
+        <div>
+          <p>
             <strong>A request has arrived</strong>, {ago(job.created_at)}. {outcome(job)}
-          </span>
+          </p>
           <Link href={`/jobs/detail/?id=${job.id}`} className={classes(buttonStyle({ look: "link" }), "h-auto px-0")}>
             See how it was answered
           </Link>
-        </>
+        </div>
       )}
     </div>
   );

@@ -45,7 +45,7 @@ function Examples({ address, secret }: { address: string; secret: string | null 
           <Tabs.Content key={language} value={language} className="grid min-w-0 gap-2">
             <Code>{text}</Code>
             <div>
-              <Copy text={text} label={`Copy the ${language}`} />
+              <Copy text={text} label="Copy the request" />
             </div>
           </Tabs.Content>
         );
