@@ -34,8 +34,10 @@ from aico.api.routers import (
     jobs,
     learner,
     members,
+    metric_history,
     metrics,
     models,
+    operator,
     outcomes,
     provider_keys,
     providers,
@@ -47,7 +49,9 @@ from aico.api.routers import (
     webhooks,
 )
 from aico.api.services import Services, running
+from aico.api.traced import Traced
 from aico.core.settings import Settings, get_settings
+from aico.tracing.switch import tracing
 
 PARTS = (
     jobs,
@@ -65,6 +69,7 @@ PARTS = (
     learner,
     outcomes,
     costs,
+    metric_history,
     experiments,
     savings,
     cache_entries,
@@ -80,6 +85,7 @@ PARTS = (
     tenants,
     identity,
     audit_log,
+    operator,
     health,
     metrics,
 )  # in the order in which their routes are tried
@@ -95,8 +101,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Services]]:
-        async with running(settings) as services:
-            yield {"services": services}
+        with tracing(settings, "api"):
+            async with running(settings) as services:
+                yield {"services": services}
 
     app = FastAPI(
         title="AI Cost Optimizer",
@@ -112,6 +119,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     uploads = {("POST", files.PATH): settings.max_file_bytes + files.ENVELOPE_BYTES}
     events = {("POST", billing.EVENTS_PATH): billing.MAX_EVENT_BYTES}
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, others={**uploads, **events})
+    if settings.otel_exporter_otlp_endpoint is not None:
+        app.add_middleware(Traced)
     app.add_middleware(RequestId)
     if settings.cors_origins:  # the outermost, so that a browser may read every refusal
         app.add_middleware(Cors, origins=settings.cors_origins)

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from aico.api.operations import Figures, Workers
-from aico.core.attempts import OF_ROUTING, AttemptKind
+from aico.core.attempts import AttemptKind
 from aico.core.money import CENTS_PER_DOLLAR
 from aico.store.operations import QueueStats, Total
 
@@ -115,19 +115,14 @@ def _money(totals: Iterable[Total]) -> Iterator[Metric]:
         "aico_saved_usd",
         "By attempts that cost less than their baseline. Less aico_overspent_usd_total it is the net saving.",
         ("lever",),
-        (((_lever(total),), _dollars(total.saved_cents)) for total in totals),
+        (((total.lever,), _dollars(total.saved_cents)) for total in totals),
     )
     yield _counter(
         "aico_overspent_usd",
         "By attempts that cost more than their baseline, such as failed ones, which have none.",
         ("lever",),
-        (((_lever(total),), _dollars(total.overspent_cents)) for total in totals),
+        (((total.lever,), _dollars(total.overspent_cents)) for total in totals),
     )
-
-
-def _lever(total: Total) -> str:
-    """What a saving is owed to: a hit, a shared call, or the choice of the model; and what comparing answers cost."""
-    return "comparison" if total.kind in OF_ROUTING else _HITS.get(total.kind, "routing")
 
 
 def _dollars(cents: Decimal) -> Decimal:

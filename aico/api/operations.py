@@ -23,6 +23,7 @@ class WorkerView(BaseModel):
     slots: Annotated[int, Field(description="Tasks that all its processes together can run at once.")]
     busy: Annotated[int, Field(description="Tasks that they run now.")]
     seconds_since_progress: Annotated[float, Field(description="Since a task of any of them began or ended.")]
+    versions: Annotated[list[str], Field(description="Of the product, that its processes run.")] = []
 
 
 class QueueView(BaseModel):
@@ -60,6 +61,15 @@ async def queues(held: Services) -> list[QueueStats] | None:
         return await held.database.run(Scope.system(), operations.queue_stats())
     except Unavailable:
         return None
+
+
+async def dead_letters(held: Services) -> int | None:
+    """Not replayed, up to 10,000. None while Postgres is away."""
+    try:
+        (dead,) = await held.database.run(Scope.system(), operations.dead_jobs())
+    except Unavailable:
+        return None
+    return dead
 
 
 async def figures(held: Services) -> Figures | None:

@@ -29,7 +29,7 @@ from aico.embedded.supervisor import Stage, Supervisor
 from aico.embedded.valkey import ValkeyServer
 from aico.store.blocking import Database
 from aico.store.migrate import APPLICATION, let_in, migrate
-from aico.store.scope import ACCOUNTS
+from aico.store.scope import ACCOUNTS, REALTIME
 from aico.workers.app import WORKERS
 from aico.workers.health import alive
 from aico.workers.process import LAST_SECONDS
@@ -106,6 +106,7 @@ class Stack:
             "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{load_or_create_secret(self.flower_password_file).get_secret_value()}",
             "FLOWER_ADDRESS": LOOPBACK,
             "FLOWER_PORT": self.flower_url.rpartition(":")[2],
+            **({"FLOWER_URL": self.flower_url} if self._options.flower else {}),
             "OMP_NUM_THREADS": "1",
         }
         if not (given(self._settings, "encryption_keys") or given(self._settings, "encryption_kms")):
@@ -136,6 +137,7 @@ class Stack:
             migrate(owner, password)
             if self.auth is not None:
                 let_in(owner, ACCOUNTS, self.auth.files.database_password.get_secret_value())
+                let_in(owner, REALTIME, self.auth.files.realtime_password.get_secret_value())
         elif self._settings.database_admin_url is not None:
             migrate(self._settings.database_admin_url.get_secret_value())
         if self._model is not None:

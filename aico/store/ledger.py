@@ -55,6 +55,7 @@ def event_row(
         "policy_version": policy and policy.version,
         "key_source": attempt.key_source.value,
         "text_tokens": attempt.text_tokens,
+        "concludes": False,
     }
 
 
@@ -68,6 +69,7 @@ def conclusion(
         "baseline_cost_cents": counted and _money(counted.cost_cents),
         "arms": list(arms) or None,
         "job_cents": _money(job_cents) if arms else None,
+        "concludes": True,
     }
 
 

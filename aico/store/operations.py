@@ -37,7 +37,7 @@ def dead_jobs() -> Statement[int]:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """Sums over all booked attempts of one kind, outcome and model; they only grow."""
+    """Sums over all booked attempts of one kind, outcome, model and lever; they only grow."""
 
     kind: str
     outcome: str
@@ -51,6 +51,7 @@ class Total:
     baseline_cost_cents: Decimal
     saved_cents: Decimal  # by attempts that cost less than their baseline
     overspent_cents: Decimal  # by those that cost more
+    lever: str  # what a saving is owed to
 
 
 def totals() -> Statement[Total]:

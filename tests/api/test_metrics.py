@@ -151,7 +151,8 @@ def test_a_product_without_history_has_its_sums() -> None:
 
 def test_models_of_one_kind_are_summed_up() -> None:
     zero = Decimal(0)
-    totals = [Total("call", "ok", "p", model, 1, 0, 5, 6, Decimal(700), zero, zero, zero) for model in ("a", "b")]
+    figures = 1, 0, 5, 6, Decimal(700), zero, zero, zero
+    totals = [Total("call", "ok", "p", model, *figures, "routing") for model in ("a", "b")]
     samples = parse(exposition(Figures([], 0, totals), {}).decode())
     assert value(samples, "aico_tokens_total", direction="output") == 12
     assert value(samples, "aico_cost_usd_total", provider="p", model="a") == 7

@@ -149,10 +149,8 @@ def test_every_action_that_is_audited_is_named() -> None:
 
 def test_the_runbook_lists_every_metric() -> None:
     queues = [QueueStats(JobClass.BATCH, 1, 1, 1, 1, 1, 1.0, 1.0)]
-    hits = [
-        Total(kind, "ok", "local", "smollm2-135m", 1, 0, 1, 1, Decimal(1), Decimal(2), Decimal(1), Decimal(0))
-        for kind in AttemptKind
-    ]
+    cents = [Decimal(number) for number in (1, 2, 1, 0)]
+    hits = [Total(kind, "ok", "local", "smollm2-135m", 1, 0, 1, 1, *cents, "routing") for kind in AttemptKind]
     text = exposition(Figures(queues, 1, hits), {"route": [Beat(progress=0.0)]}).decode()
     described = set(re.findall(r"\baico_[a-z_]+", OPERATIONS.read_text()))
     assert described == set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))

@@ -166,7 +166,7 @@ def test_booking_adds_each_attempt_once(
         assert book(database, tenant, job) == [0], "what is in the ledger is not booked again"
     names = ("call", "fatal", "local", model)
     money = (Decimal("0.5"), Decimal(0), Decimal(0), Decimal("0.5"))
-    fatal = Total(*names, 2, 0, 30, 6, *money)
+    fatal = Total(*names, 2, 0, 30, 6, *money, "routing")
     answered = Total(
         *("call", "ok", "local", model),
         *(6, 2, 90, 18),
@@ -174,6 +174,7 @@ def test_booking_adds_each_attempt_once(
         baseline_cost_cents=Decimal(16),
         saved_cents=Decimal(5),
         overspent_cents=Decimal(2),
+        lever="routing",
     )
     assert totals_of(database, model) == [fatal, answered]
 
@@ -190,7 +191,7 @@ def test_recorders_side_by_side_lose_nothing(database: Database, tenant: Tenant,
 def add(connection: Connection, models: Sequence[str]) -> None:
     numbers = dict.fromkeys(("attempts", "unpriced", "input_tokens", "output_tokens"), 1)
     money = dict.fromkeys(("cost_cents", "baseline_cost_cents", "saved_cents", "overspent_cents"), "0.000001")
-    names = {"kind": "call", "outcome": "ok", "provider": "p"}
+    names = {"kind": "call", "outcome": "ok", "provider": "p", "lever": "routing"}
     sums = [{**names, "model": model, **numbers, **money} for model in models]
     connection.execute("select private.add_totals(%s)", (Jsonb(sums),))
 
