@@ -99,7 +99,8 @@ class Board:
         policy = Policy(strategy=strategy)
         events = [ledger.event_row(self.tenant.id, job, None, attempt, policy) for attempt in attempts]
         if concludes:
-            events[-1] |= ledger.conclusion(last, baseline and Baseline(model="b", cost_cents=Decimal(baseline)))
+            counted = None if baseline is None else Baseline(model="b", cost_cents=Decimal(baseline))
+            events[-1] |= ledger.conclusion(last, counted)
         query = "insert into ledger_outbox select * from jsonb_populate_recordset(null::ledger_outbox, %s)"
         self.admin.execute(query, (Jsonb(events),))
         return job

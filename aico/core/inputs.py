@@ -11,6 +11,7 @@ from aico.core.jobs import NO_CONTROLS, CacheMode, Controls, JobClass
 from aico.core.strategies import StrategyName
 from aico.core.submission import WINDOW_PATTERN
 
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}.", re.ASCII)  # a number would be read as seconds since 1970
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -31,8 +32,8 @@ def _said(text: str) -> str:
 
 
 def _written_out(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("must be a date and time with a time zone, such as 2026-11-01T09:00:00Z")  # noqa: TRY004 - pydantic's
+    if not isinstance(value, str) or not _DATED.match(value):
+        raise ValueError("must be a date and time with a time zone, such as 2026-11-01T09:00:00Z")
     return value
 
 

@@ -57,3 +57,22 @@ class Total:
 def totals() -> Statement[Total]:
     """At most some two hundred rows, kept by `ledger.book`."""
     return Statement(_SQL["totals"], {}, lambda row: Total(**row))
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStanding:
+    """Namespaces of one state that have verdicts, and of the samples at or above their cuts how many were wrong."""
+
+    state: str
+    namespaces: int
+    samples: int
+    wrong: int
+
+
+def cache_standing() -> Statement[CacheStanding]:
+    """At most one row a state. O(namespaces with verdicts), along an index that holds no more than that."""
+    return Statement(
+        _SQL["cache_standing"],
+        {},
+        lambda row: CacheStanding(row["state"], row["namespaces"], int(row["samples"]), int(row["wrong"])),
+    )

@@ -9,3 +9,6 @@ select private.dead_jobs() as dead
 select kind, outcome, provider, model, attempts, unpriced, input_tokens, output_tokens, cost_cents, baseline_cost_cents,
   saved_cents, overspent_cents, lever
 from private.all_totals() order by kind, outcome, provider, model, lever
+
+-- name: cache_standing
+select state, namespaces, samples, wrong from private.cache_standing()

@@ -15,7 +15,7 @@ def test_a_wrong_password_is_refused_in_words(product: Product, context: Browser
     page = context.new_page()
     page.goto(f"{product.running.url}/sign-in/")
     fill_in(page, "ann@example.com", "something else")
-    expect(page.get_by_text("Invalid login credentials")).to_be_visible()
+    expect(page.get_by_text("The email or the password is not right.")).to_be_visible()
     assert "/sign-in/" in page.url
 
 

@@ -113,6 +113,7 @@ DEFINER_FUNCTIONS = {
     "authenticate_key": "the tenant of the key whose hash is given",
     "billing_customer": "the tenant of the customer that a signed event of Stripe names",
     "billing_states": "counts of all tenants together",
+    "cache_standing": "sums of all tenants together, never whose",
     "count_stale_provider_keys": "a count of all tenants together",
     "dead_jobs": "a count of all tenants together",
     "due_batches": "ids, for the sweeper to ring",

@@ -20,6 +20,7 @@ from aico.store import ledger, metrics, repricing
 from aico.store.blocking import Database
 from aico.store.repricing import Selection
 from aico.store.scope import Scope
+from aico.store.statement import Statement
 
 ALL = Period(Grain.DAY, NOW - timedelta(days=40), NOW + timedelta(days=2))
 GRAINS = ("second", "minute", "day")
@@ -261,7 +262,11 @@ def relations(plan: Any) -> set[str]:
 @pytest.mark.parametrize("by", [None, *Dimension])
 def test_no_figure_that_is_shown_is_read_off_the_ledger(board: Board, by: Dimension | None) -> None:
     tenant = board.tenant.id
-    shown = [metrics.total(tenant, ALL), metrics.series(tenant, ALL, by, most=8), metrics.seq(tenant)]
+    shown: list[Statement[Any]] = [
+        metrics.total(tenant, ALL),
+        metrics.series(tenant, ALL, by, most=8),
+        metrics.seq(tenant),
+    ]
     if by is not None:
         shown.append(metrics.breakdown(tenant, ALL, by, most=100))
     for statement in shown:

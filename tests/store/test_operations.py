@@ -19,7 +19,7 @@ from aico.core.jobs import JobClass
 from aico.core.usage import Usage
 from aico.store import ledger, operations
 from aico.store.blocking import Database
-from aico.store.operations import QueueStats, Total
+from aico.store.operations import CacheStanding, QueueStats, Total
 from aico.store.scope import Scope
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -206,3 +206,20 @@ def test_the_number_of_series_is_bounded(alone: Connection) -> None:
     assert sum(row["cost_cents"] for row in found.values()) == Decimal("0.00057")
     assert found["other", "other"]["attempts"] == 2 * 60
     assert {found["p", f"m{number}"]["attempts"] for number in range(100, 150)} == {3}
+
+
+def test_namespaces_count_once_they_have_verdicts(alone: Connection, tenant: Tenant) -> None:
+    for number, (state, judged, above, wrong) in enumerate(
+        [("serving", 50, 40, 1), ("serving", 20, 10, 0), ("probation", 9, 5, 2), ("learning", 0, 0, 0)]
+    ):
+        alone.execute(
+            "insert into public.cache_namespaces (tenant_id, namespace, state, judged, above, wrong)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            (tenant.id, bytes([number]), state, judged, above, wrong),
+        )
+    statement = operations.cache_standing()
+    found = [statement.parse(row) for row in alone.execute(statement.sql.encode())]
+    assert sorted(found, key=lambda one: one.state) == [
+        CacheStanding("probation", 1, 5, 2),
+        CacheStanding("serving", 2, 50, 1),
+    ]

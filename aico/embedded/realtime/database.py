@@ -19,7 +19,7 @@ from aico.embedded.realtime.visibility import Column, Table, trial, visible_rows
 from aico.store.connection import connect_arguments
 
 PUBLICATION = "supabase_realtime"
-_STATEMENT_MS = 3000  # a filter that takes longer is given up, and its channel closed
+_STATEMENT_MS = 1500  # a filter that takes longer is given up, and its channel closed
 _POOL_SECONDS = 5
 
 _ENTER = (

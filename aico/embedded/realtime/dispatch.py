@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +22,12 @@ LOST = "Changes may have been missed"
 _MESSAGES = ("realtime", "messages")
 _SMALL = 64  # bytes of a value that is told even of a row which is too large
 _TABLES_KEPT = 1000
+_BATCHES_KEPT = 20  # that wait to be told; then the reading waits
 _TOO_LARGE = "Error 413: Payload Too Large"
 
 Subscription = tuple[Channel, Binding]
 Placed = tuple[int, Change]  # with its place in the batch
+Question = tuple[Relation, list[Placed], list[Subscription]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +42,47 @@ class Dispatcher:
         self._channels = channels
         self._database = database
         self._tables: dict[tuple[Relation, str], Table] = {}
+        self._batches: asyncio.Queue[list[Change]] = asyncio.Queue(_BATCHES_KEPT)
 
     def forget_tables(self) -> None:
         """What a role may read of them is asked again."""
         self._tables.clear()
 
     async def deliver(self, changes: Sequence[Change]) -> None:
-        by_relation: defaultdict[Relation, list[Placed]] = defaultdict(list)
-        for place, change in enumerate(changes):
+        """Broadcasts at once. Changes of tables wait for one another, because somebody has to be asked about each."""
+        rows = []
+        for change in changes:
             if (change.relation.schema, change.relation.table) == _MESSAGES:
                 self._broadcast(change)
             elif change.kind != "DELETE":  # a row that is gone cannot be asked after: nobody is told whose it was
-                by_relation[change.relation].append((place, change))
-        asked = [
-            self._tell(relation, placed, subscriptions)
-            for relation, placed in by_relation.items()
-            for subscriptions in self._subscriptions(relation)
-        ]
-        deliveries = [delivery for told in await asyncio.gather(*asked) for delivery in told]
+                rows.append(change)
+        if rows:
+            await self._batches.put(rows)
+
+    async def run(self) -> None:
+        """For ever: tells the changes, batch by batch."""
+        while True:
+            changes = await self._batches.get()
+            try:
+                await self._tell(changes)
+            except Exception:  # noqa: BLE001 # one change that cannot be told does not end all of them
+                log.exception("realtime_changes_failed")
+                self._channels.interrupt(list(self._channels), LOST)
+
+    async def _tell(self, changes: Sequence[Change]) -> None:
+        by_relation: defaultdict[Relation, list[Placed]] = defaultdict(list)
+        for place, change in enumerate(changes):
+            by_relation[change.relation].append((place, change))
+        asked: defaultdict[str, list[Question]] = defaultdict(list)
+        for relation, placed in by_relation.items():
+            for claims, subscriptions in self._subscriptions(relation).items():
+                asked[claims].append((relation, placed, subscriptions))
+        await asyncio.gather(*(self._tell_holder(questions) for questions in asked.values()))
+
+    async def _tell_holder(self, questions: list[Question]) -> None:
+        """In the order of the commits, whichever table they are of. Nobody waits for what another holder asks."""
+        told = await asyncio.gather(*(self._ask(*question) for question in questions))
+        deliveries = [delivery for each in told for delivery in each]
         for delivery in sorted(deliveries, key=lambda delivery: delivery.place):
             if delivery.channel.joined:
                 delivery.channel.push("postgres_changes", delivery.payload)
@@ -72,18 +97,16 @@ class Dispatcher:
         payload = row.get("payload") or "{}"
         send_to(hearers, f'{{"type":"broadcast","event":{event},"payload":{payload},"meta":{identity}}}')
 
-    def _subscriptions(self, relation: Relation) -> Iterable[list[Subscription]]:
-        """One list for each who sees rows in the same way."""
+    def _subscriptions(self, relation: Relation) -> Mapping[str, list[Subscription]]:
+        """By the claims of who asks: with the same ones everybody sees the same rows."""
         found: defaultdict[str, list[Subscription]] = defaultdict(list)
         for channel in self._channels:
             for binding in channel.bindings:
                 if binding.hears_of(relation):
                     found[channel.holder.claims].append((channel, binding))
-        return found.values()
+        return found
 
-    async def _tell(
-        self, relation: Relation, placed: list[Placed], subscriptions: list[Subscription]
-    ) -> list[Delivery]:
+    async def _ask(self, relation: Relation, placed: list[Placed], subscriptions: list[Subscription]) -> list[Delivery]:
         holder = subscriptions[0][0].holder
         filters = list(dict.fromkeys(binding.filter for _, binding in subscriptions if binding.filter))
         channels = {channel: None for channel, _ in subscriptions}

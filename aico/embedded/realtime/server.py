@@ -61,6 +61,7 @@ class Realtime:
         await self._database.open()
         tasks = [
             asyncio.create_task(self._services.source.run()),
+            asyncio.create_task(self._dispatcher.run()),
             asyncio.create_task(watch(self._services, self._dispatcher)),
         ]
         try:

@@ -29,6 +29,20 @@ export function milliseconds(value: number | null | undefined): string {
   return value < 1000 ? `${whole.format(value)} ms` : `${(value / 1000).toFixed(value < 10_000 ? 2 : 1)} s`;
 }
 
+/** A span of time, as coarse as it is long: 4 s, 12 min, 3 h, 2 d. */
+export function seconds(value: number | null | undefined): string {
+  if (value == null) return UNKNOWN;
+  const [name, size] = SPANS.find(([, each]) => value >= each) ?? ["s", 1];
+  return `${whole.format(Math.floor(value / size))} ${name}`;
+}
+
+const SPANS: readonly (readonly [string, number])[] = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+  ["s", 1],
+];
+
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });

@@ -4,6 +4,7 @@ import anyio
 import pytest
 from embedded.auth.test_gateway import BROWSER, LOCAL_PAGE
 from embedded.realtime.conftest import Live, Serve
+from embedded.realtime.listening import until
 from embedded.realtime.speaking import speaking
 from websockets.exceptions import InvalidStatus
 
@@ -25,7 +26,8 @@ def refusal(live: Live, headers: dict[str, str] | None = None, **query: str) -> 
 def admitted(live: Live, headers: dict[str, str] | None = None, **query: str) -> bool:
     async def knock() -> bool:
         async with speaking(live, headers, **query) as line:
-            return (await line.ask("phoenix", "heartbeat"))["status"] == "ok"
+            answer = await line.ask("phoenix", "heartbeat")
+            return bool(answer["status"] == "ok")
 
     return anyio.run(knock)
 
@@ -72,8 +74,7 @@ def test_connections_beyond_the_limit_are_refused_until_one_ends(serve_live: Ser
                     async with speaking(live):
                         pass
                 assert caught.value.response.status_code == 429
-            while live.realtime.channels.connections:
-                await anyio.sleep(0.01)
+            await until(lambda: not live.realtime.channels.connections)
 
         anyio.run(play)
         assert admitted(live)
