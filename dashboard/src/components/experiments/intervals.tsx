@@ -52,8 +52,8 @@ function Row({ comparison, scale, minimumEffect }: { comparison: Comparison; sca
   const words = (value: number) => effectWords(metric, value);
   return (
     <tr className="border-b last:border-0">
-      <th scope="row" className="max-w-48 min-w-24 px-2 py-2 text-left font-normal wrap-anywhere">
-        <span className="mb-1 block">{comparison.arm}</span>
+      <th scope="row" className="max-w-48 min-w-24 px-2 py-2 text-left font-normal">
+        <span className="mb-1 block wrap-anywhere">{comparison.arm}</span>
         <Badge tone={verdict.tone}>{verdict.name}</Badge>
       </th>
       <td className="w-1/2 px-2 py-2">{estimate && <Interval estimate={estimate} scale={scale} minimumEffect={minimumEffect} />}</td>

@@ -58,6 +58,7 @@ export function useFollowed(submitted: Job): Followed {
     () => api.GET("/v1/jobs/{job_id}", { params: { path: { job_id: id } } }),
     { refreshInterval: (job) => (job && isOpen(job) ? OPEN_REFRESH_MS : 0) },
   );
-  const begun: Job = heard.status ? { ...submitted, status: heard.status, stage: null, admitted: null } : submitted;
+  // What has moved on is at another stage by now.
+  const begun: Job = heard.status && heard.status !== submitted.status ? { ...submitted, status: heard.status, stage: null } : submitted;
   return { job: heard.job ?? polled.data ?? begun, text: heard.text, error: polled.error };
 }

@@ -2,7 +2,7 @@
 
 import { useResource } from "@/api/hooks";
 import { eventsOf, since } from "@/components/jobs/events";
-import { isOpen, type Job, OPEN_REFRESH_MS, whereabouts } from "@/components/jobs/words";
+import { isOpen, type Job, OPEN_REFRESH_MS, STATUSES, whereabouts } from "@/components/jobs/words";
 import { Badge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { Loaded } from "@/components/ui/states";
@@ -41,7 +41,7 @@ export function Timeline({ job }: { job: Job }) {
             {open && (
               <li className="relative pl-5">
                 <span className="absolute top-1.5 -left-1.5 size-3 animate-pulse rounded-full bg-warning" aria-hidden />
-                <p className="text-sm text-muted-foreground">{whereabouts(job)}…</p>
+                <p className="text-sm text-muted-foreground">{whereabouts(job) || STATUSES[job.status].name}…</p>
               </li>
             )}
           </ol>

@@ -28,11 +28,11 @@ export const CLASSES: Record<JobClass, string> = {
 };
 
 const STAGES: Record<Schemas["Stage"], string> = {
-  embed: "Looking into the cache",
-  await: "Waiting for the answer to much the same question",
-  route: "Being answered by a model",
-  lane: "In a provider's batch",
-  follow: "Waiting for the answer to the same question",
+  embed: "looking into the cache",
+  await: "waiting for the answer to much the same question",
+  route: "asking a model",
+  lane: "a provider's batch",
+  follow: "waiting for the answer to the same question",
 };
 
 export const CACHE_STATES: Record<Schemas["CacheState"], { name: string; told: string; tone: Tone }> = {
@@ -46,10 +46,10 @@ export const CACHE_STATES: Record<Schemas["CacheState"], { name: string; told: s
 export const isOpen = (job: Job): boolean => job.status === "queued" || job.status === "in_progress";
 export const isDead = (job: Job): boolean => job.status === "failed" || job.status === "expired";
 
-/** Where an open job is. */
+/** Where an open job is; empty where nothing more is known than its status. */
 export function whereabouts(job: Job): string {
   if (job.admitted === false) return "Waiting for its turn among all tenants";
-  return job.stage ? STAGES[job.stage] : STATUSES[job.status].name;
+  return job.stage ? `${job.status === "queued" ? "Next" : "Now"}: ${STAGES[job.stage]}` : "";
 }
 
 /** The end of an id tells jobs apart; its beginning is the time. */
