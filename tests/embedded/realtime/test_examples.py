@@ -43,12 +43,19 @@ await supabase.auth.signInWithPassword({ email: EMAIL, password: PASSWORD })
 await supabase.realtime.setAuth()
 const shown = create(createElement(Requests, { supabase, tenant: TENANT, refetch }))
 let last = null
+let unmounted = false
 setInterval(() => {
   const now = shown.toJSON()?.children?.join('') ?? 'nothing'
   if (now !== last) console.log('shows', now)
-  if (now === '30 requests') shown.unmount()
-  if (last === '30 requests' && supabase.getChannels().length === 0) console.log('left') || process.exit(0)
   last = now
+  if (now === '30 requests') {
+    shown.unmount()
+    unmounted = true
+  }
+  if (unmounted && supabase.getChannels().length === 0) {
+    console.log('left')
+    process.exit(0)
+  }
 }, 10)
 """
 
