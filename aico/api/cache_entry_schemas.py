@@ -30,7 +30,7 @@ class CacheEntryView(BaseModel):
     expires_at: datetime
     hits: Annotated[int, Field(description="How often it was served again; brought up to date every second.")]
     hit_at: datetime | None
-    good: Annotated[int, Field(description="Judgements of it as an answer to other questions.")]
+    good: Annotated[int, Field(description="Judgements of it, by callers, and as an answer to other questions.")]
     bad: int
     bytes: int
     job_id: Annotated[UUID, Field(validation_alias="job")]
@@ -96,7 +96,7 @@ class NamespaceView(BaseModel):
             " `probation`: nothing, until it is known whether an error was one of few; `suspended`: nothing."
         ),
     ]
-    cut: Annotated[float | None, Field(description="The least score that is served; null: the service's.")]
+    cut: Annotated[float | None, Field(description="The least score that is served, in log-odds; null: the service's.")]
     bound: Annotated[float | None, Field(description="Of the error per hit at that cut.")]
     target: Annotated[float | None, Field(description="The error per hit that is allowed; null: the service's.")]
     judged: Annotated[int, Field(description="Samples that the cut was computed of,")]
@@ -136,6 +136,7 @@ class NamespaceChange(BaseModel):
 class CacheHits(BaseModel):
     exact: int
     semantic: int
+    shared: Annotated[int, Field(description="By one call for several who asked the same at once.")]
 
 
 class CacheStats(BaseModel):
@@ -144,11 +145,14 @@ class CacheStats(BaseModel):
     entries: int
     bytes: int
     max_entries: int
+    max_bytes: int
     since: datetime
     until: datetime
     answers: Annotated[int, Field(description="All answers of that time, models' and the cache's.")]
     hits: CacheHits
-    hit_rate: Annotated[float | None, Field(description="Hits among these answers; null where there were none.")]
+    hit_rate: Annotated[
+        float | None, Field(description="Exact and semantic hits among these answers; null: there were none.")
+    ]
     target: Annotated[float, Field(description="The error per hit that is allowed, by the tenant or the service.")]
     states: Annotated[dict[State, int], Field(description="How many namespaces are in each.")]
     namespaces: Annotated[list[NamespaceView], Field(description="Those with the most entries.")]

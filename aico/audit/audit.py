@@ -17,6 +17,7 @@ from aico.audit.reading import Lines
 from aico.audit.report import Agreement, Evidence, LinesRead, Logged, Part, Range, Report, Spend, UnreadLine
 from aico.audit.savings import PartName, Question, Savings, save
 from aico.core.estimates import Interval, wilson
+from aico.embedding_service.verification.weights import CONSERVATIVE
 
 _AGE_SHARE = 0.95
 
@@ -34,7 +35,10 @@ def audit(log: Log, lines: Lines, pricer: Pricer, question: Question, *, embedde
         evidence=evidence,
         question={
             "cache_ttl_seconds": question.ttl,
+            "cache_short_ttl_seconds": question.short_ttl,
             "similarity_threshold": question.threshold if embedded else None,
+            "cache_guards": question.guards.value if embedded else None,
+            "least_score": CONSERVATIVE if embedded else None,
             "quality_floor": question.floor,
             "models": len(question.models),
         },

@@ -15,7 +15,7 @@ from aico.routing.providers.profiles import PROFILE_BY_NAME
 _LIVES = (3600, 6 * 3600, 86_400, 3 * 86_400, 7 * 86_400, 14 * 86_400, 30 * 86_400)
 _HOLDOUT = "0.05"  # while nothing is known of quality; the service's usual 0.01 would take five times as long to tell
 _WORTH = 0.01  # of the cost: what a part has to save to be switched on
-_DOUBTS = 0.05  # of the semantic hits: more than were wrong on public pairs
+_DOUBTS = 0.05  # of the semantic hits: more than twice what was wrong of support questions
 _CONTEXT, _OUTPUT = 32_768, 4_096  # of a model of which nobody says more
 
 

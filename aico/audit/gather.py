@@ -1,6 +1,7 @@
 """A whole log as rows in the order of time.
 
-Memory grows with the number of calls, by hashes and vectors. Of their words at most _HELD_CHARS are held at a time.
+Memory grows with the number of calls, by hashes and vectors, and the words of turns that have a vector. Of others at
+most _HELD_CHARS are held at a time.
 """
 
 from collections import OrderedDict
@@ -34,6 +35,7 @@ class Log:
 
     rows: list[Row]
     vectors: Vectors
+    texts: Sequence[str]  # whose vectors they are
     timed: bool  # whether any call says when it was
     compared: float  # the part of the last turns that was compared by meaning, 0..1
 
@@ -69,7 +71,7 @@ class Gatherer:
         for row in rows:
             row.vector = self._vectors.get(row.fingerprint, -1)
         timed = any(row.at is not None for row in rows)
-        return Log(rows, vectors, timed=timed, compared=self._below / _EVERY)
+        return Log(rows, vectors, self._store.texts, timed=timed, compared=self._below / _EVERY)
 
     def _take(self, call: LoggedCall) -> None:
         row = distil(call, self._names, any_temperature=self._options.any_temperature)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA = 1  # changes when a field changes its meaning or goes away
+SCHEMA = 2  # changes when a field changes its meaning or goes away
 
 
 class Value(BaseModel):

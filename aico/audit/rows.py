@@ -4,11 +4,13 @@ import hashlib
 import math
 import re
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from aico.audit.calls import LoggedCall
 from aico.audit.naming import Named, Names
 from aico.core.canonical import cache_key, canonical_json
 from aico.core.chat import ChatRequest, Role
+from aico.core.freshness import bound_to_time, personal
 from aico.core.usage import Usage
 from aico.routing.difficulty import assess
 from aico.routing.features import Features, declared, extract_features, needs
@@ -36,6 +38,7 @@ class Row:
     namespace: bytes
     cacheable: bool  # the service would look into its cache by itself
     searchable: bool  # and compare the last turn by meaning
+    passing: bool  # its answer is soon out of date
     score: float  # of complexity, 0..1
     needs: frozenset[Capability]
     template: bytes  # equal for calls of one program
@@ -54,7 +57,8 @@ class Row:
 def distil(call: LoggedCall, names: Names, *, any_temperature: bool) -> Row:
     """Linear in the length of the prompt."""
     request, result = call.request, call.result
-    key = cache_key(request, call.scope)
+    whose = {"user": call.user} if call.user is not None and personal(request) else {}
+    key = cache_key(request, {**call.scope, **whose})
     named = names.find(request.model, call.provider)
     if named.provider is None and result.model is not None:
         named = names.find(result.model, call.provider)
@@ -73,6 +77,7 @@ def distil(call: LoggedCall, names: Names, *, any_temperature: bool) -> Row:
         namespace=key.namespace[:_KEY_BYTES],
         cacheable=cacheable,
         searchable=cacheable and request.ends_in_plain_words,
+        passing=bound_to_time(request, year_of(result.at)),
         score=assess(features)[0],
         needs=features.needs,
         template=_template(request),
@@ -86,6 +91,11 @@ def distil(call: LoggedCall, names: Names, *, any_temperature: bool) -> Row:
         served=call.cached,
     )
     return without_false_zero(row)
+
+
+def year_of(at: float | None) -> int:
+    """In which a call was made, UTC; of one that does not say so, the present one."""
+    return (datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)).year
 
 
 def _features(request: ChatRequest) -> Features:

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aico.audit import offline
-from aico.audit.caching import EXACT, NEAR, Served, doubtful, serve_both, serve_exact
+from aico.audit.caching import EXACT, NEAR, Served, doubtful, lives_of, serve_both, serve_exact
 from aico.audit.gather import Log
 from aico.audit.offline import LOOSE, STRICT
 from aico.audit.prefixes import Prefixes
 from aico.audit.pricing import Pricer
 from aico.audit.routes import CAUTION, Routes
 from aico.audit.state import Cents, State
+from aico.core.cache_policy import GuardPolicy
+from aico.core.embedding import LEAST_SIMILARITY
 from aico.routing.models import Model
 
 _Mask = NDArray[np.bool_]
@@ -35,7 +37,9 @@ class Question:
     """What is asked of a log: the settings of the service that is thought in front of it."""
 
     ttl: float = 604_800.0  # seconds that an answer is kept
-    threshold: float = 0.95  # least cosine
+    short_ttl: float = 900.0  # likewise, one that is soon out of date
+    threshold: float = LEAST_SIMILARITY  # cosine below which no kept question is looked at
+    guards: GuardPolicy = GuardPolicy.STRICT
     floor: float = 0.0  # least rank of a model that is routed to
     models: Sequence[Model] = ()  # that may be routed to
 
@@ -68,8 +72,9 @@ class Savings:
 
 def save(log: Log, pricer: Pricer, question: Question) -> Savings:
     start = State.before(log, pricer)
-    exact = serve_exact(log, question.ttl)
-    served = serve_both(log, question.ttl, question.threshold)
+    lives = lives_of(log, question.ttl, question.short_ttl)
+    exact = serve_exact(log, lives)
+    served = serve_both(log, lives, question.threshold, question.guards)
     strict, loose = offline.offline(log, STRICT), offline.offline(log, LOOSE)
     doubts, careful = doubtful(log, served), Routes(question.models, margin=CAUTION, floor=question.floor)
     hits, near = served.mask(EXACT), served.mask(NEAR)

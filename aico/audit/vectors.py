@@ -1,4 +1,7 @@
-"""Vectors of last turns: computed in batches, kept as half floats as the service's own index keeps them."""
+"""Vectors of last turns: computed in batches, kept as half floats as the service's own index keeps them.
+
+Beside each its words, which the model reads wholly and which are therefore few.
+"""
 
 from collections import deque
 from collections.abc import Sequence
@@ -24,17 +27,17 @@ class VectorStore:
         self._waiting: list[str] = []
         self._under_way: deque[Future[Vectors]] = deque()
         self._done: list[Vectors] = []
-        self._count = 0
+        self.texts: list[str] = []
 
     def add(self, text: str) -> int:
         """Its place; -1 where the model does not read it whole, as the service does not compare such texts."""
         if not self._embedders or not self._embedders[0].reads(text):
             return -1
         self._waiting.append(text)
-        self._count += 1
+        self.texts.append(text)
         if len(self._waiting) >= _BATCH:
             self._begin()
-        return self._count - 1
+        return len(self.texts) - 1
 
     def all(self) -> Vectors:
         self._begin()
@@ -46,7 +49,7 @@ class VectorStore:
     def keep(self, places: Sequence[int]) -> None:
         """Those alone, in this order."""
         self._done = [self.all()[list(places)]]
-        self._count = len(places)
+        self.texts = [self.texts[place] for place in places]
 
     def close(self) -> None:
         self._pool.shutdown()

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aico.caching.calibration import State
-from aico.caching.deciding import MINDED, Decider, Decision, Known
+from aico.caching.deciding import MINDED, Decider, Decision, Known, timely
 from aico.caching.scoring import FEATURES, START_WEIGHTS, probability
+from aico.core.cache_policy import Basis
 from aico.core.explanation import Explanation, Objection, Pair, Part, Reason, Terms, Verdict
 from aico.embedding_service.verification.comparison import Comparison
 from aico.embedding_service.verification.weights import BIAS, WEIGHTS
@@ -37,13 +38,21 @@ def unread(terms: Terms, *, asked_read: bool, kept_read: bool) -> Explanation:
     )
 
 
-def explained(decider: Decider, asked: str, kept: str, cosine: float, terms: Terms) -> Explanation:
-    """Of texts that the embedding model reads wholly. One comparison of texts."""
-    known = Known(State.LEARNING if terms.state is None else State(terms.state), terms.cut, terms.weights)
-    decision = decider.decide(asked, [_Alone(kept, cosine)], known, terms.guards)
+def explained(
+    decider: Decider, asked: str, kept: str, cosine: float, terms: Terms, needed: Basis, year: int
+) -> Explanation:
+    """Of texts that the embedding model reads wholly. One comparison of texts. `year` is the present one."""
+    state = State.LEARNING if terms.state is None else State(terms.state)
+    known = Known(state, terms.cut, terms.weights).unless_outdated(terms.basis, needed)
+    alone = [_Alone(kept, cosine)]
+    decision = decider.decide(asked, alone, known, terms.guards)
     if decision is None:
         raise RuntimeError("of one candidate there is a decision")
-    reason = Reason.FAR if cosine < terms.least_cosine else Reason(decision.why.value)
+    reason = Reason(decision.why.value)
+    if cosine < terms.least_cosine:
+        reason = Reason.FAR
+    elif not timely(asked, alone, year):
+        reason = Reason.OLD
     return Explanation(
         served=reason is Reason.SERVED,
         reason=reason,
@@ -89,6 +98,8 @@ def _sentence(reason: Reason, decision: Decision, known: Known, terms: Terms) ->
     match reason:
         case Reason.FAR:
             return f"Their cosine is too low: kept questions below {terms.least_cosine:.3f} are not looked at."
+        case Reason.OLD:
+            return "The new question is bound to its time, the kept one is not: its answer may be out of date."
         case Reason.GUARDED:
             forbidding = [guard for guard in decision.comparison.guards if guard in MINDED[terms.guards]]
             return f"Forbidden by {', '.join(forbidding)}: {forbidding[0].why}"

@@ -16,7 +16,6 @@ from aico.audit.configuration import configuration
 from aico.audit.formats.formats import Format
 from aico.audit.gather import Gatherer, Log, Options
 from aico.audit.naming import Names
-from aico.audit.notes import USUAL_THRESHOLD
 from aico.audit.pricing import Pricer
 from aico.audit.reading import STDIN, Lines, read_logs
 from aico.audit.savings import Question
@@ -39,7 +38,9 @@ FormatOption = Annotated[Format | None, typer.Option("--format", help="Default: 
 Life = Annotated[
     str | None, typer.Option("--ttl", parser=window, metavar="SPAN", help="How long an answer is kept: 24h, 7d.")
 ]
-Threshold = Annotated[float | None, typer.Option(min=0, max=1, help="Least cosine at which an answer is served.")]
+Threshold = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Cosine below which no kept question is looked at.")
+]
 Providers = Annotated[str | None, typer.Option(help="Whose models may be routed to, by commas. Default: all.")]
 Floor = Annotated[float, typer.Option(min=0, max=1, help="No model of a lower rank is routed to.")]
 NoEmbeddings = Annotated[bool, typer.Option("--no-embeddings", help="Look for no near duplicates.")]
@@ -77,8 +78,14 @@ def audit(
     settings = get_settings()
     catalogue = Catalogue.from_settings(settings)
     seconds = settings.cache_ttl_seconds if ttl is None else SECONDS[ttl[-1]] * int(ttl[:-1])
-    cut = USUAL_THRESHOLD if threshold is None else threshold
-    question = Question(seconds, cut, quality_floor, _models(catalogue, providers))
+    question = Question(
+        ttl=seconds,
+        short_ttl=settings.cache_short_ttl_seconds,
+        threshold=settings.similarity_threshold if threshold is None else threshold,
+        guards=settings.cache_guards,
+        floor=quality_floor,
+        models=_models(catalogue, providers),
+    )
     embedders = [] if no_embeddings else _embedders()
     lines, names = Lines(), Names(catalogue)
     with _progress(files) as told:

@@ -48,8 +48,10 @@ def stats(
         return
     rate = "no answers yet" if found["hit_rate"] is None else f"{found['hit_rate']:.1%} of {found['answers']} answers"
     hits = found["hits"]
-    out.print(f"{found['entries']} answers of at most {found['max_entries']}, {found['bytes'] / 1e6:.1f} MB")
-    out.print(f"hits in {days} days: {hits['exact']} exact, {hits['semantic']} semantic, {rate}")
+    size = f"{found['bytes'] / 1e6:.1f} MB of at most {found['max_bytes'] / 1e6:.1f} MB"
+    out.print(f"{found['entries']} answers of at most {found['max_entries']}, {size}")
+    shared = f"{hits['shared']} more shared a call" if hits["shared"] else "no call was shared"
+    out.print(f"hits in {days} days: {hits['exact']} exact, {hits['semantic']} semantic, {rate}; {shared}")
     out.print(f"error allowed per hit: {found['target']:g}")
     table = Table(
         Column("namespace", no_wrap=True),

@@ -18,6 +18,11 @@ def bound_to_time(request: ChatRequest, year: int) -> bool:
     return any(_moves(text, year) for text in _said(request))
 
 
+def turn_bound_to_time(text: str, year: int) -> bool:
+    """Likewise of a last turn alone. The answer to one that is not may be old: it does not do for one that is."""
+    return _moves(_read(text), year)
+
+
 def personal(request: ChatRequest) -> bool:
     """Whether the user asks for something that is his alone: an order, a balance, an appointment."""
     return any(_PERSONAL.search(text) is not None and _HOW_TO.search(text) is None for text in _said(request))
@@ -27,9 +32,12 @@ def _said(request: ChatRequest) -> Iterable[str]:
     """What the user asked, earlier turns too: `and tomorrow?` says less than what it follows."""
     for message in request.messages:
         if message.role is Role.USER:
-            text = message.text
-            ends = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
-            yield ends.lower().replace("\u2019", "'")
+            yield _read(message.text)
+
+
+def _read(text: str) -> str:
+    ends = text if len(text) <= 2 * _READ else f"{text[:_READ]}\n{text[-_READ:]}"
+    return ends.lower().replace("\u2019", "'")
 
 
 def _moves(text: str, year: int) -> bool:
@@ -58,7 +66,7 @@ _CHANGING = (
 # The present is named, whatever the question is about.
 _PRESENT = _any(
     r"to-?day\b(?!'s? (?:and|or) age)|tonight\b|tomorrow\b|yesterday\b|nowadays\b|currently\b|these days\b",
-    r"(?:right|just|as of|until|by) now\b|now\s*[?!.]*\s*$|at (?:the|this) moment\b|at present\b|as we speak\b",
+    r"(?:right|just|as of|until|by) now\b|now[\s?!.]*$|at (?:the|this) moment\b|at present\b|as we speak\b",
     r"(?:this|last|next|past|coming) (?:morning|afternoon|evening|night|week(?:end)?|month|quarter|season)\b",
     r"(?:this|last|next) (?:year|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b",
     r"(?:latest|newest|most recent|up[- ]to[- ]date)\b",

@@ -76,7 +76,15 @@ QuotaScope = Annotated[
 ]
 
 
-_CONTROLS = {"baseline_model", "quality_floor", "max_cost_cents", "max_staleness", "fallback", "strategy"}
+_CONTROLS = {
+    "baseline_model",
+    "quality_floor",
+    "max_cost_cents",
+    "max_staleness",
+    "fallback",
+    "strategy",
+    "wait_for_similar",
+}
 
 
 class ControlFields(BaseModel):
@@ -92,6 +100,13 @@ class ControlFields(BaseModel):
     max_staleness: Annotated[
         Number | None,
         Field(ge=0, le=10**9, allow_inf_nan=False, description="Seconds: no older answer is served again."),
+    ] = None
+    wait_for_similar: Annotated[
+        bool | None,
+        Field(
+            description="Whether it may wait for the answer to a question that is being answered already and means the "
+            "same, with cache `semantic`. Default: class `batch` may."
+        ),
     ] = None
     baseline_model: Annotated[ModelName | None, Field(description="What the saving is measured against.")] = None
     quality_floor: Annotated[
@@ -150,4 +165,5 @@ class ControlFields(BaseModel):
             max_staleness_seconds=self.max_staleness,
             fallback=self.fallback,
             strategy=self.strategy,
+            wait_for_similar=self.wait_for_similar,
         )

@@ -112,6 +112,7 @@ class Settings(BaseSettings):
     cache_index_rows: Annotated[int, Field(ge=0)] = 10_000  # of a namespace that gets an index of its own; 0: none does
     cache_short_ttl_seconds: Annotated[int, Field(ge=1)] = 900  # of answers to what is bound to its time
     cache_max_entries: Annotated[int, Field(ge=1)] = 100_000  # of each tenant
+    cache_max_bytes: Annotated[int, Field(ge=1)] = 1024**3  # of each tenant's answers together
     cache_max_answer_bytes: Annotated[int, Field(ge=1)] = 64 * 1024  # larger answers are not kept
 
     # Routing

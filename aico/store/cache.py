@@ -99,9 +99,11 @@ def add_up(limit: int) -> Statement[int]:
     return Statement(_SQL["add_up"], {"limit": limit}, lambda row: row["added"])
 
 
-def evict(*, most: int, limit: int) -> Statement[int]:
-    """Delete up to `limit` answers of tenants that keep more than `most`, or than their own limit.
+def evict(*, most: int, most_bytes: int, limit: int) -> Statement[int]:
+    """Delete up to `limit` answers of tenants that keep more than `most`, or than their own limit, or `most_bytes`.
 
     Least recently used first; returns how many there were. What has changed is to be added up before.
     """
-    return Statement(_SQL["evict"], {"most": most, "limit": limit}, lambda row: row["evicted"])
+    return Statement(
+        _SQL["evict"], {"most": most, "most_bytes": most_bytes, "limit": limit}, lambda row: row["evicted"]
+    )

@@ -134,7 +134,8 @@ entry as (  -- answers in the same words are of one group
   on conflict (tenant_id, fingerprint) do update
     set job_id = excluded.job_id, asked_by = null, answer = excluded.answer, routing = excluded.routing,
       question = excluded.question, tags = excluded.tags, answer_group = excluded.answer_group,
-      compared = excluded.compared, good = 0, bad = 0, created_at = now(), expires_at = excluded.expires_at
+      compared = excluded.compared, good = 0, bad = 0, own_verdict = null, created_at = now(),
+      expires_at = excluded.expires_at
   returning id, job_id, expires_at
 ),
 named as (
@@ -187,12 +188,13 @@ pair as (
 ),
 drawn as (
   insert into public.cache_checks (tenant_id, job_id, namespace, entry_id, kind, chance, similarity, score, features,
-    fingerprint, embedding, embedding_model)
-  select %(tenant)s, d.id, p.namespace, c.entry, c.kind, c.chance, c.similarity, c.score, c.features, p.fingerprint,
-    c.vector::extensions.halfvec, c.model
+    features_version, allowed, fingerprint, embedding, embedding_model)
+  select %(tenant)s, d.id, p.namespace, c.entry, c.kind, c.chance, c.similarity, c.score, c.features,
+    c.features_version, c.allowed, p.fingerprint, c.vector::extensions.halfvec, c.model
   from done d join prior p on p.id = d.id
   join jsonb_to_recordset(%(checks)s::jsonb) as c (job uuid, entry uuid, kind text, chance real, similarity real,
-    score double precision, features double precision[], vector text, model text) on c.job = d.id
+    score double precision, features double precision[], features_version smallint, allowed double precision,
+    vector text, model text) on c.job = d.id
   on conflict do nothing
 ),
 signalled as (  -- joined with what was ended, so that `observe` finds the rows

@@ -22,8 +22,8 @@ class Given:
 def give(tenant: UUID, job: UUID, *, score: float, comment: str | None) -> Statement[Given]:
     """Store the caller's judgement of a job's answer, 0 to 1, in place of an earlier one. No row without such a job.
 
-    It counts as an outcome of the model that answered, and where the cache did, as a check of what it served, in the
-    same statement. The same judgement again changes nothing.
+    It counts as an outcome of the model that answered, and where the cache did, as a check of what it served, else for
+    what is kept of it, in the same statement. The same judgement again changes nothing.
     """
     params = {
         "tenant": tenant,

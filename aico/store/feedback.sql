@@ -15,7 +15,9 @@ select j.answered, g.created_at,
   case when j.answered and j.model is not null
     then private.observe(%(tenant)s, j.id, j.model, %(score)s::real, 'user') end as observed,
   case when j.answered and j.cached
-    then private.judge_hit(%(tenant)s, j.id, %(good)s, %(least_good)s::integer[]) end as namespace
+    then private.judge_hit(%(tenant)s, j.id, %(good)s, %(least_good)s::integer[]) end as namespace,
+  case when j.answered and not j.cached
+    then private.judge_own_entry(%(tenant)s, j.id, %(good)s, %(least_good)s::integer[])::text end as own
 from judged j left join given g on true
 
 -- name: get

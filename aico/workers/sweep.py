@@ -135,10 +135,11 @@ class Sweeper:
 
     def _evict_answers(self) -> None:
         """Of tenants that keep more than they may. What is counted must be true before more is deleted."""
-        most, evicted = self._runtime.settings.cache_max_entries, 1
+        settings, evicted = self._runtime.settings, 1
+        evict = cache.evict(most=settings.cache_max_entries, most_bytes=settings.cache_max_bytes, limit=BATCH)
         while evicted:
             self._add_up_caches()
-            (evicted,) = self._runtime.database.run(Scope.system(), cache.evict(most=most, limit=BATCH))
+            (evicted,) = self._runtime.database.run(Scope.system(), evict)
             if evicted:
                 log.info("answers_evicted", count=evicted)
 
@@ -267,13 +268,14 @@ def main(stop: threading.Event) -> None:
     gateway = load_gateway(runtime.settings)
     if gateway is not None:
         beside.append(Biller(runtime.database, gateway, runtime.settings).run)
-    admin_url, least_rows = runtime.settings.database_admin_url, runtime.settings.cache_index_rows
-    if admin_url is not None and least_rows:
-        beside.append(IndexKeeper(admin_url.get_secret_value(), least_rows=least_rows).run)
+    admin_url = runtime.settings.database_admin_url
+    if admin_url is not None:
+        keeper = IndexKeeper(admin_url.get_secret_value(), least_rows=runtime.settings.cache_index_rows)
+        beside.append(keeper.run)
     with ThreadPoolExecutor(len(beside), thread_name_prefix="beside") as pool:
         running = [pool.submit(run, stop) for run in beside]
         for one in running:
-            one.add_done_callback(lambda _: stop.set())
+            one.add_done_callback(lambda done: stop.set() if done.exception() else None)  # what gave up is not missed
         try:
             Sweeper(runtime).run(stop)
         finally:

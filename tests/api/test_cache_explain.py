@@ -129,6 +129,14 @@ def test_what_is_further_off_than_the_tenant_allows_is_not_looked_at(api: httpx2
     assert (near["reason"], near["least_cosine"]) == ("too_far", 1)
 
 
+def test_a_question_that_is_bound_to_its_time_has_no_answer_of_one_that_is_not(api: httpx2.Client) -> None:
+    found = explained(api, "Is the library open now?", "Is the library open?")
+    assert (found["served"], found["reason"]) == (False, "bound_to_its_time")
+    assert found["verdict"]["log_odds"] > found["verdict"]["cut"]
+    assert "out of date" in found["why"]
+    assert explained(api, "Is the library open?", "Is the library open now?")["reason"] == "served"
+
+
 @pytest.mark.parametrize(
     ("asked", "kept", "read"),
     [(LONG, CAPITAL, (False, True)), (CAPITAL, LONG, (True, False)), (LONG, LONG, (False, False))],

@@ -83,7 +83,8 @@ def test_stats_tell_what_is_kept_and_how_often_it_was_served(cached: Cached) -> 
     assert [cached.served("one", system=SYSTEM) for _ in range(3)] == [True] * 3
     cached.book()
     stats = cached.stats()
-    assert (stats["entries"], stats["max_entries"], stats["hits"]) == (3, 100_000, {"exact": 3, "semantic": 0})
+    assert stats["hits"] == {"exact": 3, "semantic": 0, "shared": 0}
+    assert (stats["entries"], stats["max_entries"], stats["max_bytes"]) == (3, 100_000, 2**30)
     assert stats["bytes"] == sum(one["bytes"] for one in cached.entries()) > 0
     assert stats["hit_rate"] == pytest.approx(3 / stats["answers"])
     assert stats["states"] == {"learning": 2}

@@ -7,7 +7,7 @@ import pytest
 from audit.auditing import audited, gathered, part
 from audit.logs import pair, traffic, write
 
-from aico.audit.caching import serve_exact
+from aico.audit.caching import lives_of, serve_exact
 from aico.audit.intervals import blocks_of, share_intervals
 from aico.audit.reading import Lines
 from aico.core.estimates import student, wilson
@@ -35,7 +35,7 @@ def test_logs_with_a_known_share_of_repeats_are_audited_with_it(tmp_path: Path) 
     for seed in range(40):
         lines = Lines()
         log = gathered(write(tmp_path / "log.jsonl", traffic(240, repeats=0.3, sessions=40, seed=seed)), lines)
-        served = serve_exact(log, 86_400.0).how != 0
+        served = serve_exact(log, lives_of(log, 86_400.0, 86_400.0)).how != 0
         cost = np.full(len(log.rows), 0.5)
         (interval,), count = share_intervals((served * cost)[None, :], cost, blocks_of(log.rows, timed=True))
         assert 35 <= count <= 40

@@ -47,7 +47,7 @@ def test_no_word_of_a_prompt_is_written_unless_examples_are_asked_for(aico: Aico
 
 def test_the_json_has_the_fields_that_programs_rely_on(aico: Aico, log: Path) -> None:
     report = figures(aico("audit", str(log), "--no-embeddings", "--json").out)
-    assert report["version"] == 1
+    assert report["version"] == 2
     assert set(report) == {
         *("version", "lines", "log", "parts", "total", "evidence", "question", "notes", "warnings"),
     }

@@ -3,7 +3,7 @@
 import pytest
 
 from aico.core.chat import ChatRequest, Message, Role, TextPart
-from aico.core.freshness import bound_to_time, personal
+from aico.core.freshness import bound_to_time, personal, turn_bound_to_time
 
 YEAR = 2026
 
@@ -138,3 +138,11 @@ def test_of_a_long_text_both_ends_are_read() -> None:
 def test_words_beside_pictures_are_read() -> None:
     parts = (TextPart(text="Is this shop open now?"),)
     assert bound_to_time(ChatRequest(messages=(Message(role=Role.USER, content=parts),)), YEAR)
+
+
+@pytest.mark.parametrize(
+    ("turn", "bound"),
+    [("Is the library open now?", True), ("Is it open NOW ? !", True), ("Is the library open?", False)],
+)
+def test_of_a_last_turn_alone_it_is_said_too(turn: str, bound: bool) -> None:
+    assert turn_bound_to_time(turn, YEAR) is bound

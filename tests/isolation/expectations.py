@@ -122,6 +122,7 @@ DEFINER_FUNCTIONS = {
     "due_lanes": "ids, for the sweeper to ring",
     "due_learners": "ids of tenants, for the sweeper to ring",
     "end_overdue_jobs": "ids and states, for the sweeper to ring",
+    "end_waiting": "how many, for the feeder",
     "ensure_ledger_partitions": "nothing: partitions are made",
     "evict_answers": "a count of what was deleted",
     "erase_ledger_after": "a count of attempts of a tenant that the service acts for, and its place among them",

@@ -14,6 +14,25 @@ def test_a_members_statistics_are_of_the_own_tenant(logins: Logins, pair: Pair) 
         assert [(row["tenant_id"], row["entries"]) for row in stats] == [(pair.ours.id, 1)]
 
 
+def test_a_members_statistics_say_how_far_the_cache_may_be_trusted(logins: Logins, pair: Pair) -> None:
+    known = "update cache_namespaces set state = 'serving', cut = 1.5, bound = %s, judged = 40 where tenant_id = %s"
+    hits = (
+        "insert into rollups (tenant_id, grain, bucket, provider, model, kind, answered, cost_cents,"
+        " baseline_cost_cents) values (%s, 'day', '2026-11-01', 'p', 'm', %s, %s, %s, %s)"
+    )
+    for tenant, bound in ((pair.ours, 0.01), (pair.theirs, 0.02)):
+        logins.admin.execute(known, (bound, tenant.id))
+        for kind, answered, cost, baseline in (("shared", 3, 0, 30), ("exact_hit", 2, 0, 20), ("judge", 5, 7, 0)):
+            logins.admin.execute(hits, (tenant.id, kind, answered, cost, baseline))
+    for _, actor in pair.insiders:
+        with actor.acting(logins) as connection:
+            (row,) = connection.execute("select * from get_user_cache_stats()").fetchall()
+        assert (row["shared_hits"], row["exact_hits"], row["saved_cents"]) == (3, 2, 50)
+        shown = [(one["state"], one["cut"], one["bound"], one["judged"]) for one in row["namespaces"]]
+        assert ("serving", 1.5, 0.01, 40) in shown
+        assert 0.02 not in {bound for _, _, bound, _ in shown}
+
+
 def test_a_search_by_meaning_finds_answers_of_the_own_tenant(logins: Logins, pair: Pair) -> None:
     """Both tenants keep an answer to the same prompt, under the same namespace and with the same vector."""
     matches = "select id from match_cache_entries(%s, %s, 'variant', %s::extensions.halfvec, 0.1, 10)"

@@ -92,9 +92,10 @@ class Kept:
             {"days": days, "t": self.tenant, "key": key},
         )
 
-    def evict(self, most: int) -> None:
+    def evict(self, most: int = 2**31 - 1, most_bytes: int = 2**63 - 1) -> None:
         add_up(self.database)
-        while self.database.run(Scope.system(), cache.evict(most=most, limit=2)) != [0]:
+        evict = cache.evict(most=most, most_bytes=most_bytes, limit=2)
+        while self.database.run(Scope.system(), evict) != [0]:
             add_up(self.database)
 
 

@@ -204,6 +204,25 @@ def test_a_tenant_may_keep_fewer_than_the_service_allows_and_never_more(
     assert (len(kept.jobs()), len(greedy.jobs())) == (1, 3)
 
 
+def test_whoever_keeps_too_much_loses_what_was_not_used_for_longest(
+    kept: Kept, make_tenant: Callable[[], Tenant]
+) -> None:
+    """As few answers as bring it down."""
+    other = replace(kept, tenant=make_tenant().id)
+    new = {name: kept.keep(name, text=name * 1000)[0].id for name in ("a", "b", "c", "d", "e")}
+    other.keep("a", "b", "c")
+    for days, name in enumerate(("e", "d", "c", "b", "a"), start=1):
+        kept.age(name, days)
+    kept.book([kept.hit("a")])  # the oldest has just been served
+    others, each = other.size(), kept.size()[1] // 5
+    assert each > 1000
+    kept.evict(most_bytes=5 * each - 100)
+    assert kept.jobs() == {new[name] for name in ("a", "c", "d", "e")}
+    kept.evict(most_bytes=3 * each - 100)
+    assert kept.jobs() == {new["a"], new["e"]}
+    assert other.size() == others
+
+
 def test_least_recently_used_answers_are_found_along_an_index(postgres: Postgres, tenant: Tenant) -> None:
     with psycopg.connect(postgres.admin_url) as connection:
         connection.execute("set enable_seqscan = off")

@@ -8,7 +8,9 @@ from builders import new_job
 from workers.auditing import DIFFERENT, SAME, Cache, Open, open_cache, play
 from workers.comparing import SMALL
 
-from aico.store import feedback, jobs
+from aico.core.jobs import CacheMode
+from aico.store import cache_entries, feedback, jobs
+from aico.store.cache_entries import Which
 
 __all__ = ["open_cache", "play"]
 
@@ -123,3 +125,44 @@ def test_what_is_said_of_an_answer_of_its_own_says_nothing_of_the_cache(open_cac
     assert say(cache, job, 1.0) is None
     assert cache.checked(job)["status"] == "waiting"
     assert (kept(cache, entry), cache.verdicts()) == ((0, 0), 0)
+
+
+def test_an_answer_that_its_own_caller_finds_useless_is_served_to_nobody_else(open_cache: Open) -> None:
+    cache = open_cache()
+    job = cache.answer(cache.ask(FRANCE), "The capital is Lyon.")
+    assert say(cache, job, 0.0) is None
+    assert cache.rows("select id from cache_entries where tenant_id = %s", None) == []
+    assert cache.near(ITALY) == []
+    assert cache.rows("select job_id from cache_checks where tenant_id = %s", None) == []
+
+
+def test_what_is_said_of_an_own_answer_counts_once_and_a_later_word_takes_its_place(open_cache: Open) -> None:
+    cache = open_cache()
+    entry = beginning(cache)
+    (row,) = cache.entries(entry)
+    for score, counts in ((1.0, (1, 0)), (1.0, (1, 0)), (0.0, (0, 1)), (0.25, (0, 1)), (0.75, (1, 0))):
+        say(cache, row["job_id"], score)
+        assert kept(cache, entry) == counts
+
+
+def test_a_newer_answer_is_not_held_to_what_was_said_of_the_older_one(open_cache: Open) -> None:
+    cache = open_cache()
+    entry = beginning(cache)
+    (row,) = cache.entries(entry)
+    say(cache, row["job_id"], 0.0)
+    newer = cache.answer(cache.ask(FRANCE, mode=CacheMode.REFRESH), "It is Paris.")
+    say(cache, row["job_id"], 0.25)
+    assert [(one["job_id"], one["good"], one["bad"]) for one in cache.entries(entry)] == [(newer, 0, 0)]
+    say(cache, newer, 1.0)
+    assert [(one["good"], one["bad"]) for one in cache.entries(entry)] == [(1, 0)]
+
+
+def test_an_answer_that_is_deleted_goes_with_its_copies(open_cache: Open) -> None:
+    cache = open_cache()
+    entry, other = beginning(cache), cache.keep("When was the library built?", "In 1902.")
+    job = cache.hit(ITALY, entry)
+    say(cache, job, 1.0)
+    (copy,) = cache.rows("select id from cache_entries where asked_by = %s", job)
+    assert copy["id"] != entry
+    assert cache.run(cache_entries.forget(cache.tenant.id, Which("id", str(entry)), "somebody", limit=10)) == [2]
+    assert cache.rows("select id from cache_entries where tenant_id = %s", None) == [{"id": other}]

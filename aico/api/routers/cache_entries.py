@@ -62,7 +62,11 @@ async def cache_stats(
     (size,) = found
     kinds = await held.database.run(scope, savings.spending(tenant, since, until))
     answers = {one.kind: one.answers for one in kinds if one.kind not in OF_ROUTING}
-    hits = CacheHits(exact=answers.get(AttemptKind.EXACT_HIT, 0), semantic=answers.get(AttemptKind.SEMANTIC_HIT, 0))
+    hits = CacheHits(
+        exact=answers.get(AttemptKind.EXACT_HIT, 0),
+        semantic=answers.get(AttemptKind.SEMANTIC_HIT, 0),
+        shared=answers.get(AttemptKind.SHARED, 0),
+    )
     total = sum(answers.values())
     largest = await held.database.run(scope, cache_namespaces.largest(tenant, limit=SHOWN_NAMESPACES))
     words = Permission.PROMPTS_READ in principal.permissions
@@ -70,6 +74,7 @@ async def cache_stats(
         entries=size.entries,
         bytes=size.bytes,
         max_entries=CacheStats.least(size, held.settings.cache_max_entries),
+        max_bytes=held.settings.cache_max_bytes,
         since=since,
         until=until,
         answers=total,
@@ -114,7 +119,7 @@ async def get_entry(entry_id: UUID, held: Held, principal: Reader) -> CacheEntry
 
 @router.delete("/entries/{entry_id}", status_code=204, responses=documented(401, 403, 404, 422, 503))
 async def forget_entry(entry_id: UUID, held: Held, principal: SettingsWriter) -> None:
-    """Delete a kept answer: it is not served again. Jobs that it was served to keep theirs."""
+    """Delete a kept answer, with its other entries: it is not served again. Jobs that it was served to keep theirs."""
     if not await _forget(held, principal, Which("id", str(entry_id))):
         raise _no_entry(entry_id)
 
