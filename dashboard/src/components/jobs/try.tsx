@@ -2,13 +2,14 @@
 
 import { Send } from "lucide-react";
 import Link from "next/link";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useEffectEvent, useState } from "react";
 import type { Api } from "@/api/client";
 import { useAction, useResource } from "@/api/hooks";
 import type { components } from "@/api/schema";
-import { AnswerText } from "@/components/jobs/conversation";
+import { AnswerText, Said } from "@/components/jobs/conversation";
+import { useFollowed } from "@/components/jobs/follow";
 import { JobStatusBadge } from "@/components/jobs/status";
-import { CACHE_STATES, isOpen, type Job, jobPath, OPEN_REFRESH_MS, savedCents, whereabouts } from "@/components/jobs/words";
+import { CACHE_STATES, isOpen, type Job, jobPath, savedCents, whereabouts } from "@/components/jobs/words";
 import { Button, buttonStyle } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Choice, TextArea } from "@/components/ui/field";
@@ -18,7 +19,6 @@ import { money } from "@/lib/format";
 
 type Request = components["schemas"]["JobRequest"];
 
-const WAIT_SECONDS = 20; // the service answers as soon as the job has ended
 const CACHE_MODES: readonly (readonly [value: string, name: string])[] = [
   ["", "As this tenant does"],
   ["semantic", "May serve questions of the same meaning"],
@@ -26,7 +26,7 @@ const CACHE_MODES: readonly (readonly [value: string, name: string])[] = [
   ["off", "Do not use it"],
 ];
 
-const submit = (api: Api, body: Pick<Request, "prompt" | "model" | "cache">) =>
+const submit = (api: Api, body: Pick<Request, "prompt" | "model" | "cache" | "stream">) =>
   // Only what is given: the defaults are the service's own.
   api.POST("/v1/jobs", { body: body as Request });
 
@@ -66,7 +66,7 @@ function PromptForm({ onSubmitted }: { onSubmitted: (job: Job) => void }) {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
     const cache = text(given, "cache") as NonNullable<Request["cache"]> | "";
-    const found = await run({ prompt: text(given, "prompt"), model: text(given, "model"), ...(cache && { cache }) });
+    const found = await run({ prompt: text(given, "prompt"), model: text(given, "model"), stream: true, ...(cache && { cache }) });
     if (found) onSubmitted(found.data);
   };
   const options = models.data?.data.map((model) => [model.id, model.id] as const) ?? [["auto", "auto"] as const];
@@ -86,25 +86,26 @@ function PromptForm({ onSubmitted }: { onSubmitted: (job: Job) => void }) {
 }
 
 function Followed({ submitted, onAnother, onEnded }: { submitted: Job; onAnother: () => void; onEnded: () => void }) {
-  const found = useResource<Job>(
-    isOpen(submitted) ? ["job-awaited", submitted.id] : null,
-    (api) => api.GET("/v1/jobs/{job_id}", { params: { path: { job_id: submitted.id }, query: { wait: WAIT_SECONDS } } }),
-    { refreshInterval: (job) => (job && isOpen(job) ? OPEN_REFRESH_MS : 0), onSuccess: (job) => !isOpen(job) && onEnded() },
-  );
-  const job = found.data ?? submitted;
+  const { job, text: written, error } = useFollowed(submitted);
+  const open = isOpen(job);
+  const ended = useEffectEvent(onEnded);
+  useEffect(() => {
+    if (!open) ended();
+  }, [open]);
   const saved = savedCents(job.routing);
   return (
     <div className="grid gap-4">
       <p role="status" className="flex flex-wrap items-center gap-2 text-sm text-muted-foreground">
         <JobStatusBadge job={job} />
-        {isOpen(job) && whereabouts(job)}
+        {open && whereabouts(job)}
         {job.routing && `${CACHE_STATES[job.routing.cache].told} · ${job.routing.model} · ${money(job.routing.cost_cents)}`}
         {saved !== null && ` · ${money(saved)} saved`}
       </p>
       {job.answer && <AnswerText answer={job.answer} />}
       {job.error && <p className="text-sm text-danger wrap-anywhere">{job.error.message}</p>}
-      {found.error && <p className="text-sm text-danger">{found.error.message}</p>}
-      {isOpen(job) && !found.error && <Loading what="Waiting for the answer" />}
+      {error && <p className="text-sm text-danger">{error.message}</p>}
+      {open && written && <Said label="Answer so far">{written}</Said>}
+      {open && !written && !error && <Loading what="Waiting for the answer" />}
       <div className="flex flex-wrap justify-end gap-2">
         <Button onClick={onAnother}>Another prompt</Button>
         <Link href={jobPath(job.id)} className={buttonStyle({ look: "primary" })}>
