@@ -12,6 +12,7 @@ from aico.api import dashboard, description, problems
 from aico.api.body_limit import BodyLimit
 from aico.api.cors import Cors
 from aico.api.request_id import RequestId
+from aico.api.request_times import RequestTimes
 from aico.api.routers import (
     api_keys,
     audit_log,
@@ -31,9 +32,11 @@ from aico.api.routers import (
     health,
     identity,
     invitations,
+    job_details,
     jobs,
     learner,
     members,
+    metric_history,
     metrics,
     models,
     operator,
@@ -54,6 +57,7 @@ from aico.tracing.switch import tracing
 
 PARTS = (
     jobs,
+    job_details,
     chat_completions,
     responses,
     embeddings,
@@ -68,6 +72,7 @@ PARTS = (
     learner,
     outcomes,
     costs,
+    metric_history,
     experiments,
     savings,
     cache_entries,
@@ -119,7 +124,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, others={**uploads, **events})
     if settings.otel_exporter_otlp_endpoint is not None:
         app.add_middleware(Traced)
-    app.add_middleware(RequestId)
+    app.state.request_times = RequestTimes()
+    app.add_middleware(RequestId, times=app.state.request_times)
     if settings.cors_origins:  # the outermost, so that a browser may read every refusal
         app.add_middleware(Cors, origins=settings.cors_origins)
     for part in PARTS:

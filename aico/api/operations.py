@@ -1,7 +1,7 @@
 """What health and metrics look at: the queues in Postgres and the workers' signs of life in Redis."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from aico.api.services import Services
 from aico.core.errors import Unavailable
 from aico.store import operations
-from aico.store.operations import QueueStats, Total
+from aico.store.operations import CacheStanding, QueueStats, Total
 from aico.store.scope import Scope
 from aico.workers.heartbeat import Beat, name_of, pattern
 
@@ -53,6 +53,7 @@ class Figures:
     queues: list[QueueStats]
     dead: int
     totals: list[Total]
+    caches: list[CacheStanding] = field(default_factory=list)
 
 
 async def queues(held: Services) -> list[QueueStats] | None:
@@ -76,12 +77,15 @@ async def figures(held: Services) -> Figures | None:
     """None while Postgres is away."""
     run, scope = held.database.run, Scope.system()
     try:
-        stats, (dead,), totals = await asyncio.gather(
-            run(scope, operations.queue_stats()), run(scope, operations.dead_jobs()), run(scope, operations.totals())
+        stats, (dead,), totals, caches = await asyncio.gather(
+            run(scope, operations.queue_stats()),
+            run(scope, operations.dead_jobs()),
+            run(scope, operations.totals()),
+            run(scope, operations.cache_standing()),
         )
     except Unavailable:
         return None
-    return Figures(stats, dead, totals)
+    return Figures(stats, dead, totals, caches)
 
 
 async def workers(held: Services) -> Workers | None:

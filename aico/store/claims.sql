@@ -167,7 +167,7 @@ event as (  -- what is said of a job as a whole counts once: with the ending tha
     case when (e.attempt ->> 'job_id')::uuid in (select id from done) then e.attempt
       || case when g.leader is null then '{}' else jsonb_build_object('shared_cents', -g.cents,
         'job_cents', (e.attempt ->> 'job_cents')::numeric - g.cents) end
-      else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] end) r
+      else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] || '{"concludes": false}' end) r
   on conflict do nothing
 ),
 decided as (  -- what was decided when the job was parked stands
@@ -188,12 +188,13 @@ pair as (
 ),
 drawn as (
   insert into public.cache_checks (tenant_id, job_id, namespace, entry_id, kind, chance, similarity, score, features,
-    fingerprint, embedding, embedding_model)
-  select %(tenant)s, d.id, p.namespace, c.entry, c.kind, c.chance, c.similarity, c.score, c.features, p.fingerprint,
-    c.vector::extensions.halfvec, c.model
+    features_version, allowed, fingerprint, embedding, embedding_model)
+  select %(tenant)s, d.id, p.namespace, c.entry, c.kind, c.chance, c.similarity, c.score, c.features,
+    c.features_version, c.allowed, p.fingerprint, c.vector::extensions.halfvec, c.model
   from done d join prior p on p.id = d.id
   join jsonb_to_recordset(%(checks)s::jsonb) as c (job uuid, entry uuid, kind text, chance real, similarity real,
-    score double precision, features double precision[], vector text, model text) on c.job = d.id
+    score double precision, features double precision[], features_version smallint, allowed double precision,
+    vector text, model text) on c.job = d.id
   on conflict do nothing
 ),
 signalled as (  -- joined with what was ended, so that `observe` finds the rows

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from aico.caching.deciding import Decider
 from aico.caching.explaining import explained, unread
+from aico.caching.scoring import FEATURES_VERSION
+from aico.core.cache_policy import Basis
 from aico.core.explanation import Explanation, Terms
 from aico.embedding_service.factory import load_embedder
 from aico.embedding_service.protocol import Embedder
 from aico.embedding_service.verification.comparison import Verifier
 from aico.embedding_service.verification.vectors import WordVectors
-from aico.store import embeddings
+from aico.store import embeddings, similar_flights
 from aico.store.embeddings import ToEmbed
 from aico.store.scope import Scope
 from aico.workers import traced
@@ -30,7 +32,7 @@ from aico.workers.asks import KEPT_SECONDS, Answer, Ask, answers_key, ask_key, i
 from aico.workers.finish import finish
 from aico.workers.lookup import Lookup
 from aico.workers.microbatch import MicroBatch
-from aico.workers.queue import TaskName, by_tenant, to_route
+from aico.workers.queue import TaskName, by_tenant, to_calibrate, to_route
 from aico.workers.runtime import Runtime, get_runtime, patiently
 from aico.workers.vectors import Vectors
 
@@ -167,7 +169,8 @@ def _explanation(ask: Ask, asked: Vector | None, kept: Vector | None) -> Explana
     if asked is None or kept is None:
         return unread(terms, asked_read=asked is not None, kept_read=kept is not None)
     left, right = (vector.astype(np.float16).astype(np.float32) for vector in (asked, kept))  # as the database has them
-    return explained(explaining(), question, other, float(left @ right), terms, datetime.now(UTC).year)
+    needed = Basis(FEATURES_VERSION, embedder().fingerprint, terms.target, get_runtime().settings.cache_confidence)
+    return explained(explaining(), question, other, float(left @ right), terms, needed, datetime.now(UTC).year)
 
 
 def _settle(
@@ -177,10 +180,14 @@ def _settle(
     looked = lookup().look(tenant, batch, vectors, started)
     traced.looked_up(tenant, began, looked.hits, looked.passed, batch)
     finish(runtime, tenant, looked.hits)
+    runtime.tell(bells=[to_calibrate(tenant, job) for job in looked.outdated])
     if looked.passed:
         advance = embeddings.advance(tenant, looked.passed, embedder().fingerprint)
         waiting = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), advance))
         runtime.tell(bells=[to_route(tenant, job.id, job.job_class) for job in waiting])
+    if looked.waits:  # after those whose answers they wait for have gone on
+        wait = similar_flights.wait(tenant, looked.waits)
+        patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), wait))
 
 
 def warm_up() -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -52,12 +53,12 @@ def serving(settings: Settings, make: Callable[[Settings], FastAPI] = create_app
 
 
 @contextmanager
-def serving_app(make: Callable[[str], ASGIApp]) -> Iterator[str]:
-    """Likewise for an application that is told its address."""
-    with socket.create_server((LOOPBACK, 0)) as listening:
+def serving_app(make: Callable[[str], ASGIApp], *, port: int = 0, **options: Any) -> Iterator[str]:
+    """Likewise for an application that is told its address. `options` are uvicorn's."""
+    with socket.create_server((LOOPBACK, port)) as listening:
         url = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
         server = uvicorn.Server(
-            uvicorn.Config(make(url), loop="uvloop", http="httptools", log_config=None, access_log=False)
+            uvicorn.Config(make(url), loop="uvloop", http="httptools", log_config=None, access_log=False, **options)
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -118,6 +119,7 @@ def base_settings(postgres: Postgres, own_redis_url: str, tmp_path_factory: pyte
         database_url=postgres.url,
         redis_url=own_redis_url,  # type: ignore[arg-type]
         state_dir=tmp_path_factory.mktemp("state"),
+        dashboard_dir=Path("not built"),
         local_model_url=f"http://{LOOPBACK}:{DEAD_PORT}/v1",
         simulated_model_url=None,
         google_api_key=None,

@@ -2,6 +2,7 @@
 
 const dollars = (digits: number) =>
   new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", minimumFractionDigits: digits, maximumFractionDigits: digits });
+const tiny = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
 const CENTS_PER_DOLLAR = 100;
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
@@ -15,6 +16,7 @@ export function money(cents: string | number | null | undefined): string {
   const amount = Number(cents) / CENTS_PER_DOLLAR;
   const size = Math.abs(amount);
   if (size === 0 || size >= 1) return dollars(2).format(amount);
+  if (size < 0.00001) return tiny.format(amount);
   return dollars(size >= 0.1 ? 2 : size >= 0.001 ? 4 : 6).format(amount);
 }
 
