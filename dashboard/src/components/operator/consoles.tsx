@@ -1,11 +1,11 @@
 import { ExternalLink } from "lucide-react";
-import type { components } from "@/api/schema";
+import type { Installation } from "@/components/operator/types";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { isWeb } from "@/lib/leave";
 
 /** Where to look further. */
-export function Consoles({ overview: { flower_url, traces } }: { overview: components["schemas"]["Overview"] }) {
+export function Consoles({ overview: { flower_url, traces } }: { overview: Installation }) {
   return (
     <Card title="Consoles">
       <div className="grid justify-items-start gap-3 text-sm">

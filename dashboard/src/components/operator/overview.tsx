@@ -1,21 +1,19 @@
 "use client";
 
 import { useResource } from "@/api/hooks";
-import type { components } from "@/api/schema";
 import { usePermitted } from "@/auth/permitted";
 import { Consoles } from "@/components/operator/consoles";
 import { DeadLetters } from "@/components/operator/dead-letters";
 import { Queues } from "@/components/operator/queues";
+import type { Installation } from "@/components/operator/types";
 import { Workers } from "@/components/operator/workers";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Stat, Stats } from "@/components/ui/stat";
 import { Loaded } from "@/components/ui/states";
 import { count } from "@/lib/format";
 
-type Found = components["schemas"]["Overview"];
-
 const REFRESHED_MS = 5000;
-const TONES: Record<Found["status"], Tone> = { ok: "good", degraded: "warning", down: "bad" };
+const TONES: Record<Installation["status"], Tone> = { ok: "good", degraded: "warning", down: "bad" };
 
 export function Overview() {
   const found = useResource(["operator"], (api) => api.GET("/v1/operator/overview"), { refreshInterval: REFRESHED_MS });
@@ -39,7 +37,7 @@ export function Overview() {
 
 const CAPPED = 10_000; // as far as the service counts
 
-function State({ overview }: { overview: Found }) {
+function State({ overview }: { overview: Installation }) {
   const { status, checks, queues = [], dead_letters } = overview;
   const open = queues.reduce((sum, queue) => sum + queue.waiting + queue.admitted + queue.running + queue.held + queue.lane, 0);
   return (
@@ -54,7 +52,7 @@ function State({ overview }: { overview: Found }) {
 
 const capped = (value: number | null): string => (value !== null && value >= CAPPED ? `${count(CAPPED)} or more` : count(value));
 
-function Checks({ checks }: { checks: Found["checks"] }) {
+function Checks({ checks }: { checks: Installation["checks"] }) {
   const wrong = Object.entries(checks).filter(([, said]) => said !== "ok");
   if (wrong.length === 0) return <>all checks are ok</>;
   return (
