@@ -19,26 +19,41 @@ export function useResource<T>(
   return useSWR<T, Problem>(key, () => unwrap(load(api)), options);
 }
 
-/** Something that changes the service. `run` resolves to undefined where it was refused; a toast has then said why. */
+interface Action<T, A extends unknown[]> {
+  run: (...given: A) => Promise<{ data: T } | undefined>;
+  busy: boolean;
+  problem: Problem | null; // why the last run was refused
+  forget: () => void; // the problem
+}
+
+/** Something that changes the service. `run` resolves to undefined where it was refused.
+ *
+ * A toast has then said why, unless `quiet`: a form shows `problem` itself, since what is behind a window is not read out.
+ */
 export function useAction<T, A extends unknown[]>(
   act: (api: Api, ...given: A) => Promise<{ data?: T; error?: unknown; response: Response }>,
-): { run: (...given: A) => Promise<{ data: T } | undefined>; busy: boolean } {
+  { quiet = false } = {},
+): Action<T, A> {
   const { api } = useSession();
   const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
   const run = useCallback(
     async (...given: A) => {
       setBusy(true);
+      setProblem(null);
       try {
         return { data: await unwrap(act(api, ...given)) };
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
-        toast.error(error.message);
+        setProblem(error);
+        if (!quiet) toast.error(error.message);
         return undefined;
       } finally {
         setBusy(false);
       }
     },
-    [api, act],
+    [api, act, quiet],
   );
-  return { run, busy };
+  const forget = useCallback(() => setProblem(null), []);
+  return { run, busy, problem, forget };
 }
