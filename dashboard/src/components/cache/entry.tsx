@@ -62,15 +62,18 @@ function Words({ entry }: { entry: Detail }) {
   );
 }
 
+const times = (n: number): string => (n === 1 ? "once" : `${count(n)} times`);
+
 function Known({ entry }: { entry: Detail }) {
   return (
     <Card title="How it is kept">
       <Facts>
         <Fact name="Served again">
-          {count(entry.hits)} times{entry.hit_at && `, last ${ago(entry.hit_at)}`}
+          {times(entry.hits)}
+          {entry.hit_at && `, last ${ago(entry.hit_at)}`}
         </Fact>
         <Fact name="Judged">
-          {entry.good + entry.bad === 0 ? "By nobody yet" : `${count(entry.good)} times right, ${count(entry.bad)} times wrong`}
+          {entry.good + entry.bad === 0 ? "By nobody yet" : `${times(entry.good)} right, ${times(entry.bad)} wrong`}
         </Fact>
         <Fact name="Kept">{when(entry.created_at)}</Fact>
         <Fact name="Until">{when(entry.expires_at)}</Fact>

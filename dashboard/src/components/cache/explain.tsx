@@ -37,7 +37,7 @@ export function Explain() {
             <TextArea label="The new question" name="asked" required placeholder="Trains from Vienna to Riga" />
             <TextArea label="The question whose answer is kept" name="kept" required placeholder="Trains from Riga to Vienna" />
           </div>
-          <div className="grid items-start gap-4 sm:grid-cols-2">
+          <div className="grid gap-4 sm:grid-cols-2">
             <NamespaceChoice />
             <Choice label="Guards" name="guards" options={[["", "As the tenant has them"], ...Object.entries(GUARD_POLICIES)]} />
           </div>

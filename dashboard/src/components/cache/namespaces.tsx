@@ -77,7 +77,7 @@ function One({ one, usual, onShow, onChanged }: { one: Namespace; usual: number 
   return (
     <li className="grid gap-3 rounded-md border p-3 sm:p-4">
       <div className="flex flex-wrap items-start justify-between gap-2">
-        <div className="min-w-0">
+        <div className="min-w-0 flex-1 basis-48">
           <h3 className="line-clamp-2 text-sm font-medium wrap-anywhere">{title(one)}</h3>
           <p className="font-mono text-xs text-muted-foreground">{short(one.namespace)}</p>
         </div>

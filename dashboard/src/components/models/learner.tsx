@@ -56,7 +56,7 @@ function Knowledge({ found }: { found: Learner }) {
     tasks.map((one) => ({ model, task: one.task, outcomes: one.outcomes, quality: one.quality, atLeast: one.quality_at_least })),
   );
   return (
-    <div className="grid gap-5">
+    <div className="grid grid-cols-1 gap-5">
       <p className="text-sm">{standing(found)}</p>
       <Table label="Learned quality by model and kind of prompt" columns={COLUMNS} rows={rows} rowKey={(row) => `${row.model} ${row.task}`} />
       {found.drafts.length > 0 && <DraftTable drafts={found.drafts} />}

@@ -5,17 +5,12 @@ import type { components } from "@/api/schema";
 import { Card } from "@/components/ui/card";
 import { Empty, Loaded } from "@/components/ui/states";
 import { type Column, Table } from "@/components/ui/table";
+import { firstDay } from "@/components/period";
 import { quality, SOURCES, task } from "@/components/models/words";
 import { count, percent, UNKNOWN } from "@/lib/format";
 
 type Outcome = components["schemas"]["OutcomeRow"];
 type Pair = components["schemas"]["PairRow"];
-
-const DAY_MS = 86_400_000;
-const ISO_DAY = 10; // characters
-
-/** The first of so many days of UTC, of which today is the last. */
-const firstDay = (days: number): string => new Date(Date.now() - (days - 1) * DAY_MS).toISOString().slice(0, ISO_DAY);
 
 const COLUMNS: Column<Outcome>[] = [
   { name: "Model", cell: (row) => <span className="block min-w-32 wrap-anywhere">{row.model}</span> },
@@ -54,7 +49,7 @@ export function Outcomes({ days }: { days: number }) {
               Say of a job whether its answer was good, on its page or with <code>POST /v1/feedback</code>, or set a judge model.
             </Empty>
           ) : (
-            <div className="grid gap-5">
+            <div className="grid grid-cols-1 gap-5">
               <Table
                 label="Outcomes by model, kind of prompt and judge"
                 columns={COLUMNS}

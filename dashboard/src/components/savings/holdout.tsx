@@ -20,7 +20,7 @@ export function AgainstHoldout({ holdout }: { holdout: Holdout }) {
       hint="Chance keeps some jobs from being optimised. The two groups differ in nothing else, so nothing is taken for granted."
       actions={<Badge tone={tone}>{name}</Badge>}
     >
-      <div className="grid gap-5">
+      <div className="grid grid-cols-1 gap-5">
         <p>{measured(holdout)}</p>
         {holdout.status === "too_few" && <Progress holdout={holdout} />}
         {holdout.status === "measured" && <Estimates holdout={holdout} />}

@@ -12,12 +12,11 @@ import { PageTitle } from "@/components/shell/frame";
 import { Loaded } from "@/components/ui/states";
 
 const UNWELL_MS = 5000; // how often health is asked for anew while something is open
-const WELL_MS = 30_000;
 
 export default function ModelsPage() {
   const [days, setDays] = useState(USUAL_DAYS);
   const providers = useResource(["providers"], (api) => api.GET("/providers"), {
-    refreshInterval: (found) => (found?.providers.some((one) => one.health === "open") ? UNWELL_MS : WELL_MS),
+    refreshInterval: (found) => (found?.providers.some((one) => one.health === "open") ? UNWELL_MS : 0),
   });
   return (
     <>

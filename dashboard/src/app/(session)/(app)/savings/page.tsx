@@ -10,10 +10,13 @@ import { AgainstPriceList, RoutingCost } from "@/components/savings/price-list";
 import { PageTitle } from "@/components/shell/frame";
 import { Loaded } from "@/components/ui/states";
 
+const BOOKING_MS = 5000; // how often figures are asked for anew while something is about to be booked
+
 export default function SavingsPage() {
   const [days, setDays] = useState(USUAL_DAYS);
   const savings = useResource(["savings", days], (api) => api.GET("/v1/savings", { params: { query: { days } } }), {
     keepPreviousData: true,
+    refreshInterval: (found) => (found?.pending_events ? BOOKING_MS : 0),
   });
   return (
     <>
@@ -26,7 +29,7 @@ export default function SavingsPage() {
             <Headline found={found} />
             <AgainstHoldout holdout={found.holdout} />
             <AgainstPriceList found={found.price_list} />
-            <ByLever days={days} />
+            <ByLever days={days} estimated={Number(found.price_list.saved_cents)} />
             <RoutingCost found={found.routing_cost} />
           </>
         )}
