@@ -53,7 +53,6 @@ from aico.api.routers import (
 from aico.api.services import Services, running
 from aico.api.traced import Traced
 from aico.core.settings import Settings, get_settings
-from aico.tracing.switch import tracing
 
 PARTS = (
     jobs,
@@ -104,9 +103,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Services]]:
-        with tracing(settings, "api"):
-            async with running(settings) as services:
-                yield {"services": services}
+        async with running(settings) as services:
+            yield {"services": services}
 
     app = FastAPI(
         title="AI Cost Optimizer",

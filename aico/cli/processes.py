@@ -31,18 +31,19 @@ def serve() -> None:
     """Run the API, with the MCP server at `/mcp`."""
     settings = get_settings()
     configure_logging(settings.log_level)
-    uvicorn.run(
-        "aico.cli.serving:application",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=10,
-    )
+    with tracing(settings, "api"):
+        uvicorn.run(
+            "aico.cli.serving:application",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=10,
+        )
 
 
 def worker(name: Annotated[str, typer.Argument(help=f"One of {', '.join(WORKERS)}.")]) -> None:

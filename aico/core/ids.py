@@ -1,6 +1,5 @@
 import os
 import time
-from datetime import UTC, datetime
 from uuid import UUID
 
 _NANOS_PER_MILLI = 1_000_000
@@ -19,8 +18,3 @@ def new_id() -> UUID:
     fraction = nanos * 4096 // _NANOS_PER_MILLI
     noise = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
     return UUID(int=(millis & ((1 << 48) - 1)) << 80 | _VERSION_7 | fraction << 64 | _VARIANT_RFC | noise)
-
-
-def made_at(made: UUID) -> datetime:
-    """When an id of version 7 was made, to the millisecond."""
-    return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)

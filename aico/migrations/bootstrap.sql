@@ -203,21 +203,26 @@ language sql volatile security definer set search_path = '' set log_min_messages
   select data from pg_logical_slot_get_binary_changes(slot, null, most, 'proto_version', '1',
     'publication_names', 'supabase_realtime,supabase_realtime_messages_publication')
 $$;
-revoke execute on function realtime.after_messages(), realtime.open_changes(name), realtime.read_changes(name, integer)
-  from public;
-grant execute on function realtime.open_changes(name), realtime.read_changes(name, integer) to aico_realtime;
+-- To ask whether somebody may hear a topic the stand-in puts a row there, looks at it as that person, and takes it back.
+create or replace function realtime.put_probe(topic text) returns uuid
+language sql volatile security definer set search_path = '' as $$
+  insert into realtime.messages (topic, extension, private) values (topic, 'broadcast', true) returning id
+$$;
+create or replace function realtime.signed_in(sign_in uuid, person uuid) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (select from auth.sessions s where s.id = sign_in and s.user_id = person)
+$$;
 
--- To ask whether somebody may hear a topic it puts a row there, looks at it as that person, and takes it back.
-grant usage on schema auth, public, realtime to aico_realtime;
-grant select, insert on realtime.messages to aico_realtime;
-grant select (id, user_id) on auth.sessions to aico_realtime;
+-- The role of the stand-in has these functions and no table.
 do $$
+declare
+  call text;
 begin
-  if not exists (select from pg_policy where polname = 'realtime_asks' and polrelid = 'realtime.messages'::regclass) then
-    create policy realtime_asks on realtime.messages for all to aico_realtime using (true) with check (true);
-  end if;
-  if not exists (select from pg_policy where polname = 'realtime_asks' and polrelid = 'auth.sessions'::regclass) then
-    create policy realtime_asks on auth.sessions for select to aico_realtime using (true);
-  end if;
+  foreach call in array array['open_changes(name)', 'read_changes(name, integer)', 'put_probe(text)', 'signed_in(uuid, uuid)'] loop
+    execute format('revoke execute on function realtime.%s from public', call);
+    execute format('grant execute on function realtime.%s to aico_realtime', call);
+  end loop;
 end $$;
+revoke execute on function realtime.after_messages() from public;
+grant usage on schema realtime to aico_realtime;
 alter role aico_realtime set search_path = '';

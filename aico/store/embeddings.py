@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -59,6 +60,7 @@ class ToEmbed:
     patience: int = 0  # it waits for nobody who has more
     waits: bool = False  # it may wait for the answer to much the same question
     traceparent: str | None = None  # of the request that made it
+    rung_at: datetime | None = None  # when a worker was last told of it
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_floor: float) -> Statement[ToEmbed]:
@@ -87,6 +89,7 @@ def _to_embed(row: Row) -> ToEmbed:
         patience=row["patience"],
         waits=row["waits"],
         traceparent=row["traceparent"],
+        rung_at=row["rung_at"],
     )
 
 

@@ -3,6 +3,7 @@ select j.id, j.fence, j.namespace, j.cache_mode, j.class, j.request #>> '{messag
   coalesce(t.similarity_threshold, %(floor)s)::real as floor,
   (j.controls ->> 'max_staleness_seconds')::real as max_age, k.models, t.cache_guards, t.max_error_rate,
   n.state, n.cut, n.weights, n.bound, n.features_version, n.embedding_model, n.target, n.confidence, j.traceparent,
+  j.bell_at as rung_at,
   coalesce(n.verdicts, 0) as verdicts, coalesce(n.audited, 0) as audited, coalesce(n.judged, 0) as judged,
   t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys, t.draw_salt,
   coalesce(array(select jsonb_array_elements_text(j.assigned -> 'arms')), '{}') as arms,

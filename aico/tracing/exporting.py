@@ -89,8 +89,10 @@ class _Given(IdGenerator):
     @contextmanager
     def given(self, context: TraceContext) -> Iterator[None]:
         self._here.context = context
-        yield
-        del self._here.context
+        try:
+            yield
+        finally:
+            del self._here.context
 
     def generate_span_id(self) -> int:
         span: int = self._here.context.span

@@ -21,6 +21,8 @@ from aico.tracing.context import TraceContext, ids_of, new_span, new_trace
 Attribute = str | bool | int | float | Sequence[str]
 Attributes = Mapping[str, Attribute | None]  # what is None is left out
 
+log = structlog.get_logger()
+
 _NANOS_PER_SECOND = 1_000_000_000
 
 
@@ -85,7 +87,7 @@ class Sink(Protocol):
         """Whether a trace that begins here is kept."""
 
     def take(self, span: Span) -> None:
-        """An ended span. It waits for nobody and raises nothing."""
+        """An ended span. It waits for nobody."""
 
     def close(self) -> None:
         """Send what has been taken, for a few seconds at most."""
@@ -160,7 +162,11 @@ def tell(span: Span) -> None:
     sink = _Listening.sink
     span.ended = span.ended or time_ns()
     if sink is not None and span.context.sampled:
-        sink.take(span)
+        try:
+            sink.take(span)
+        except Exception:
+            # Whatever it was, the job that is told of goes on.
+            log.exception("span_not_taken")
 
 
 def of_job(job: UUID, asked: str | None) -> tuple[TraceContext, TraceContext | None]:

@@ -26,6 +26,7 @@ from aico.embedding_service.verification.vectors import WordVectors
 from aico.store import embeddings, similar_flights
 from aico.store.embeddings import ToEmbed
 from aico.store.scope import Scope
+from aico.tracing import spans
 from aico.workers import traced
 from aico.workers.app import app
 from aico.workers.asks import KEPT_SECONDS, Answer, Ask, answers_key, ask_key, in_calls
@@ -178,7 +179,8 @@ def _settle(
 ) -> None:
     began = time.time_ns()
     looked = lookup().look(tenant, batch, vectors, started)
-    traced.looked_up(tenant, began, looked.hits, looked.passed, batch)
+    if spans.on():
+        traced.looked_up(tenant, began, batch, looked.told())
     finish(runtime, tenant, looked.hits)
     runtime.tell(bells=[to_calibrate(tenant, job) for job in looked.outdated])
     if looked.passed:

@@ -28,6 +28,7 @@ from aico.store.claims import Ending
 from aico.store.embeddings import Doubt, KnownNamespace, Passed, ToEmbed
 from aico.store.scope import Scope
 from aico.store.similar_flights import Waits
+from aico.tracing.spans import Attributes
 from aico.workers.hits import Served, Trust, hit
 from aico.workers.runtime import Runtime, patiently
 from aico.workers.similar import Miss, under_way, waits
@@ -43,6 +44,21 @@ class Looked:
     passed: list[Passed]
     waits: list[Waits]  # for the answers of others
     outdated: list[UUID]  # a job of each namespace whose calibration is for something else than is needed now
+
+    def told(self) -> Mapping[UUID, Attributes]:
+        """For traces, by job."""
+        hits = {
+            one.id: {"aico.cache.result": "hit", "aico.cache.similarity": one.attempts[0].similarity}
+            for one in self.hits
+        }
+        passed = {
+            one.job.id: {
+                "aico.cache.result": "miss" if one.near is None else "near",
+                "aico.cache.probability": one.probability,
+            }
+            for one in self.passed
+        }
+        return {**hits, **passed, **{one.job.id: {"aico.cache.result": "wait"} for one in self.waits}}
 
 
 @dataclass(frozen=True, slots=True)

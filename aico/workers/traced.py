@@ -1,16 +1,16 @@
 """What is told of jobs in traces while they are worked on: who took them on, what was found, decided and judged."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from aico.core.attempts import Attempt
 from aico.core.chat import Completion
-from aico.core.ids import made_at
 from aico.routing.auditing import Likeness
 from aico.routing.judging import Verdict
 from aico.routing.models import Model
-from aico.store.claims import Claim, Ending
-from aico.store.embeddings import Passed, ToEmbed
+from aico.store.claims import Claim
+from aico.store.embeddings import ToEmbed
 from aico.store.lanes import Asked
 from aico.store.shadow_pairs import HeldPair, Purpose
 from aico.tracing import spans
@@ -34,27 +34,18 @@ def embedding(wanted: Sequence[ToEmbed], model: str) -> Span | Silence:
     """One call of the model for many jobs: of no job's trace, and linked to each of theirs."""
     if not spans.on():
         return spans.SILENCE
-    jobs = [(job.id, _own(job.id, job.traceparent)) for job in wanted]
-    for job, own in jobs:
-        _queued(own, nanos(made_at(job)), Queue.EMBED.value)
-    span = spans.span(span_name("embeddings", model), links=[own for _, own in jobs])
-    return _about(span, {**embedding_attributes(model), "aico.batch.size": len(jobs)})
+    links = [_own(job.id, job.traceparent) for job in wanted]
+    for job, own in zip(wanted, links, strict=True):
+        _queued(own, job.rung_at, Queue.EMBED.value)
+    span = spans.span(span_name("embeddings", model), links=links)
+    return _about(span, {**embedding_attributes(model), "aico.batch.size": len(links)})
 
 
-def looked_up(
-    tenant: UUID, began: int, hits: Sequence[Ending], passed: Sequence[Passed], wanted: Sequence[ToEmbed]
-) -> None:
+def looked_up(tenant: UUID, began: int, wanted: Sequence[ToEmbed], results: Mapping[UUID, Attributes]) -> None:
     """Each job's part of a look into the cache that many have had together; `began` in nanoseconds of Unix time."""
-    if not spans.on():
-        return
-    asked = {job.id: job.traceparent for job in wanted}
-    for hit in hits:
-        found: Attributes = {"aico.cache.result": "hit", "aico.cache.similarity": hit.attempts[0].similarity}
-        spans.told("cache lookup", began, {**named(tenant, hit.id), **found}, parent=_own(hit.id, asked[hit.id]))
-    for one in passed:
-        job, near = one.job, one.near is not None
-        found = {"aico.cache.result": "near" if near else "miss", "aico.cache.probability": one.probability}
-        spans.told("cache lookup", began, {**named(tenant, job.id), **found}, parent=_own(job.id, job.traceparent))
+    for job in wanted:
+        told = {**named(tenant, job.id), **results.get(job.id, {})}
+        spans.told("cache lookup", began, told, parent=_own(job.id, job.traceparent))
 
 
 def routing(claim: Claim) -> Span | Silence:
@@ -62,8 +53,7 @@ def routing(claim: Claim) -> Span | Silence:
     if not spans.on():
         return spans.SILENCE
     own = _own(claim.id, claim.traceparent)
-    if claim.rung_at is not None:
-        _queued(own, nanos(claim.rung_at), claim.job_class.value)
+    _queued(own, claim.rung_at, claim.job_class.value)
     return _about(spans.span("route", own), {**named(claim.tenant, claim.id), "aico.job.fence": claim.fence})
 
 
@@ -117,8 +107,10 @@ def _about(span: Span | Silence, attributes: Attributes) -> Span | Silence:
     return span
 
 
-def _queued(job: TraceContext, since: int, queue: str) -> None:
-    spans.told("queue", since, {"messaging.destination.name": queue}, parent=job)
+def _queued(job: TraceContext, rung_at: datetime | None, queue: str) -> None:
+    """Until now, since its bell rang."""
+    if rung_at is not None:
+        spans.told("queue", nanos(rung_at), {"messaging.destination.name": queue}, parent=job)
 
 
 def _own(job: UUID, asked: str | None) -> TraceContext:

@@ -9,6 +9,7 @@ from api.conftest import Connect, serving
 from conftest import Tenant
 
 from aico.core.settings import Settings
+from aico.tracing.switch import tracing
 
 
 @pytest.mark.parametrize("on", [False, True])
@@ -17,7 +18,8 @@ def test_a_callers_place_in_its_trace_is_stored_only_while_traces_are_on(
 ) -> None:
     address = "http://127.0.0.1:9" if on else None
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    with serving(base_settings.model_copy(update={"otel_exporter_otlp_endpoint": address})) as url:
+    settings = base_settings.model_copy(update={"otel_exporter_otlp_endpoint": address})
+    with tracing(settings, "api"), serving(settings) as url:
         sent = {"traceparent": f"00-{trace}-00f067aa0ba902b7-00"}
         made: httpx2.Response = connect(url, tenant.key).post("/v1/jobs", json={"prompt": "hi"}, headers=sent)
         assert made.status_code == 202

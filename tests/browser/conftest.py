@@ -45,6 +45,12 @@ class Product:
         )
         return done.stdout
 
+    def ask(self, prompt: str) -> None:
+        """A prompt, until it is answered."""
+        with self.running.client() as client:
+            job = client.submit({"prompt": prompt})
+            assert client.wait(job["id"])["status"] == "completed"
+
     def add_person(self, email: str, role: str = "owner", tenant: str = TENANT) -> None:
         self.aico("users", "create", email, "--tenant", tenant, "--role", role, "--password-stdin", given=PASSWORD)
 
@@ -75,6 +81,15 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         assert Files.under(running.state_dir).home.exists()
         found.add_person("ann@example.com")
         yield found
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The program that looks for what keeps people out."""
+    path = ROOT / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.is_file():
+        unavailable("axe-core is not installed: `make dashboard`")
+    return path.read_text()
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ class Table:
 
 TABLES: dict[str, Table] = {
     "alerts": Table(),
+    "answer_samples": Table(),
     "api_keys": Table(readers=holding(Permission.KEYS_WRITE), hidden=frozenset({"hash", "old_hash"})),
     "arm_rollups": Table(),
     "assignments": Table(),

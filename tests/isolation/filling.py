@@ -32,6 +32,7 @@ _STATEMENTS = (
     "insert into batch_faults (tenant_id, batch_id, line, custom_id, error) values (%(t)s, %(b)s, 1, 'c', '{}')",
     f"insert into ledger_outbox {_ATTEMPT}",
     f"insert into ledger_attempts {_ATTEMPT}",
+    "insert into answer_samples values (%(t)s, gen_random_uuid(), now(), 'call', 'p', 'm', 1)",
     "insert into rollups values (%(t)s, 'day', now(), 'call', 'provider', 'model')",
     (
         "insert into metric_rollups (tenant_id, grain, dimension, bucket, name)"

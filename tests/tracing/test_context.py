@@ -4,7 +4,6 @@ from uuid import UUID
 
 import pytest
 
-from aico.core.ids import made_at, new_id
 from aico.tracing.context import TraceContext, ids_of
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -44,9 +43,3 @@ def test_ids_of_jobs_are_spread_evenly_over_what_samplers_look_at() -> None:
     traces = [ids_of(UUID(int=(n << 64) | (0b10 << 62)))[0] & ((1 << 64) - 1) for n in range(400)]
     assert 150 < sum(trace < 1 << 63 for trace in traces) < 250
     assert len(set(traces)) == 400
-
-
-def test_an_id_says_when_it_was_made() -> None:
-    first, second = new_id(), new_id()
-    assert made_at(first) <= made_at(second)
-    assert made_at(UUID("01980000-0000-7000-8000-000000000000")).isoformat() == "2025-07-12T18:57:36.768000+00:00"

@@ -3,8 +3,13 @@
 import subprocess
 import sys
 
+import pytest
+from listening import Listener, listening
+from structlog.testing import capture_logs
+
 from aico.tracing import spans
 from aico.tracing.context import TraceContext
+from aico.tracing.spans import Span
 
 LOADS = """
 import sys
@@ -29,3 +34,14 @@ def test_nothing_is_told() -> None:
         assert span is None
         assert spans.traceparent() is None
     assert spans.span("route") is spans.SILENCE
+
+
+def test_a_sink_that_breaks_hurts_nobody_who_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(_self: Listener, _span: Span) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Listener, "take", breaks)
+    with listening() as told, capture_logs() as lines, spans.span("route"):
+        spans.told("call", 1, {})
+    assert told == []
+    assert [line["event"] for line in lines] == ["span_not_taken"] * 2

@@ -17,7 +17,7 @@ from aico.api.services import Held
 router = APIRouter(prefix="/v1/operator", tags=["health"], dependencies=[Operator])
 
 
-class Overview(Health):
+class OperatorOverview(Health):
     """The installation, of all tenants together."""
 
     version: Annotated[str, Field(description="Of the API process that answers; workers tell their own.")]
@@ -31,10 +31,10 @@ class Overview(Health):
 
 
 @router.get("/overview", responses=documented(401, 403, 503))
-async def operator_overview(held: Held) -> Overview:
+async def operator_overview(held: Held) -> OperatorOverview:
     """Queues, workers with their versions, dead letters, and Flower's address. For the operator alone."""
     health, dead = await asyncio.gather(seen(held), operations.dead_letters(held))
-    return Overview(
+    return OperatorOverview(
         **health.model_dump(),
         version=__version__,
         dead_letters=dead,

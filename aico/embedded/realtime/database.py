@@ -26,8 +26,8 @@ _ENTER = (
     "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true),"
     " set_config('realtime.topic', %s, true)"
 )
-_SIGNED_IN = "select exists (select from auth.sessions where id = %s and user_id = %s) as lives"
-_PUT = "insert into realtime.messages (topic, extension, private) values (%s, 'broadcast', true) returning id"
+_SIGNED_IN = "select realtime.signed_in(%s, %s) as lives"
+_PUT = "select realtime.put_probe(%s) as id"
 _HEARD = "select exists (select from realtime.messages where id = %s) as heard"
 _SAID = "insert into realtime.messages (topic, extension, private) values (%s, 'broadcast', true)"
 _PUBLISHED = "select exists (select from pg_publication_tables where pubname = %s and {}) as published"

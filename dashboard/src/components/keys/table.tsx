@@ -16,7 +16,7 @@ export function KeyTable({ keys, quotas, onDeed }: Props) {
     { name: "Key", cell: (key) => <Name apiKey={key} /> },
     { name: "State", cell: (key) => <Badge tone={TONES[key.state]}>{key.state}</Badge> },
     { name: "Last used", cell: (key) => <Moment at={key.last_used_at} never="never" /> },
-    { name: "May", cell: (key) => <Scopes scopes={key.scopes} /> },
+    { name: "May", wide: true, cell: (key) => <Scopes scopes={key.scopes} /> },
     { name: "Limits", cell: (key) => <Limits apiKey={key} quotas={quotas.filter(({ scope }) => scope === `key:${key.id}`)} /> },
     { name: "Actions", cell: (key) => key.state === "live" && <Deeds apiKey={key} onDeed={onDeed} /> },
   ];
@@ -80,7 +80,7 @@ const DEEDS = [
 
 function Deeds({ apiKey, onDeed }: { apiKey: ApiKey; onDeed: (deed: KeyDeed) => void }) {
   return (
-    <div className="flex gap-1">
+    <div className="flex gap-1 max-sm:flex-col">
       {DEEDS.map(([name, label]) => (
         <Button
           key={name}

@@ -5,7 +5,7 @@ import { Card } from "@/components/ui/card";
 import { isWeb } from "@/lib/leave";
 
 /** Where to look further. */
-export function Consoles({ overview: { flower_url, traces } }: { overview: components["schemas"]["Overview"] }) {
+export function Consoles({ overview: { flower_url, traces } }: { overview: components["schemas"]["OperatorOverview"] }) {
   return (
     <Card title="Consoles">
       <div className="grid justify-items-start gap-3 text-sm">

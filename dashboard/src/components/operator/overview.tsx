@@ -12,7 +12,7 @@ import { Stat, Stats } from "@/components/ui/stat";
 import { Loaded } from "@/components/ui/states";
 import { count } from "@/lib/format";
 
-type Found = components["schemas"]["Overview"];
+type Found = components["schemas"]["OperatorOverview"];
 
 const REFRESHED_MS = 5000;
 const TONES: Record<Found["status"], Tone> = { ok: "good", degraded: "warning", down: "bad" };

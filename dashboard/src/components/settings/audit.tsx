@@ -24,8 +24,8 @@ interface Filter {
 const ALL: Filter = { action: "", actor: "" };
 
 const columns = (emails: ReadonlyMap<string, string>): Column<Entry>[] => [
-  { name: "When", cell: (entry) => <span className="whitespace-nowrap">{when(entry.at)}</span> },
-  { name: "What", cell: (entry) => <code className="text-xs">{entry.action}</code> },
+  { name: "What", cell: (entry) => <code className="text-xs whitespace-nowrap">{entry.action}</code> },
+  { name: "When", cell: (entry) => <span className="block min-w-24 sm:whitespace-nowrap">{when(entry.at)}</span> },
   { name: "Who", cell: (entry) => <Actor actor={entry.actor} emails={emails} /> },
   { name: "Of", cell: (entry) => <span className="block min-w-32 text-xs wrap-anywhere">{entry.subject}</span> },
   { name: "Detail", cell: (entry) => <Detail detail={entry.detail} /> },
