@@ -43,6 +43,19 @@ const SPANS: readonly (readonly [string, number])[] = [
   ["s", 1],
 ];
 
+const SIZES: [unit: string, size: number][] = [
+  ["GB", 1e9],
+  ["MB", 1e6],
+  ["kB", 1e3],
+  ["bytes", 1],
+];
+
+export function bytes(value: number | null | undefined): string {
+  if (value == null) return UNKNOWN;
+  const [unit, size] = SIZES.find(([, each]) => value >= each) ?? ["bytes", 1];
+  return `${short.format(value / size)} ${unit}`;
+}
+
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
@@ -60,6 +73,12 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["minute", 60],
   ["second", 1],
 ];
+
+/** A length of time in its largest unit that leaves no part: 3600 is 1 hour, 90 is 90 seconds. */
+export function duration(seconds: number): string {
+  const [unit, size] = UNITS.find(([, each]) => seconds % each === 0) ?? ["second", 1];
+  return new Intl.NumberFormat("en-US", { style: "unit", unit, unitDisplay: "long" }).format(seconds / size);
+}
 
 export function ago(time: Time, now: number = Date.now()): string {
   if (time == null) return UNKNOWN;

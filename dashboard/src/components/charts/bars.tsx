@@ -20,7 +20,7 @@ export function Bars({ title, summary, rows, format }: Props) {
   const id = useId();
   const drawn = bars(rows.map(({ value }) => value));
   return (
-    <figure aria-labelledby={`${id}-title`} aria-describedby={`${id}-summary`} className="grid min-w-0 gap-3">
+    <figure aria-labelledby={`${id}-title`} aria-describedby={`${id}-summary`} className="grid min-w-0 grid-cols-1 content-start gap-3">
       <figcaption>
         <p id={`${id}-title`} className="font-medium">
           {title}

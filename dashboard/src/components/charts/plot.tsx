@@ -1,8 +1,7 @@
 "use client";
 
 import { Area, CartesianGrid, ComposedChart, Line, ResponsiveContainer, Tooltip, type TooltipContentProps, XAxis, YAxis } from "recharts";
-import { type Format, type Look, looks, type Point, type Series, timeFormat } from "@/components/charts/scale";
-import { when } from "@/lib/format";
+import { axisTime, type Format, fullTime, type Look, looks, type Point, type Series } from "@/components/charts/scale";
 
 interface Props {
   title: string;
@@ -28,7 +27,7 @@ export function Plot({ title, points, series, format, stacked }: Props) {
           type="number"
           scale="time"
           domain={["dataMin", "dataMax"]}
-          tickFormatter={timeFormat(points)}
+          tickFormatter={axisTime(points)}
           minTickGap={32}
           {...AXIS}
         />
@@ -36,7 +35,7 @@ export function Plot({ title, points, series, format, stacked }: Props) {
         <Tooltip
           isAnimationActive={false}
           cursor={{ stroke: "var(--muted-foreground)" }}
-          content={(shown) => <Values shown={shown} series={series} styles={styles} format={format} />}
+          content={(shown) => <Values shown={shown} series={series} styles={styles} format={format} time={fullTime(points)} />}
         />
         {series.map(({ key, name }, index) =>
           drawn({ key, name, look: styles[index], stacked, dots: points.length <= DOTS_UP_TO }),
@@ -66,15 +65,16 @@ interface ValuesProps {
   series: readonly Series[];
   styles: readonly Look[];
   format: Format;
+  time: (ms: number) => string;
 }
 
 /** What is written beside the pointer, or beside the point that the arrow keys have reached. */
-function Values({ shown, series, styles, format }: ValuesProps) {
+function Values({ shown, series, styles, format, time }: ValuesProps) {
   const row: Record<string, unknown> | undefined = shown.payload?.[0]?.payload;
   if (!shown.active || !row) return null;
   return (
     <div className="rounded-md border bg-card px-3 py-2 text-xs shadow-lg">
-      <p className="text-muted-foreground">{when(new Date(Number(row.at)))}</p>
+      <p className="text-muted-foreground">{time(Number(row.at))}</p>
       <dl className="mt-1 grid grid-cols-[auto_auto] gap-x-3 gap-y-0.5">
         {series.map(({ key, name }, index) => {
           const value = row[key];

@@ -1,3 +1,5 @@
+import { when } from "@/lib/format";
+
 /** What charts calculate. Nothing here draws. */
 
 export interface Point {
@@ -23,14 +25,22 @@ const minutes = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const days = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 /** Rollups of days begin at midnight UTC: another zone would name some of them after the day before. */
 const daysInUtc = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+const datesInUtc = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
+
+const wholeDays = (times: readonly number[]): boolean => times.every((time) => time % DAY_MS === 0);
 
 /** How the times of an axis are written, given how much of it there is. */
-export function timeFormat(points: readonly Point[]): (ms: number) => string {
+export function axisTime(points: readonly Point[]): (ms: number) => string {
   const times = points.map(({ at }) => Date.parse(at));
-  const span = times.length ? Math.max(...times) - Math.min(...times) : 0;
-  if (times.length && times.every((time) => time % DAY_MS === 0)) return (ms) => daysInUtc.format(ms);
+  const span = Math.max(...times) - Math.min(...times);
   const written = span <= TO_SECONDS_MS ? seconds : span <= TO_MINUTES_MS ? minutes : days;
-  return (ms) => written.format(ms);
+  return (ms) => (wholeDays(times) ? daysInUtc : written).format(ms);
+}
+
+/** How the time of one of the points is written, where there is room. */
+export function fullTime(points: readonly Point[]): (ms: number) => string {
+  const ofDays = wholeDays(points.map(({ at }) => Date.parse(at)));
+  return (ms) => (ofDays ? datesInUtc.format(ms) : when(new Date(ms)));
 }
 
 /** Where a bar begins and how long it is, in percent of the room. Bars of less than nothing lie left of the others. */
@@ -55,6 +65,6 @@ export interface Look {
 export function looks(series: readonly Series[]): Look[] {
   return series.map((one, index) => ({
     color: `var(--chart-${one.color ?? COLORS[index % COLORS.length]})`,
-    dash: DASHES[index % DASHES.length] ?? "none",
+    dash: DASHES[(index + Math.floor(index / DASHES.length)) % DASHES.length] ?? "none", // a colour's second line has another
   }));
 }

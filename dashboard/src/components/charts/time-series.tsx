@@ -2,11 +2,11 @@
 
 import dynamic from "next/dynamic";
 import { useId, useState } from "react";
-import { type Format, looks, type Point, type Series } from "@/components/charts/scale";
+import { type Format, fullTime, looks, type Point, type Series } from "@/components/charts/scale";
 import { Button } from "@/components/ui/button";
 import { Empty, Loading } from "@/components/ui/states";
 import { type Column, Table } from "@/components/ui/table";
-import { UNKNOWN, when } from "@/lib/format";
+import { UNKNOWN } from "@/lib/format";
 
 /** The library that draws is fetched by the first page that shows a chart. */
 const Plot = dynamic(() => import("@/components/charts/plot").then((found) => found.Plot), {
@@ -28,7 +28,7 @@ export function TimeSeries({ title, summary, points, series, format, stacked = f
   const id = useId();
   const [asTable, setAsTable] = useState(false);
   return (
-    <figure aria-labelledby={`${id}-title`} aria-describedby={`${id}-summary`} className="grid min-w-0 gap-3">
+    <figure aria-labelledby={`${id}-title`} aria-describedby={`${id}-summary`} className="grid min-w-0 grid-cols-1 content-start gap-3">
       <figcaption className="flex flex-wrap items-start justify-between gap-2">
         <div className="min-w-0">
           <p id={`${id}-title`} className="font-medium">
@@ -59,8 +59,9 @@ export function TimeSeries({ title, summary, points, series, format, stacked = f
 }
 
 function AsTable({ title, points, series, format }: Pick<Props, "title" | "points" | "series" | "format">) {
+  const time = fullTime(points);
   const columns: Column<Point>[] = [
-    { name: "Time", cell: (point) => when(point.at) },
+    { name: "Time", cell: (point) => time(Date.parse(point.at)) },
     ...series.map(({ key, name }) => ({
       name,
       number: true,
@@ -82,7 +83,7 @@ function Legend({ series, stacked }: Pick<Props, "series"> & { stacked: boolean 
   return (
     <ul className="flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted-foreground">
       {series.map((one, index) => (
-        <li key={one.key} className="flex min-w-0 items-center gap-1.5">
+        <li key={one.key} className="flex max-w-full min-w-0 items-center gap-1.5">
           <svg viewBox="0 0 24 8" className="h-2 w-6 shrink-0" aria-hidden>
             <line
               x2="24"

@@ -13,7 +13,7 @@ export function Card({ title, hint, actions, className, children, ...rest }: Pro
     <section className={classes("min-w-0 rounded-lg border bg-card p-4 sm:p-5", className)} {...rest}>
       {(title || actions) && (
         <header className="mb-4 flex flex-wrap items-start justify-between gap-2">
-          <div>
+          <div className="min-w-0 flex-1 basis-56">
             {title && <h2 className="text-base font-semibold">{title}</h2>}
             {hint && <p className="mt-0.5 text-sm text-muted-foreground">{hint}</p>}
           </div>

@@ -23,7 +23,7 @@ export function Field({ label, hint, error, children }: Words & { children: (wir
   const id = useId();
   const told = error ?? hint;
   return (
-    <div className="grid gap-1.5">
+    <div className="grid content-start gap-1.5">
       <label htmlFor={id} className="text-sm font-medium">
         {label}
       </label>

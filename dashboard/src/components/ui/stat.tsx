@@ -5,7 +5,7 @@ export function Stat({ name, value, hint }: { name: string; value: ReactNode; hi
   return (
     <div className="min-w-0 rounded-lg border bg-card p-4">
       <dt className="text-sm text-muted-foreground">{name}</dt>
-      <dd className="mt-1 truncate text-2xl font-semibold tracking-tight">{value}</dd>
+      <dd className="mt-1 truncate text-xl font-semibold tracking-tight sm:text-2xl">{value}</dd>
       {hint && <dd className="mt-1 text-xs text-muted-foreground">{hint}</dd>}
     </div>
   );
