@@ -43,6 +43,7 @@ interface Step {
   failed: number;
 }
 
+/** Of nothing, nothing: a tenant that has asked nothing yet has no newest second. */
 function inSteps(seconds: readonly Second[]): { at: string; values: Record<string, number> }[] {
   const width = EACH_SECONDS * 1000;
   const steps = new Map<number, Step>();
@@ -55,6 +56,7 @@ function inSteps(seconds: readonly Second[]): { at: string; values: Record<strin
     step.called += second.answered - hits;
     steps.set(at, step);
   }
+  if (steps.size === 0) return [];
   const newest = Math.max(...steps.keys());
   const begin = newest - KEPT_SECONDS * 1000 + width;
   return Array.from({ length: KEPT_SECONDS / EACH_SECONDS }, (_, index) => begin + index * width).map((at) => ({

@@ -16,7 +16,7 @@ interface Props {
 }
 
 export function Dialog({ open, onOpenChange, title, hint, children, footer, sticky = false }: Props) {
-  const way = useReturn();
+  const way = useFocus();
   return (
     <Primitive.Root open={open} onOpenChange={onOpenChange}>
       <Primitive.Portal>
@@ -25,7 +25,7 @@ export function Dialog({ open, onOpenChange, title, hint, children, footer, stic
           aria-describedby={hint ? undefined : ""}
           {...way}
           onInteractOutside={sticky ? (event) => event.preventDefault() : undefined}
-          className="fixed inset-x-4 top-1/2 z-50 mx-auto grid max-h-[90dvh] max-w-lg -translate-y-1/2 gap-4 overflow-y-auto rounded-lg border bg-card p-5 shadow-xl"
+          className="fixed inset-x-4 top-1/2 z-50 mx-auto grid max-h-[90dvh] max-w-lg -translate-y-1/2 gap-4 overflow-y-auto rounded-lg border bg-card p-5 shadow-xl outline-none"
         >
           <div className="flex items-start justify-between gap-4">
             <div>
@@ -48,14 +48,19 @@ export function Dialog({ open, onOpenChange, title, hint, children, footer, stic
 
 let opener: HTMLElement | null = null; // of the window that was opened last
 
-/** Leads a keyboard back to what opened the window; past a window that followed another, to what opened the first. */
-function useReturn() {
+/** Leads a keyboard into the window's first field, or to the window itself, where Enter does nothing yet; and back to what
+ * opened it, past a window that followed another to what opened the first.
+ */
+function useFocus() {
   const mine = useRef<HTMLElement | null>(null);
   return {
-    onOpenAutoFocus: () => {
+    onOpenAutoFocus: (event: Event) => {
+      const content = event.currentTarget as HTMLElement;
       const focused = document.activeElement;
       mine.current = focused instanceof HTMLElement && focused !== document.body ? focused : opener;
       opener = mine.current;
+      event.preventDefault();
+      (content.querySelector<HTMLElement>("form :is(input, select, textarea)") ?? content).focus();
     },
     onCloseAutoFocus: (event: Event) => {
       event.preventDefault();
