@@ -30,7 +30,7 @@ STRANGERS := $(VENV)/third-party
 STRANGERS_STAMPS := $(STRANGERS)/.python $(STRANGERS)/.node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up dashboard test faults check bench bench-routing bench-cache doctor clean suite
+.PHONY: help demo up dashboard test faults check bench bench-routing bench-cache doctor clean suite ready
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,12 +42,14 @@ up: $(RUN_STAMP) $(PAGES) ## Run everything in the foreground until Ctrl-C, the 
 	@exec $(BIN)/aico up $(ARGS)
 
 test: | $(VENV)/bin/python ## Run the checks and the whole suite, side by side (ARGS goes to pytest)
-	@$(MAKE) --no-print-directory --jobs=2 $(TEST_STAMP) $(STRANGERS_STAMPS)
+	@$(MAKE) --no-print-directory --jobs=2 ready
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going check suite
+
+ready: $(TEST_STAMP) $(STRANGERS_STAMPS) $(PAGES) # whatever the suite needs
 
 # Runners side by side that each calculate on all cores wait for one another most of the time.
 suite: export OMP_NUM_THREADS := 1
-suite: $(TEST_STAMP) $(STRANGERS_STAMPS)
+suite: ready
 	@mkdir -p .aico
 	$(BIN)/python -m pytest --basetemp=.aico/pytest $(SIDE_BY_SIDE) $(ARGS)
 
@@ -83,7 +85,7 @@ doctor: $(RUN_STAMP) ## Say what is missing on this machine and how to get it
 	@$(BIN)/aico doctor
 
 clean: ## Remove the environment and all local data
-	rm -rf $(VENV) .aico
+	rm -rf $(VENV) .aico dashboard/node_modules dashboard/.next dashboard/out
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \

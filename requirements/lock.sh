@@ -11,8 +11,9 @@ compile() {
     lock "$@" pyproject.toml
 }
 compile --extra embedded --output-file requirements/runtime.txt
-compile --extra embedded --extra pii --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+compile --extra embedded --extra pii --extra otel --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 compile --extra pii --constraint requirements/dev.txt | grep -vxFf requirements/runtime.txt >requirements/pii.txt
+compile --extra otel --constraint requirements/dev.txt | grep -vxFf requirements/runtime.txt >requirements/otel.txt
 compile --extra torch --constraint requirements/dev.txt |
     grep -vE '^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)(\[[^]]*\])?==' | grep -vxFf requirements/dev.txt >requirements/torch.txt
 # Servers of others that the tests call, each in an environment of its own.

@@ -4,7 +4,7 @@ from xdist.scheduler import LoadFileScheduling
 
 # These start the whole product: one runner does them all, from the beginning on, while the others do the rest.
 PRODUCT = ("tests/acceptance/", "tests/faults/", "tests/bench/", "tests/third_party/")
-FOLDERS = ("tests/api/isolation/",)  # servers for the folder
+FOLDERS = ("tests/api/isolation/", "tests/browser/")  # servers for the folder
 
 
 def starts_the_product(nodeid: str) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from fastapi import Request
 
 from aico.api.auth import Principal
@@ -11,6 +12,7 @@ from aico.api.idempotency import HEADER, REPLAYED_HEADER
 from aico.api.relay import find
 from aico.api.services import Services
 from aico.api.submitter import KeyTaken
+from aico.api.traced_jobs import trace_accepted
 from aico.core.errors import KeyReused, Unavailable
 from aico.core.jobs import Job, JobStatus, Surface
 from aico.core.submission import Submission
@@ -55,10 +57,12 @@ async def admitted(
 
 async def submitted(held: Services, principal: Principal, job: NewJob) -> Taken:
     """Raises KeyReused where the idempotency key stands for another request."""
+    structlog.contextvars.bind_contextvars(job_id=str(job.id))
     try:
         stored = await held.submitter.submit(principal.tenant, job)
     except KeyTaken:
         return Taken(await _remembered(held, principal, job), replayed=True)
+    trace_accepted(principal.tenant, job, stored)
     return Taken(_accepted(job, stored))
 
 

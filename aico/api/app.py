@@ -12,6 +12,7 @@ from aico.api import dashboard, description, problems
 from aico.api.body_limit import BodyLimit
 from aico.api.cors import Cors
 from aico.api.request_id import RequestId
+from aico.api.request_times import RequestTimes
 from aico.api.routers import (
     api_keys,
     audit_log,
@@ -31,11 +32,14 @@ from aico.api.routers import (
     health,
     identity,
     invitations,
+    job_details,
     jobs,
     learner,
     members,
+    metric_history,
     metrics,
     models,
+    operator,
     outcomes,
     provider_keys,
     providers,
@@ -47,10 +51,12 @@ from aico.api.routers import (
     webhooks,
 )
 from aico.api.services import Services, running
+from aico.api.traced import Traced
 from aico.core.settings import Settings, get_settings
 
 PARTS = (
     jobs,
+    job_details,
     chat_completions,
     responses,
     embeddings,
@@ -65,6 +71,7 @@ PARTS = (
     learner,
     outcomes,
     costs,
+    metric_history,
     experiments,
     savings,
     cache_entries,
@@ -80,6 +87,7 @@ PARTS = (
     tenants,
     identity,
     audit_log,
+    operator,
     health,
     metrics,
 )  # in the order in which their routes are tried
@@ -112,7 +120,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     uploads = {("POST", files.PATH): settings.max_file_bytes + files.ENVELOPE_BYTES}
     events = {("POST", billing.EVENTS_PATH): billing.MAX_EVENT_BYTES}
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, others={**uploads, **events})
-    app.add_middleware(RequestId)
+    if settings.otel_exporter_otlp_endpoint is not None:
+        app.add_middleware(Traced)
+    app.state.request_times = RequestTimes()
+    app.add_middleware(RequestId, times=app.state.request_times)
     if settings.cors_origins:  # the outermost, so that a browser may read every refusal
         app.add_middleware(Cors, origins=settings.cors_origins)
     for part in PARTS:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
+
 from aico.api.credentials import TENANT_HEADER, Credentials
 from aico.api.key_uses import KeyUses
 from aico.api.tokens import SignedIn, TokenVerifier
@@ -115,6 +117,7 @@ class Authenticator:
             principal, valid_seconds = await self._identify(credentials)
             if hearing is not None and heard == self._heard:
                 self._keep(memory, _Known(principal, time.monotonic() + min(self._remember, valid_seconds), hearing))
+        structlog.contextvars.bind_contextvars(tenant_id=str(principal.tenant))  # all lines of the request name it
         if principal.api_key is not None:
             self._uses.note(principal.tenant, principal.api_key)
         return principal

@@ -76,7 +76,7 @@ def _compressed(app: ASGIApp) -> ASGIApp:
 
 class _Lasting(StaticFiles):
     def file_response(
-        self, full_path: PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = _FOREVER
@@ -92,7 +92,7 @@ class _Pages(StaticFiles):
         self._content_policy = content_policy
 
     def file_response(
-        self, full_path: PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = _EACH_TIME

@@ -8,9 +8,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from aico.api.operations import Figures, Workers
-from aico.core.attempts import OF_ROUTING, AttemptKind
+from aico.api.request_times import RequestTimes
+from aico.core.attempts import AttemptKind
 from aico.core.money import CENTS_PER_DOLLAR
-from aico.store.operations import QueueStats, Total
+from aico.store.operations import CacheStanding, QueueStats, Total
 
 _STATES = ("waiting", "admitted", "running", "held", "lane")
 _HITS: dict[str, str] = {
@@ -20,30 +21,33 @@ _HITS: dict[str, str] = {
 }
 
 
-def exposition(figures: Figures | None, workers: Workers | None) -> bytes:
+def exposition(figures: Figures | None, workers: Workers | None, times: RequestTimes | None = None) -> bytes:
     """The text format. What a dependency that is away would have told is left out; `aico_up` says which it is."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Reading(figures, workers))
+    registry.register(_Reading(figures, workers, times or RequestTimes()))
     return generate_latest(registry)
 
 
 class _Reading(Collector):
     """One look at the product, for one scrape."""
 
-    def __init__(self, figures: Figures | None, workers: Workers | None) -> None:
+    def __init__(self, figures: Figures | None, workers: Workers | None, times: RequestTimes) -> None:
         self._figures = figures
         self._workers = workers
+        self._times = times
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("aico_up", "Whether a dependency answers.", labels=["part"])
         up.add_metric(["postgres"], self._figures is not None)
         up.add_metric(["redis"], self._workers is not None)
         yield up
+        yield self._times.family()
         if self._figures is not None:
             yield from _queues(self._figures.queues)
             yield GaugeMetricFamily("aico_jobs_dead", "Dead letters not replayed, up to 10,000.", self._figures.dead)
             yield from _attempts(self._figures.totals)
             yield from _money(self._figures.totals)
+            yield from _caches(self._figures.caches)
         if self._workers is not None:
             yield from _workers(self._workers)
 
@@ -115,19 +119,27 @@ def _money(totals: Iterable[Total]) -> Iterator[Metric]:
         "aico_saved_usd",
         "By attempts that cost less than their baseline. Less aico_overspent_usd_total it is the net saving.",
         ("lever",),
-        (((_lever(total),), _dollars(total.saved_cents)) for total in totals),
+        (((total.lever,), _dollars(total.saved_cents)) for total in totals),
     )
     yield _counter(
         "aico_overspent_usd",
         "By attempts that cost more than their baseline, such as failed ones, which have none.",
         ("lever",),
-        (((_lever(total),), _dollars(total.overspent_cents)) for total in totals),
+        (((total.lever,), _dollars(total.overspent_cents)) for total in totals),
     )
 
 
-def _lever(total: Total) -> str:
-    """What a saving is owed to: a hit, a shared call, or the choice of the model; and what comparing answers cost."""
-    return "comparison" if total.kind in OF_ROUTING else _HITS.get(total.kind, "routing")
+def _caches(standing: Sequence[CacheStanding]) -> Iterator[Metric]:
+    namespaces = GaugeMetricFamily("aico_cache_namespaces", "Namespaces with verdicts.", labels=["state"])
+    samples = GaugeMetricFamily("aico_cache_audit_samples", "Audited answers at or above their cuts.")
+    ratio = GaugeMetricFamily("aico_cache_audit_error_ratio", "Of these, the share with the wrong answer.")
+    for one in standing:
+        namespaces.add_metric([one.state], one.namespaces)
+    total = sum(one.samples for one in standing)
+    samples.add_metric([], total)
+    if total:
+        ratio.add_metric([], sum(one.wrong for one in standing) / total)
+    yield from (namespaces, samples, ratio)
 
 
 def _dollars(cents: Decimal) -> Decimal:

@@ -1,7 +1,7 @@
 """What health and metrics look at: the queues in Postgres and the workers' signs of life in Redis."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from aico.api.services import Services
 from aico.core.errors import Unavailable
 from aico.store import operations
-from aico.store.operations import QueueStats, Total
+from aico.store.operations import CacheStanding, QueueStats, Total
 from aico.store.scope import Scope
 from aico.workers.heartbeat import Beat, name_of, pattern
 
@@ -23,6 +23,7 @@ class WorkerView(BaseModel):
     slots: Annotated[int, Field(description="Tasks that all its processes together can run at once.")]
     busy: Annotated[int, Field(description="Tasks that they run now.")]
     seconds_since_progress: Annotated[float, Field(description="Since a task of any of them began or ended.")]
+    versions: Annotated[list[str], Field(description="Of the product, that its processes run.")] = []
 
 
 class QueueView(BaseModel):
@@ -52,6 +53,7 @@ class Figures:
     queues: list[QueueStats]
     dead: int
     totals: list[Total]
+    caches: list[CacheStanding] = field(default_factory=list)
 
 
 async def queues(held: Services) -> list[QueueStats] | None:
@@ -62,16 +64,28 @@ async def queues(held: Services) -> list[QueueStats] | None:
         return None
 
 
+async def dead_letters(held: Services) -> int | None:
+    """Not replayed, up to 10,000. None while Postgres is away."""
+    try:
+        (dead,) = await held.database.run(Scope.system(), operations.dead_jobs())
+    except Unavailable:
+        return None
+    return dead
+
+
 async def figures(held: Services) -> Figures | None:
     """None while Postgres is away."""
     run, scope = held.database.run, Scope.system()
     try:
-        stats, (dead,), totals = await asyncio.gather(
-            run(scope, operations.queue_stats()), run(scope, operations.dead_jobs()), run(scope, operations.totals())
+        stats, (dead,), totals, caches = await asyncio.gather(
+            run(scope, operations.queue_stats()),
+            run(scope, operations.dead_jobs()),
+            run(scope, operations.totals()),
+            run(scope, operations.cache_standing()),
         )
     except Unavailable:
         return None
-    return Figures(stats, dead, totals)
+    return Figures(stats, dead, totals, caches)
 
 
 async def workers(held: Services) -> Workers | None:

@@ -107,7 +107,8 @@ async def follow(held: Services, tenant: UUID, job_id: UUID) -> AsyncGenerator[H
 
 
 async def find(held: Services, tenant: UUID, job_id: UUID) -> Job:
-    """Raises NotFound, for a job of another tenant too."""
+    """Raises NotFound, for a job of another tenant too. From here on log lines name it."""
+    structlog.contextvars.bind_contextvars(job_id=str(job_id))
     found = await held.database.run(Scope.tenant(tenant), jobs.get(tenant, job_id))
     if not found:
         raise NotFound(f"there is no job {job_id}", param="job_id")
@@ -158,7 +159,7 @@ class _Reader:
         try:
             word = said.decoded(message)
         except ValueError:
-            log.warning("piece_unreadable", job=str(self._job))
+            log.warning("piece_unreadable")
             return
         if isinstance(word, Piece):
             async for heard in self._read(speaker, word):
@@ -190,5 +191,5 @@ class _Reader:
         try:
             return str(await self._held.broker.get(said.key(self._speaker, self._spoken)) or "")
         except (RedisError, OSError) as error:
-            log.warning("kept_text_unreachable", job=str(self._job), error=type(error).__name__)
+            log.warning("kept_text_unreachable", error=type(error).__name__)
             return ""

@@ -1,4 +1,4 @@
-"""Gives each request an id, which its answer names and its log lines carry: what a caller quotes."""
+"""Gives each request an id, which its answer names and its log lines carry: what a caller quotes. And times it."""
 
 import os
 import re
@@ -7,6 +7,8 @@ import time
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from aico.api.request_times import RequestTimes
+
 HEADER = "x-request-id"
 _GIVEN = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
 
@@ -14,8 +16,9 @@ _GIVEN = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
 class RequestId:
     """A caller's own id is kept where it is a plain word. `openai-processing-ms` is the time until the headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, times: RequestTimes) -> None:
         self._app = app
+        self._times = times
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -27,7 +30,9 @@ class RequestId:
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                millis = b"%d" % ((time.monotonic() - started) * 1000)
+                seconds = time.monotonic() - started
+                self._times.note(scope["method"], scope["path"], message["status"], seconds)
+                millis = b"%d" % (seconds * 1000)
                 message["headers"] = [*message["headers"], (_NAME, name), (b"openai-processing-ms", millis)]
             await send(message)
 

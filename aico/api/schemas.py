@@ -167,8 +167,8 @@ class JobView(BaseModel):
     stage: Annotated[
         Stage | None,
         Field(
-            description="While it has not ended: searching the cache, calling, in a provider's batch, or following "
-            "another job that asks the same."
+            description="While it has not ended: searching the cache, waiting for the answer to another job that asks "
+            "much the same, calling, in a provider's batch, or following another job that asks the same."
         ),
     ] = None
     admitted: Annotated[bool | None, Field(description="False while it waits for its turn among all tenants.")] = None

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -72,10 +73,11 @@ class Submitter:
         return await stored
 
     def _launch(self) -> None:
+        """In a context of its own: what is done for many is not to be logged as one request's."""
         while self._pending and self._idle:
             self._idle -= 1
             group, self._pending = _apart(self._pending, self._limit)
-            task = asyncio.create_task(self._commit(group))
+            task = asyncio.create_task(self._commit(group), context=Context())
             self._running.add(task)
             task.add_done_callback(self._landed)
 
@@ -108,7 +110,7 @@ class Submitter:
         """Send them soon, together with whatever else is to be sent."""
         self._bells += bells
         if self._bells and self._ringing is None:
-            self._ringing = asyncio.create_task(self._ring())
+            self._ringing = asyncio.create_task(self._ring(), context=Context())
 
     async def _fail_or_split(self, group: Sequence[_Pending], error: Exception) -> None:
         """One bad row must not fail its neighbours: they are tried alone unless the database itself is away."""

@@ -61,6 +61,7 @@ class UserView(BaseModel):
     id: UUID
     email: str | None
     session_id: UUID | None
+    operator: Annotated[bool, Field(description="Whether the whole installation's figures are open to this user.")]
     tenants: list[MembershipView]
 
 

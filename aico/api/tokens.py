@@ -8,6 +8,7 @@ from uuid import UUID
 import jwt
 from jwt import PyJWKClient, PyJWKClientConnectionError
 
+from aico.core.access import OPERATOR_CLAIM
 from aico.core.errors import Unauthorized, Unavailable
 from aico.core.settings import Settings
 
@@ -29,6 +30,7 @@ class SignedIn:
     session: UUID | None
     email: str | None
     expires_at: float  # Unix time
+    operator: bool = False  # of the whole installation, as whoever holds the project's secret key has marked him
 
 
 class PublishedKeys(PyJWKClient):
@@ -103,6 +105,11 @@ def _signed_in(claims: dict[str, Any]) -> SignedIn:
     """Of verified claims. What a user can edit himself, `user_metadata`, says nothing."""
     email, session = claims.get("email"), claims.get("session_id")
     known = isinstance(email, str) and 0 < len(email) <= _LONGEST_EMAIL and "\x00" not in email
+    metadata = claims.get("app_metadata")
     return SignedIn(
-        UUID(claims["sub"]), UUID(session) if session else None, email if known else None, float(claims["exp"])
+        UUID(claims["sub"]),
+        UUID(session) if session else None,
+        email if known else None,
+        float(claims["exp"]),
+        operator=isinstance(metadata, dict) and metadata.get(OPERATOR_CLAIM) is True,
     )

@@ -36,11 +36,13 @@ class State(StrEnum):
 class Sample:
     """A decision that was judged."""
 
-    features: Sequence[float] | None  # None: a caller spoke of his own accord, which counts as an alarm alone
+    features: Sequence[float] | None  # None: not known any more, or nobody drew it; it is watched alone
     score: float  # by which it was decided then
     right: bool  # the answer serves the question
     eligible: bool  # it was served, or would have been but for probation
     chance: float = 1.0  # with which it was drawn
+    drawn: bool = True  # else a caller complained of his own accord
+    allowed: float = 0.0  # the error per hit when it was decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def calibrated(samples: Sequence[Sample], *, target: float, confidence: float, s
 
     `suspended`: earlier evidence has been forgotten, so a namespace without a cut of its own serves nothing.
     """
-    watch = watched((Seen(sample.score, sample.right, sample.eligible) for sample in samples), target)
+    watch = watched((Seen(one.score, one.right, one.eligible, one.drawn, one.allowed) for one in samples), target)
     forget = 0 if watch.broken_at is None else watch.broken_at + 1
     fresh = [sample for sample in samples[forget:] if sample.features is not None]
     evidence = _Evidence(fresh, target, confidence)

@@ -1,6 +1,6 @@
 """Whether one of the kept answers near a question is served for it. Pure; the worker and `explain` both ask here."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from aico.caching.calibration import State
 from aico.caching.neighbourhood import Neighbour, ranked, surroundings
 from aico.caching.scoring import START_CUT, START_WEIGHTS, features, score
-from aico.core.cache_policy import GuardPolicy
+from aico.core.cache_policy import Basis, GuardPolicy
 from aico.core.freshness import turn_bound_to_time
 from aico.embedding_service.verification.comparison import Comparison, Guard, TextProfile, Verifier, profile
 
@@ -70,6 +70,12 @@ class Known:
     def score(self, seen: Sequence[float]) -> float:
         return score(seen, self.weights or START_WEIGHTS)
 
+    def unless_outdated(self, basis: Basis, needed: Basis) -> "Known":
+        """What of it may be relied on: of a calibration that was for something else, that it serves nothing."""
+        if basis.holds(needed):
+            return self
+        return Known(State.LEARNING if self.state.serves else self.state, judged=self.judged)
+
 
 class Why(StrEnum):
     """What became of the answer that was looked at."""
@@ -109,18 +115,32 @@ class Decider:
     def decide(
         self, question: str, candidates: Sequence[Candidate], known: Known, guards: GuardPolicy
     ) -> Decision | None:
-        """Of the candidates, nearest first; None without any. At most COMPARED comparisons of texts."""
+        """Of the candidates, nearest first; None without any. At most COMPARED comparisons of texts.
+
+        The first that no guard forbids is looked at.
+        """
+        refused: Decision | None = None
+        for one in self.decisions(question, candidates, known, guards):
+            if one.why is not Why.GUARDED:
+                return one
+            refused = refused or one
+        return refused
+
+    def decisions(
+        self, question: str, candidates: Sequence[Candidate], known: Known, guards: GuardPolicy
+    ) -> Iterator[Decision]:
+        """Of each of the first COMPARED groups: about its nearest candidate, as if it were the one to be looked at."""
+        if not candidates:
+            return
         asked = profile(question)
         neighbours = [Neighbour(one.similarity, one.group, one.compared or not known.judged) for one in candidates]
-        refused: Decision | None = None
         for place in ranked(neighbours)[:COMPARED]:
             one = candidates[place]
             comparison = self._verifier.compare_profiles(asked, self._profile(one.question), one.similarity)
             seen = features(comparison.score, one.similarity, surroundings(neighbours, place))
             value = known.score(seen)
             if not MINDED[guards].isdisjoint(comparison.guards):
-                refused = refused or Decision(place, Why.GUARDED, value, seen, comparison)
-                continue
-            why = Why.SCORE if value < known.least else Why.SERVED if known.state.serves else Why.STATE
-            return Decision(place, why, value, seen, comparison)
-        return refused
+                why = Why.GUARDED
+            else:
+                why = Why.SCORE if value < known.least else Why.SERVED if known.state.serves else Why.STATE
+            yield Decision(place, why, value, seen, comparison)

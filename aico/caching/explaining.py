@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aico.caching.calibration import State
 from aico.caching.deciding import MINDED, Decider, Decision, Known, timely
 from aico.caching.scoring import FEATURES, START_WEIGHTS, probability
+from aico.core.cache_policy import Basis
 from aico.core.explanation import Explanation, Objection, Pair, Part, Reason, Terms, Verdict
 from aico.embedding_service.verification.comparison import Comparison
 from aico.embedding_service.verification.weights import BIAS, WEIGHTS
@@ -37,9 +38,12 @@ def unread(terms: Terms, *, asked_read: bool, kept_read: bool) -> Explanation:
     )
 
 
-def explained(decider: Decider, asked: str, kept: str, cosine: float, terms: Terms, year: int) -> Explanation:
+def explained(
+    decider: Decider, asked: str, kept: str, cosine: float, terms: Terms, needed: Basis, year: int
+) -> Explanation:
     """Of texts that the embedding model reads wholly. One comparison of texts. `year` is the present one."""
-    known = Known(State.LEARNING if terms.state is None else State(terms.state), terms.cut, terms.weights)
+    state = State.LEARNING if terms.state is None else State(terms.state)
+    known = Known(state, terms.cut, terms.weights).unless_outdated(terms.basis, needed)
     alone = [_Alone(kept, cosine)]
     decision = decider.decide(asked, alone, known, terms.guards)
     if decision is None:

@@ -15,6 +15,10 @@ def audit_chance(audited: int, share: float, target: float) -> float:
     return max(share, min(1.0, exp(1 - _SLOWER * target * audited)))
 
 
-def near_chance(judged: int, share: float) -> float:
-    """Of an answer that was not served, where only the judge costs something: likewise. `judged` decisions so far."""
-    return max(share, min(1.0, _OTHERS / (judged + 1)))
+def near_chance(judged: int, ever: int, least: float) -> float:
+    """Of an answer that was not served, where only the judge costs something: likewise, down to `least`.
+
+    `judged` decisions say something of the present, `ever` were judged in all. `least` is what hits are drawn with, or
+    more: were they drawn more often than what scores less, they would hide its errors from a test.
+    """
+    return 1.0 if judged < _OTHERS else max(least, min(1.0, _OTHERS / (ever + 1)))

@@ -11,7 +11,9 @@ from aico.embedding_service.verification.weights import CONSERVATIVE
 
 Floats = NDArray[np.float64]
 
-# What a score is made of, in this order.
+# What a score is made of, in this order. Samples and weights of another version are not used: raise it with any change
+# of what these are, of how they are computed, or of the verifier's weights.
+FEATURES_VERSION = 1
 FEATURES = ("intercept", "pair", "similarity", "margin", "support")
 # Before a namespace has taught anything: the pair alone, as the verifier sees it.
 START_WEIGHTS = (0.0, 1.0, 0.0, 0.0, 0.0)

@@ -63,7 +63,7 @@ class AuthAdmin:
             raise NotFound(f"nobody here has the email {email!r}")
         return found
 
-    def change(self, user: str, **attributes: str) -> Json:
+    def change(self, user: str, **attributes: str | Json) -> Json:
         return self._ask("PUT", f"/admin/users/{user}", attributes)
 
     def remove(self, user: str) -> None:

@@ -22,8 +22,6 @@ def index(
     settings = get_settings()
     if settings.database_admin_url is None:
         raise InvalidInput("set DATABASE_ADMIN_URL to the database's owner")
-    if not settings.cache_index_rows:
-        raise InvalidInput("CACHE_INDEX_ROWS is 0: no namespace gets an index")
     configure_logging(settings.log_level)
     keeper = IndexKeeper(settings.database_admin_url.get_secret_value(), least_rows=settings.cache_index_rows)
     stop = threading.Event()

@@ -18,6 +18,7 @@ from aico.core.errors import InvalidInput
 from aico.core.logs import configure_logging
 from aico.core.settings import get_settings
 from aico.store.migrate import migrate as run_migrations
+from aico.tracing.switch import tracing
 from aico.workers import sweep as sweeper
 from aico.workers.app import WORKERS
 from aico.workers.health import alive
@@ -30,18 +31,19 @@ def serve() -> None:
     """Run the API, with the MCP server at `/mcp`."""
     settings = get_settings()
     configure_logging(settings.log_level)
-    uvicorn.run(
-        "aico.cli.serving:application",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=10,
-    )
+    with tracing(settings, "api"):
+        uvicorn.run(
+            "aico.cli.serving:application",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=10,
+        )
 
 
 def worker(name: Annotated[str, typer.Argument(help=f"One of {', '.join(WORKERS)}.")]) -> None:
@@ -53,11 +55,13 @@ def worker(name: Annotated[str, typer.Argument(help=f"One of {', '.join(WORKERS)
 
 def sweep() -> None:
     """Run the sweeper, which puts right what crashes left."""
-    configure_logging(get_settings().log_level)
+    settings = get_settings()
+    configure_logging(settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    sweeper.main(stop)
+    with tracing(settings, "sweep"):
+        sweeper.main(stop)
 
 
 def flower() -> None:

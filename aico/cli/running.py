@@ -9,6 +9,7 @@ import typer
 
 from aico.cli.client import Client
 from aico.cli.demo import relations, send, summary
+from aico.cli.first_person import OWNER, welcome
 from aico.cli.show import err, out
 from aico.cli.stack import FLOWER_USER, Options, Stack, operator_settings
 from aico.core.errors import InvalidInput
@@ -34,7 +35,8 @@ def up(
     stack = Stack(operator_settings(), options)
 
     def ready(_: Supervisor) -> None:
-        _addresses(stack)
+        welcome(stack)
+        show_addresses(stack)
         out.print("Stop with Ctrl-C.")
 
     stack.run(on_event=_narrate, on_ready=ready)
@@ -72,7 +74,7 @@ def _show_demo(stack: Stack, file: Path, outcome: list[bool | BaseException], su
             answers = send(client, file)
         out.print(summary(answers))
         out.print(relations(file, answers))
-        _addresses(stack, while_running="make up")
+        show_addresses(stack, while_running="make up")
         outcome.append(all("answer" in answer.job for answer in answers))
     except Exception as error:  # noqa: BLE001 - handed to the main thread, which raises it
         outcome.append(error)
@@ -80,9 +82,10 @@ def _show_demo(stack: Stack, file: Path, outcome: list[bool | BaseException], su
         supervisor.request_stop()
 
 
-def _addresses(stack: Stack, while_running: str | None = None) -> None:
+def show_addresses(stack: Stack, while_running: str | None = None) -> None:
     if while_running:
         out.print(f"While `{while_running}` runs:")
+    _dashboard(stack)
     out.print(f"  API      {stack.api_url}")
     out.print(f"  OpenAI   {stack.api_url}/v1 (the base_url of any client), MCP {stack.api_url}/mcp")
     out.print(f"  docs     {stack.api_url}/docs")
@@ -91,6 +94,15 @@ def _addresses(stack: Stack, while_running: str | None = None) -> None:
         out.print(f"  Auth     {stack.auth.url} (`aico users` adds people; keys in {stack.auth.files.home})")
     if stack.key_is_new and not while_running:
         out.print(f"  API key  {stack.environment['AICO_API_KEY']}  (shown this once)")
+
+
+def _dashboard(stack: Stack) -> None:
+    if not stack.has_pages:
+        out.print("  Pages    not built: `make dashboard` does, where Node 20.9 or later is")
+        return
+    out.print(f"  Pages    {stack.api_url}/ (the dashboard)")
+    if stack.auth is not None and stack.owner_password_file.exists():
+        out.print(f"  Sign in  {OWNER}, whose first password is in {stack.owner_password_file}")
 
 
 def _narrate(event: Event) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import redis
 
+from aico.api.dashboard import built
 from aico.cli.tenancy import ensure_key
 from aico.core.settings import STACK_FILE, Settings, checked
 from aico.embedded.auth.launcher import AuthServer, installed
@@ -28,7 +29,7 @@ from aico.embedded.supervisor import Stage, Supervisor
 from aico.embedded.valkey import ValkeyServer
 from aico.store.blocking import Database
 from aico.store.migrate import APPLICATION, let_in, migrate
-from aico.store.scope import ACCOUNTS
+from aico.store.scope import ACCOUNTS, REALTIME
 from aico.workers.app import WORKERS
 from aico.workers.health import alive
 from aico.workers.process import LAST_SECONDS
@@ -59,6 +60,8 @@ class Stack:
         self.api_url = f"http://{LOOPBACK}:{free_port(settings.port)}"
         self.flower_url = f"http://{LOOPBACK}:{free_port(FLOWER_PORT)}"
         self.flower_password_file = state / "flower.password"
+        self.owner_password_file = state / "owner.password"
+        self.tenant = options.tenant
         self.key_is_new = False
         self._postgres = None if given(settings, "database_url") else PostgresServer(state, free_port(POSTGRES_PORT))
         self._valkey = None if given(settings, "redis_url") else ValkeyServer(state, free_port(REDIS_PORT))
@@ -85,6 +88,11 @@ class Stack:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    @property
+    def has_pages(self) -> bool:
+        """Whether the dashboard is built."""
+        return built(self._settings)
+
     def _wants_auth(self) -> bool:
         """Where the operator has no Supabase project: its tokens, and its database, are not ours to stand in for."""
         named = any(given(self._settings, name) for name in ("supabase_url", "supabase_jwt_secret"))
@@ -98,6 +106,7 @@ class Stack:
             "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{load_or_create_secret(self.flower_password_file).get_secret_value()}",
             "FLOWER_ADDRESS": LOOPBACK,
             "FLOWER_PORT": self.flower_url.rpartition(":")[2],
+            **({"FLOWER_URL": self.flower_url} if self._options.flower else {}),
             "OMP_NUM_THREADS": "1",
         }
         if not (given(self._settings, "encryption_keys") or given(self._settings, "encryption_kms")):
@@ -128,6 +137,7 @@ class Stack:
             migrate(owner, password)
             if self.auth is not None:
                 let_in(owner, ACCOUNTS, self.auth.files.database_password.get_secret_value())
+                let_in(owner, REALTIME, self.auth.files.realtime_password.get_secret_value())
         elif self._settings.database_admin_url is not None:
             migrate(self._settings.database_admin_url.get_secret_value())
         if self._model is not None:
@@ -137,9 +147,7 @@ class Stack:
         database = Database(self.environment.get("DATABASE_URL", self._settings.database_url), max_size=1)
         database.open()
         try:
-            key, self.key_is_new = ensure_key(
-                database, self._options.tenant, self._state / f"{self._options.tenant}.key"
-            )
+            key, self.key_is_new = ensure_key(database, self.tenant, self._state / f"{self.tenant}.key")
         finally:
             database.close()
         self.environment["AICO_API_KEY"] = key

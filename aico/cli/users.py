@@ -14,7 +14,7 @@ from rich.text import Text
 from aico.cli.auth_admin import AuthAdmin, Json
 from aico.cli.show import err, out
 from aico.cli.tenancy import ensure_tenant, open_database
-from aico.core.access import Role
+from aico.core.access import OPERATOR_CLAIM, Role
 from aico.core.errors import InvalidInput
 from aico.core.settings import get_settings
 from aico.embedded.auth.files import Files
@@ -98,6 +98,17 @@ def remove(email: Email) -> None:
         user = admin.find(email)
         admin.remove(user["id"])
     err.print(f"Removed {user['email']}.", markup=False)
+
+
+@app.command()
+def operator(
+    email: Email, revoke: Annotated[bool, typer.Option("--revoke", help="Make an operator a user like others.")] = False
+) -> None:
+    """Let somebody see the whole installation's queues, workers and dead letters; it holds from the next sign-in on."""
+    with _admin() as admin:
+        user = admin.find(email)
+        admin.change(user["id"], app_metadata={OPERATOR_CLAIM: not revoke})
+    err.print(f"{user['email']} is {'no' if revoke else 'an'} operator.", markup=False)
 
 
 @app.command("rotate-keys")

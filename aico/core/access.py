@@ -46,6 +46,7 @@ ADMINISTRATION = _OWNER - _MEMBER
 KEY_PERMISSIONS = _MEMBER
 
 OPERATOR = "operator"  # the actor, in the audit log, of what the command line does
+OPERATOR_CLAIM = "aico_operator"  # in a user's `app_metadata`: true for who may see the whole installation
 
 
 def grantable(permissions: frozenset[Permission]) -> tuple[Role, ...]:

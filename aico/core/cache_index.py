@@ -12,6 +12,7 @@ from uuid import UUID
 
 MOST_INDEXES = 256  # of all tenants: each costs every insert of anybody's vector a microsecond or two
 SHRUNK = 0.5  # of the least rows, below which an index is given up
+HOLD = 1.5  # times an index's rows that another namespace needs to take its place
 GROWN = 2.0  # times the rows that it was last checked with, after which it is checked again
 LEAST_RECALL = 0.99
 SAMPLE = 100  # of the namespace's own vectors are looked up to measure recall
@@ -66,8 +67,11 @@ def next_step(standing: Standing, *, least_rows: int, has_place: bool) -> Step |
 
 
 def steps(standings: Sequence[Standing], *, least_rows: int) -> list[tuple[Step, Standing]]:
-    """What is to be done, what gives room first, then the largest."""
-    ordered = sorted(standings, key=lambda standing: -standing.rows)
+    """What is to be done, what gives room first, then the largest.
+
+    Of namespaces of about one size, whoever has an index keeps it: else they would take it from each other for ever.
+    """
+    ordered = sorted(standings, key=lambda standing: -standing.rows * (HOLD if standing.valid else 1.0))
     found = [
         (step, standing)
         for place, standing in enumerate(ordered)

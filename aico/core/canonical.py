@@ -4,19 +4,25 @@ The *namespace* covers everything but the text of the last turn: messages before
 and response format; not the hints, which do not change what is asked.
 Only inside one namespace are last turns compared by meaning. The *fingerprint* covers the namespace and the last turn.
 Text is compared after Unicode NFC, with line ends as `\n` and outer white space removed; case and inner white space
-count, because they carry meaning in code.
+count, because they carry meaning in code. More than thirty marks on one letter are left as they are.
 """
 
 import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from aico.core.chat import ChatRequest, ImagePart, Message, Part, TextPart
 
 _PLAIN = {"role", "content"}
+_SHORT = 1_000  # characters that may be normalised whatever they are
+_MOST_MARKS = (
+    30  # on one letter, as in Unicode's Stream-Safe Text Format: sorting them takes the square of their number
+)
+_MARKS_IN_DISGUISE = frozenset("\u0f73\u0f75\u0f81")  # made of marks, and none themselves
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -30,8 +36,27 @@ def canonical_json(value: Any) -> bytes:
     return _ENCODER.encode(value).encode()
 
 
+def nfc(text: str) -> str:
+    """Unicode NFC, in linear time for any text."""
+    if len(text) <= _SHORT or text.isascii():
+        return unicodedata.normalize("NFC", text)
+    pieces, begun = list[str](), 0
+    at = 0
+    for marks, run in groupby(text, _is_mark):
+        length = sum(1 for _ in run)
+        if marks and length > _MOST_MARKS:
+            pieces += unicodedata.normalize("NFC", text[begun:at]), text[at : at + length]
+            begun = at + length
+        at += length
+    return "".join([*pieces, unicodedata.normalize("NFC", text[begun:])])
+
+
+def _is_mark(letter: str) -> bool:
+    return unicodedata.combining(letter) > 0 or letter in _MARKS_IN_DISGUISE
+
+
 def canonical_text(text: str) -> str:
-    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
+    return nfc(text).replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def cache_key(request: ChatRequest, scope: Mapping[str, Any] = MappingProxyType({})) -> CacheKey:

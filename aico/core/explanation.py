@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aico.core.cache_policy import GuardPolicy
+from aico.core.cache_policy import NO_BASIS, Basis, GuardPolicy
 
 CacheStanding = Annotated[str, Field(description="Of the namespace, as `GET /v1/cache/namespaces` shows it.")]
 
@@ -32,6 +32,8 @@ class Terms(_Told):
     state: str | None = None  # None: as of a new namespace, and so with the others
     cut: float | None = None
     weights: tuple[float, ...] | None = None
+    basis: Basis = NO_BASIS  # of cut and weights
+    target: float | None = None  # the error per hit that is allowed
 
 
 class Part(_Told):

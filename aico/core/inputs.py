@@ -11,6 +11,7 @@ from aico.core.jobs import NO_CONTROLS, CacheMode, Controls, JobClass
 from aico.core.strategies import StrategyName
 from aico.core.submission import WINDOW_PATTERN
 
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}.", re.ASCII)  # a number would be read as seconds since 1970
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -31,8 +32,8 @@ def _said(text: str) -> str:
 
 
 def _written_out(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("must be a date and time with a time zone, such as 2026-11-01T09:00:00Z")  # noqa: TRY004 - pydantic's
+    if not isinstance(value, str) or not _DATED.match(value):
+        raise ValueError("must be a date and time with a time zone, such as 2026-11-01T09:00:00Z")
     return value
 
 
@@ -76,7 +77,15 @@ QuotaScope = Annotated[
 ]
 
 
-_CONTROLS = {"baseline_model", "quality_floor", "max_cost_cents", "max_staleness", "fallback", "strategy"}
+_CONTROLS = {
+    "baseline_model",
+    "quality_floor",
+    "max_cost_cents",
+    "max_staleness",
+    "fallback",
+    "strategy",
+    "wait_for_similar",
+}
 
 
 class ControlFields(BaseModel):
@@ -92,6 +101,13 @@ class ControlFields(BaseModel):
     max_staleness: Annotated[
         Number | None,
         Field(ge=0, le=10**9, allow_inf_nan=False, description="Seconds: no older answer is served again."),
+    ] = None
+    wait_for_similar: Annotated[
+        bool | None,
+        Field(
+            description="Whether it may wait for the answer to a question that is being answered already and means the "
+            "same, with cache `semantic`. Default: class `batch` may."
+        ),
     ] = None
     baseline_model: Annotated[ModelName | None, Field(description="What the saving is measured against.")] = None
     quality_floor: Annotated[
@@ -150,4 +166,5 @@ class ControlFields(BaseModel):
             max_staleness_seconds=self.max_staleness,
             fallback=self.fallback,
             strategy=self.strategy,
+            wait_for_similar=self.wait_for_similar,
         )

@@ -113,6 +113,7 @@ class Controls(BaseModel):
     max_staleness_seconds: Annotated[float, Field(ge=0)] | None = None  # the oldest answer that may be served again
     fallback: bool | None = None  # whether another model may answer where the one that was asked for fails
     strategy: StrategyName | None = None  # by which the model is chosen
+    wait_for_similar: bool | None = None  # whether it may wait for the answer to much the same question
 
 
 NO_CONTROLS = Controls()
@@ -137,6 +138,7 @@ class Stage(StrEnum):
     """Where a job is on its way, as long as it has not ended."""
 
     EMBED = "embed"
+    AWAIT = "await"  # waits for the answer to another job that asks much the same
     ROUTE = "route"
     LANE = "lane"  # in a provider's batch, or about to be
     FOLLOW = "follow"  # waits for the answer to another job that asks the same

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     mcp_urls: Annotated[tuple[McpAddress, ...], NoDecode] = ()  # beside those of this machine
     mcp_authorization_server: Address | None = None  # issues tokens that this API takes
     flower_conf: Path | None = None  # Flower's own settings file
+    flower_url: Address | None = None  # where the operator's browser finds it
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     # Secrets of tenants
@@ -161,6 +162,11 @@ class Settings(BaseSettings):
     job_retention_days: Annotated[int, Field(ge=1)] = 30  # ended jobs, webhook deliveries, words in the ledger
     max_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 365  # the longest that a tenant may ask for
     metrics_token: SecretStr | None = None  # what `GET /metrics` asks for
+
+    # Traces: an address switches them on. These names are OpenTelemetry's own
+    otel_exporter_otlp_endpoint: Address | None = None  # of a collector, for OTLP over HTTP; without /v1/traces
+    otel_exporter_otlp_headers: SecretStr | None = None  # name=value by commas, sent with every export
+    otel_semconv_stability_opt_in: str | None = None  # gen_ai_latest_experimental: names that are not stable yet
 
     @field_validator(
         *("cors_origins", "mcp_urls", "openai_compatible_models"),

@@ -35,6 +35,7 @@ _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "wal_level": "logical",  # Realtime reads a replication slot
+    "max_slot_wal_keep_size": "1GB",  # a reader that hangs does not fill the disk
     "max_connections": "200",
     "shared_buffers": "128MB",
     "max_wal_size": "1GB",

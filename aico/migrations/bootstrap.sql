@@ -20,6 +20,8 @@ begin
       ('authenticator', 'nologin noinherit'),
       -- Logs in for the local stand-in for Supabase Auth, once it is given a password, and sees the tables of auth alone.
       ('aico_auth', 'nologin noinherit'),
+      -- Likewise for the stand-in for Supabase Realtime, which asks as anon or authenticated what somebody may see.
+      ('aico_realtime', 'nologin noinherit'),
       -- Stands for the hosted `postgres` role: it owns what migrations make and is no superuser.
       ('aico_owner', 'nologin createrole bypassrls')
     ) as roles (name, attributes)
@@ -31,6 +33,7 @@ begin
 end $$;
 
 grant anon, authenticated, service_role to authenticator;
+grant anon, authenticated to aico_realtime;
 grant authenticated to aico_owner with admin option;
 
 create schema if not exists extensions;
@@ -123,6 +126,8 @@ create table if not exists realtime.messages (
 );
 alter table realtime.messages enable row level security;
 grant select, insert on realtime.messages to authenticated;
+-- Whatever the time zone of the session that sends.
+alter table realtime.messages alter column inserted_at set default now() at time zone 'utc';
 -- Migrations make policies on it, which the hosted `postgres` role may do without owning it.
 alter table realtime.messages owner to aico_owner;
 
@@ -132,9 +137,92 @@ language sql stable set search_path = '' as $$
   select nullif(current_setting('realtime.topic', true), '')
 $$;
 
+-- Sends to a topic what its channels hear once the transaction commits. A message that cannot be sent is a warning and
+-- not an error: what is told about a change never undoes the change.
+create or replace function realtime.send(payload jsonb, event text, topic text, private boolean default true) returns void
+language plpgsql as $$
+declare
+  message uuid := gen_random_uuid();
+begin
+  perform set_config('realtime.topic', topic, true);
+  insert into realtime.messages (id, topic, extension, event, payload, private)
+  values (message, topic, 'broadcast', event, jsonb_build_object('id', message) || payload, private);
+exception when others then
+  raise warning 'WarnSendingBroadcastMessage: %', sqlerrm;
+end $$;
+
+-- For row triggers: what changed, in the shape of a change that Realtime itself reports.
+create or replace function realtime.broadcast_changes(
+  topic_name text, event_name text, operation text, table_name text, table_schema text, new record, old record,
+  level text default 'ROW'
+) returns void
+language plpgsql as $$
+begin
+  if level = 'STATEMENT' then
+    raise exception 'broadcast_changes is for triggers on each row, not on each statement';
+  end if;
+  perform realtime.send(
+    jsonb_build_object('schema', table_schema, 'table', table_name, 'operation', operation, 'record', new, 'old_record', old),
+    event_name, topic_name);
+end $$;
+
+-- Wakes the stand-in, and takes away what it has read: it reads the log of the database, where a message stays for it.
+create or replace function realtime.after_messages() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform pg_notify('aico_realtime', '');
+  delete from realtime.messages m where m.id in (
+    select o.id from realtime.messages o where o.inserted_at < now() at time zone 'utc' - interval '1 minute'
+    order by o.inserted_at limit 1000 for update skip locked);
+  return null;
+end $$;
+create index if not exists messages_age on realtime.messages (inserted_at);
+create or replace trigger after_messages after insert on realtime.messages
+  for each statement execute function realtime.after_messages();
+
 do $$
 begin
   if not exists (select from pg_publication where pubname = 'supabase_realtime') then
     create publication supabase_realtime;
   end if;
+  if not exists (select from pg_publication where pubname = 'supabase_realtime_messages_publication') then
+    create publication supabase_realtime_messages_publication for table realtime.messages with (publish = 'insert');
+  end if;
 end $$;
+alter publication supabase_realtime owner to aico_owner;  -- migrations add tables to it
+
+-- How the stand-in reads changes: of what is published, and of nothing else. A role that may read the log by itself
+-- (REPLICATION) could read every table. The slot goes with the session that opened it.
+create or replace function realtime.open_changes(slot name) returns void
+language plpgsql security definer set search_path = '' set log_min_messages = fatal as $$
+begin
+  perform pg_create_logical_replication_slot(slot, 'pgoutput', true);
+end $$;
+create or replace function realtime.read_changes(slot name, most integer) returns setof bytea
+language sql volatile security definer set search_path = '' set log_min_messages = fatal as $$
+  select data from pg_logical_slot_get_binary_changes(slot, null, most, 'proto_version', '1',
+    'publication_names', 'supabase_realtime,supabase_realtime_messages_publication')
+$$;
+-- To ask whether somebody may hear a topic the stand-in puts a row there, looks at it as that person, and takes it back.
+create or replace function realtime.put_probe(topic text) returns uuid
+language sql volatile security definer set search_path = '' as $$
+  insert into realtime.messages (topic, extension, private) values (topic, 'broadcast', true) returning id
+$$;
+create or replace function realtime.signed_in(sign_in uuid, person uuid) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (select from auth.sessions s where s.id = sign_in and s.user_id = person)
+$$;
+
+-- The role of the stand-in has these functions and no table.
+do $$
+declare
+  call text;
+begin
+  foreach call in array array['open_changes(name)', 'read_changes(name, integer)', 'put_probe(text)', 'signed_in(uuid, uuid)'] loop
+    execute format('revoke execute on function realtime.%s from public', call);
+    execute format('grant execute on function realtime.%s to aico_realtime', call);
+  end loop;
+end $$;
+revoke execute on function realtime.after_messages() from public;
+grant usage on schema realtime to aico_realtime;
+alter role aico_realtime set search_path = '';

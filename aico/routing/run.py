@@ -21,6 +21,8 @@ from aico.routing.providers.failures import ProviderError
 from aico.routing.providers.transport import SLICE_SECONDS, CallStopped
 from aico.routing.providers.wire import CacheHint
 from aico.routing.retrying import Timing
+from aico.routing.tracing import trace_call
+from aico.tracing import spans
 
 Caching = Callable[[Model], CacheHint | None]
 
@@ -117,7 +119,7 @@ class Run:
         except Exception:
             meter(AttemptOutcome.LOST, None)
             raise
-        meter(AttemptOutcome.OK, completion.usage)
+        meter(AttemptOutcome.OK, completion.usage, completion=completion)
         return completion
 
     def answered(self, model: Model, completion: Completion) -> Dispatched | None:
@@ -173,9 +175,13 @@ class Run:
         outcome: AttemptOutcome,
         usage: Usage | None,
         error: ProviderError | None = None,
+        completion: Completion | None = None,
     ) -> None:
         call = Metered(target.model, source_of(target.credential), at, self.timing.clock() - started)
         attempt = self._booked(call.attempt(self.prices, outcome, usage, error))
+        if spans.on():
+            streamed = self.on_delta is not None and target.model is not self.drafter
+            trace_call(target, self.request, attempt, completion, error, streamed=streamed)
         if (used := used_tokens(attempt)) is not None:
             self.pacer.settle(target.model, self.tokens, used, account=target.account)
         self.record(attempt)

@@ -73,8 +73,16 @@ def resize_pools(slots: int) -> Statement[None]:
     return Statement(_SQL["resize_pools"], {"slots": slots}, no_row)
 
 
-def end_overdue(*, max_losses: int, limit: int) -> Statement[UUID]:
-    return Statement(_SQL["end_overdue"], {"max_losses": max_losses, "limit": limit}, lambda row: row["id"])
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    tenant: UUID
+    id: UUID
+
+
+def end_overdue(*, max_losses: int, limit: int) -> Statement[Overdue]:
+    """Jobs whose deadline has passed, or over which too many workers died: they have ended."""
+    params = {"max_losses": max_losses, "limit": limit}
+    return Statement(_SQL["end_overdue"], params, lambda row: Overdue(row["tenant_id"], row["id"]))
 
 
 def purge(*, kept_days: int, limit: int) -> Statement[int]:

@@ -5,8 +5,14 @@ from unnest(%(ids)s::uuid[], %(namespaces)s::bytea[], %(embeddings)b::extensions
 cross join lateral (  -- answers that are known not to serve this question
   select coalesce(array_agg(e.id), '{}') as ids
   from public.jobs j
-  join public.cache_checks c on c.tenant_id = %(tenant)s and c.fingerprint = j.fingerprint and not c.verdict
-  join public.cache_entries e on e.tenant_id = %(tenant)s and e.job_id = c.answered_by
+  cross join lateral (
+    select c.answered_by from public.cache_checks c
+    where c.tenant_id = %(tenant)s and c.fingerprint = j.fingerprint and not c.verdict
+    union all
+    select unnest(c.refuted) from public.cache_checks c
+    where c.tenant_id = %(tenant)s and c.fingerprint = j.fingerprint and c.refuted is not null
+  ) r
+  join public.cache_entries e on e.tenant_id = %(tenant)s and e.job_id = r.answered_by
   where j.tenant_id = %(tenant)s and j.id = p.id
 ) refuted
 cross join lateral private.nearest_entries(

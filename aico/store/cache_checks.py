@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from aico.core.cache_policy import Basis
 from aico.core.comparing import Wishes
 from aico.store.shadow_pairs import wishes_of
 from aico.store.statement import Row, Statement, named_sql, no_row
@@ -28,6 +29,8 @@ class NewCheck:
     similarity: float
     score: float
     features: tuple[float, ...]
+    features_version: int
+    allowed: float  # error per hit
     vector: str | None = None  # as Postgres reads a halfvec; None: the job keeps it
     model: str | None = None  # of that vector
 
@@ -40,6 +43,8 @@ class NewCheck:
             "similarity": self.similarity,
             "score": self.score,
             "features": self.features,
+            "features_version": self.features_version,
+            "allowed": self.allowed,
         }
         return row if self.vector is None else row | {"vector": self.vector, "model": self.model}
 
@@ -75,16 +80,21 @@ class Judged:
     wishes: Wishes
 
 
-def judged(tenant: UUID, job: UUID, surprising: float) -> Statement[Judged]:
-    """The namespace of this job's check, if there is something to compute.
+def judged(tenant: UUID, job: UUID, surprising: float, usual: Basis) -> Statement[Judged]:
+    """The job's namespace, if there is something to compute.
 
     That is so at once after a wrong hit, after a wrong answer that scored `surprising` or more, and after each hit that
-    is judged on probation; else when enough verdicts have come together.
+    is judged on probation; else when enough verdicts have come together, or when what was computed is not what is
+    needed now: `usual`, with the tenant's own target. That waits too, lest workers with different settings compute it
+    in turns all the time.
     """
     params = {
         "tenant": tenant,
         "job": job,
         "surprising": surprising,
+        "features": usual.features,
+        "target": usual.target,
+        "confidence": usual.confidence,
         "enough": ENOUGH_VERDICTS,
         "patience": PATIENCE_SECONDS,
     }
@@ -105,6 +115,13 @@ class Verdict:
     score: float | None
     features: Sequence[float] | None
     judged_at: datetime
+    features_version: int
+    model: str | None  # of the cosine
+    allowed: float | None  # the error per hit when it was decided; None: not noted
+
+    @property
+    def drawn(self) -> bool:
+        return self.score is not None
 
 
 def verdicts(tenant: UUID, found: Judged, *, complaints: bool, limit: int) -> Statement[Verdict]:
@@ -139,10 +156,12 @@ class Computed:
     wrong: int
     audited: int
     evidence_since: datetime | None
+    basis: Basis
 
 
 def keep(tenant: UUID, found: Judged, computed: Computed) -> Statement[None]:
     """Unless somebody has computed it of more verdicts meanwhile, or the tenant allows another rate by now."""
+    basis = computed.basis
     params = {
         "tenant": tenant,
         "namespace": found.namespace,
@@ -157,5 +176,9 @@ def keep(tenant: UUID, found: Judged, computed: Computed) -> Statement[None]:
         "wrong": computed.wrong,
         "audited": computed.audited,
         "since": computed.evidence_since,
+        "features": basis.features,
+        "model": basis.model,
+        "target": basis.target,
+        "confidence": basis.confidence,
     }
     return Statement(_SQL["keep"], params, no_row)

@@ -24,6 +24,8 @@ _SQL = named_sql("cache_indexes")
 _LOCK = 4_157_105  # any constant but the migrations'
 _PREFIX = "cache_near_"  # `orphans` knows it too
 _LEAST_MEMORY_KB, _MOST_MEMORY_KB, _ROW_KB = 64 * 1024, 1024 * 1024, 2  # a row takes some 1.3 while a graph is built
+_GAVE_UP = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
+_NOT_THERE = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName)
 _CREATE = sql.SQL(
     "create index concurrently {name} on public.cache_vectors using hnsw (embedding extensions.halfvec_ip_ops)"
     " with (m = 16, ef_construction = 128)"
@@ -61,11 +63,30 @@ class Indexer:
         rows = self._connection.execute(_SQL["survey"], {"least": int(least_rows * SHRUNK)})
         return [_kept(row) for row in rows]
 
-    def build(self, standing: Standing) -> None:
-        """Without keeping anybody from writing. Whatever stood under this name is dropped first."""
+    def build(self, standing: Standing) -> bool:
+        """Without keeping anybody from writing. Whatever stood under this name is dropped first.
+
+        False where the tenant is gone. Raises Unavailable where Postgres gave it up; then nothing is left behind for
+        every insert to fill in vain, unless it was told to.
+        """
         scope, name = standing.scope, index_name(standing.scope)
-        self._run("begin", scope, name=name, rows=standing.rows)
+        try:
+            self._run("begin", scope, name=name, rows=standing.rows)
+        except psycopg.errors.ForeignKeyViolation:
+            return False
         self._drop(name)
+        try:
+            self._create(standing, name)
+        except _GAVE_UP as error:
+            if self._connection.closed or isinstance(error, psycopg.errors.QueryCanceled):
+                raise
+            self._drop(name)
+            raise _gave_up(error) from error
+        self._run("built", scope)
+        return True
+
+    def _create(self, standing: Standing, name: str) -> None:
+        scope = standing.scope
         memory = min(max(standing.rows * _ROW_KB, _LEAST_MEMORY_KB), _MOST_MEMORY_KB)
         self._connection.execute("select set_config('maintenance_work_mem', %s, false)", (f"{memory}kB",))
         self._connection.execute(
@@ -76,7 +97,6 @@ class Indexer:
                 model=sql.Literal(scope.model),
             )
         )
-        self._run("built", scope)
 
     def trials(self, scope: Scope) -> list[Trial]:
         """Both searches, for a sample of the namespace's own vectors."""
@@ -113,21 +133,26 @@ class Indexer:
 def indexer(admin_url: str) -> Iterator[Indexer | None]:
     """None while another process has it. `admin_url` is that of the tables' owner, or of whoever may act as such.
 
-    Raises InvalidInput where it may not or pgvector is older than 0.8, and Unavailable where Postgres does not answer
-    or gave up what it was told to do.
+    Raises InvalidInput where it may not or pgvector is older than 0.8, and Unavailable where Postgres does not answer,
+    gave up what it was told to do, or is yet to be migrated.
     """
     try:
         with psycopg.connect(admin_url, autocommit=True, row_factory=dict_row, connect_timeout=5) as connection:
             _prepare(connection)
             locked = connection.execute("select pg_try_advisory_lock(%s) as got", (_LOCK,)).fetchone()
             yield Indexer(connection) if locked and locked["got"] else None
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise Unavailable(f"the database did not do it: {type(error).__name__}") from error
+    except (*_GAVE_UP, *_NOT_THERE) as error:
+        raise _gave_up(error) from error
+
+
+def _gave_up(error: psycopg.Error) -> Unavailable:
+    return Unavailable(f"the database did not do it: {type(error).__name__}")
 
 
 def _prepare(connection: psycopg.Connection[DictRow]) -> None:
     """As the owner, who is no superuser; in one process, so that builds leave cores and shared memory to others."""
     connection.execute("set statement_timeout = 0")
+    connection.execute("set lock_timeout = 0")
     connection.execute("set max_parallel_maintenance_workers = 0")
     if connection.execute(
         "select from pg_roles where rolname = %s and pg_has_role(oid, 'member')", (OWNER,)

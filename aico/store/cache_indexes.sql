@@ -6,14 +6,16 @@ select pg_has_role(c.relowner, 'member') as owns,
 from pg_class c where c.oid = 'public.cache_vectors'::regclass
 
 -- name: survey
-with crowded as (
-  select v.tenant_id from public.cache_vectors v group by v.tenant_id having count(*) >= %(least)s
-),
-large as (
-  select v.tenant_id, v.namespace, v.model, count(*) as rows
-  from crowded c join public.cache_vectors v on v.tenant_id = c.tenant_id
-  group by v.tenant_id, v.namespace, v.model
-  having count(*) >= %(least)s
+with large as (  -- what is kept is known without being counted; only what may be large is read
+  select n.tenant_id, n.namespace, v.model, v.rows
+  from public.cache_namespaces n
+  cross join lateral (
+    select v.model, count(*) as rows from public.cache_vectors v
+    where v.tenant_id = n.tenant_id and v.namespace = n.namespace
+    group by v.model
+    having count(*) >= %(least)s
+  ) v
+  where n.entries >= %(least)s
 )
 select coalesce(l.tenant_id, i.tenant_id) as tenant_id, coalesce(l.namespace, i.namespace) as namespace,
   coalesce(l.model, i.model) as model, coalesce(l.rows, 0) as rows, i.state, coalesce(i.rows, 0) as decided_rows,

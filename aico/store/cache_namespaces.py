@@ -55,6 +55,7 @@ class Rules:
     cache: KnownNamespace | None  # None: there is no such namespace
     guards: GuardPolicy | None
     floor: float | None
+    max_error_rate: float | None
 
 
 def rules(tenant: UUID, namespace: str | None) -> Statement[Rules]:
@@ -68,6 +69,7 @@ def _rules(row: Row) -> Rules:
         cache=known_namespace(row) if row["known"] else None,
         guards=None if row["cache_guards"] is None else GuardPolicy(row["cache_guards"]),
         floor=row["similarity_threshold"],
+        max_error_rate=row["max_error_rate"],
     )
 
 

@@ -15,7 +15,7 @@ order by n.entries desc, n.namespace limit %(limit)s
 
 -- name: rules
 select t.cache_guards, t.similarity_threshold, n.namespace is not null as known, n.state, n.cut, n.weights, n.bound,
-  n.verdicts, n.audited, n.judged
+  n.verdicts, n.audited, n.judged, n.features_version, n.embedding_model, n.target, n.confidence, t.max_error_rate
 from public.tenants t
 left join public.cache_namespaces n on n.tenant_id = t.id and n.namespace = %(namespace)s::bytea
 where t.id = %(tenant)s

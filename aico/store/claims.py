@@ -68,6 +68,8 @@ class Claim:
     flew: bool = False  # it was claimed before, and others may wait for it
     hit: Hit | None = None  # what it is answered with, without a call
     near_probability: float | None = None  # that a kept answer serves it, where a model may be asked
+    traceparent: str | None = None  # of the request that made it
+    rung_at: datetime | None = None  # when a worker was last told of it
 
     @property
     def key(self) -> ClaimKey:
@@ -107,6 +109,8 @@ def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[Claim]:
             flew=row["flew"],
             hit=_hit(row),
             near_probability=row["near_probability"],
+            traceparent=row["traceparent"],
+            rung_at=row["rung_at"],
         )
 
     return Statement(_SQL["claim"], {"tenant": tenant, "id": job, "lease": lease_seconds}, parse)

@@ -3,7 +3,7 @@ with turn as materialized (  -- no row where it follows another job from now on
   select t.* from private.turn(%(tenant)s, %(id)s) t
 ),
 prior as (
-  select id, status, calling, reserved_model, flight is not null as flew from public.jobs
+  select id, status, calling, reserved_model, bell_at, flight is not null as flew from public.jobs
   where tenant_id = %(tenant)s and id = %(id)s and stage = 'route' and exists (select from turn)
     and (status = 'queued' and bell_at is not null and (run_after is null or run_after <= now())
       or status = 'in_progress' and lease_until < now())
@@ -22,7 +22,7 @@ returning j.id, j.fence, j.request, j.class, j.cache_mode, j.api_key_id, j.deadl
   j.max_retries, j.attempts, j.spent_cents, j.lane_model is null as lane_untried, prior.reserved_model, prior.calling,
   t.baseline_model, t.fallback, t.strategy, t.quality_target, t.draw_salt, j.controls, j.assigned, j.streams,
   extensions.halfvec_send(j.embedding) as vector,
-  prior.status = 'in_progress' as taken_over, prior.flew, turn.entry, turn.answer, turn.routing,
+  j.traceparent, prior.bell_at as rung_at, prior.status = 'in_progress' as taken_over, prior.flew, turn.entry, turn.answer, turn.routing,
   t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys,
   j.near_probability, extract(epoch from j.deadline - now())::real as seconds_left,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
@@ -167,7 +167,7 @@ event as (  -- what is said of a job as a whole counts once: with the ending tha
     case when (e.attempt ->> 'job_id')::uuid in (select id from done) then e.attempt
       || case when g.leader is null then '{}' else jsonb_build_object('shared_cents', -g.cents,
         'job_cents', (e.attempt ->> 'job_cents')::numeric - g.cents) end
-      else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] end) r
+      else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] || '{"concludes": false}' end) r
   on conflict do nothing
 ),
 decided as (  -- what was decided when the job was parked stands
@@ -188,12 +188,13 @@ pair as (
 ),
 drawn as (
   insert into public.cache_checks (tenant_id, job_id, namespace, entry_id, kind, chance, similarity, score, features,
-    fingerprint, embedding, embedding_model)
-  select %(tenant)s, d.id, p.namespace, c.entry, c.kind, c.chance, c.similarity, c.score, c.features, p.fingerprint,
-    c.vector::extensions.halfvec, c.model
+    features_version, allowed, fingerprint, embedding, embedding_model)
+  select %(tenant)s, d.id, p.namespace, c.entry, c.kind, c.chance, c.similarity, c.score, c.features,
+    c.features_version, c.allowed, p.fingerprint, c.vector::extensions.halfvec, c.model
   from done d join prior p on p.id = d.id
   join jsonb_to_recordset(%(checks)s::jsonb) as c (job uuid, entry uuid, kind text, chance real, similarity real,
-    score double precision, features double precision[], vector text, model text) on c.job = d.id
+    score double precision, features double precision[], features_version smallint, allowed double precision,
+    vector text, model text) on c.job = d.id
   on conflict do nothing
 ),
 signalled as (  -- joined with what was ended, so that `observe` finds the rows

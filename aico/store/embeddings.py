@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 
-from aico.core.cache_policy import GuardPolicy
+from aico.core.cache_policy import NO_BASIS, Basis, GuardPolicy
 from aico.core.comparing import Wishes
 from aico.core.jobs import CacheMode, JobClass
 from aico.store.api_keys import models_of
@@ -31,6 +33,7 @@ class KnownNamespace:
     verdicts: int = 0
     audited: int = 0  # hits that were judged
     judged: int = 0
+    basis: Basis = NO_BASIS
 
 
 NEW_NAMESPACE = KnownNamespace()
@@ -53,6 +56,11 @@ class ToEmbed:
     max_error_rate: float | None = None  # per hit by meaning; None: the service's
     guards: GuardPolicy | None = None  # None: the service's
     wishes: Wishes = field(default_factory=Wishes)
+    fingerprint: bytes = b""
+    patience: int = 0  # it waits for nobody who has more
+    waits: bool = False  # it may wait for the answer to much the same question
+    traceparent: str | None = None  # of the request that made it
+    rung_at: datetime | None = None  # when a worker was last told of it
 
 
 def to_embed(tenant: UUID, ids: Sequence[UUID], default_floor: float) -> Statement[ToEmbed]:
@@ -77,6 +85,11 @@ def _to_embed(row: Row) -> ToEmbed:
         max_error_rate=row["max_error_rate"],
         guards=None if row["cache_guards"] is None else GuardPolicy(row["cache_guards"]),
         wishes=wishes_of(row),
+        fingerprint=row["fingerprint"],
+        patience=row["patience"],
+        waits=row["waits"],
+        traceparent=row["traceparent"],
+        rung_at=row["rung_at"],
     )
 
 
@@ -89,7 +102,13 @@ def known_namespace(row: Row) -> KnownNamespace:
         verdicts=row["verdicts"],
         audited=row["audited"],
         judged=row["judged"],
+        basis=_basis(row),
     )
+
+
+def _basis(row: Row) -> Basis:
+    """Of a row of a namespace, or of none."""
+    return Basis(row["features_version"] or 0, row["embedding_model"], row["target"], row["confidence"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +120,28 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """An entry about which a model may be asked too, and by what it was decided."""
+
+    entry: UUID
+    probability: float  # that its answer serves
+    score: float
+    features: tuple[float, ...]
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "entry": str(self.entry),
+            "probability": self.probability,
+            "score": self.score,
+            "features": self.features,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
     """A job that the cache does not answer. `near` is the entry that was looked at, `check` how that is judged.
 
-    `probability` is that of its answer serving, where a model may be asked about it.
+    `probability` is that of its answer serving, where a model may be asked about it; then it may be about `others` too.
     """
 
     job: ToEmbed
@@ -112,6 +149,7 @@ class Passed:
     near: UUID | None = None
     check: NewCheck | None = None
     probability: float | None = None
+    others: tuple[Doubt, ...] = ()
 
 
 def advance(tenant: UUID, passed: Sequence[Passed], model: str) -> Statement[Waiting]:
@@ -123,6 +161,7 @@ def advance(tenant: UUID, passed: Sequence[Passed], model: str) -> Statement[Wai
         "embeddings": [None if one.vector is None else HalfVector(one.vector) for one in passed],
         "nears": [one.near for one in passed],
         "probabilities": [one.probability for one in passed],
+        "others": [Jsonb([other.row() for other in one.others]) if one.others else None for one in passed],
         "checks": Jsonb([one.check.row(one.job.id) for one in passed if one.check is not None]),
         "model": model,
     }

@@ -50,9 +50,11 @@ _KEYS = {
     "batches": ("id",),
     "files": ("id",),
     "data_requests": ("id",),
+    "metric_rollups": ("grain", "dimension", "bucket", "name"),
 }
 _CONDITIONS = {
     "data_requests": "o.kind = 'export'",
+    "metric_rollups": "o.dimension = 'tag' and (%(tag)s::text is null or o.name = %(tag)s)",  # other names are ours
     "batches": "not exists (select from public.jobs j where j.tenant_id = o.tenant_id and j.batch_id = o.id)",
 }
 _SHOWN = {"jobs": "id, fence, status"}
@@ -173,7 +175,8 @@ def rows(held: HeldRequest, noun: str, *, limit: int) -> Statement[Erased | None
         condition=_CONDITIONS.get(noun, "true"),
         shown=_SHOWN.get(noun, "1 as one"),
     )
-    return Statement(text, {**fenced(held), "limit": limit}, lambda row: _erased(row) if noun == "jobs" else None)
+    params = {**fenced(held), "limit": limit, "tag": held.scope.get("tag")}
+    return Statement(text, params, lambda row: _erased(row) if noun == "jobs" else None)
 
 
 def ledger_page(held: HeldRequest, after: str, *, limit: int) -> list[Statement[Any]]:

@@ -1,9 +1,9 @@
-"""Statements by which the holder of a job has a model say whether a kept answer serves it: noted, booked, remembered.
+"""Statements by which the holder of a job has a model say which kept answers serve it: noted, booked, remembered.
 
 What that may cost counts as spent from the moment when it is asked, so that a worker's death leaves it booked once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,18 +23,22 @@ _NOTHING = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The answer that was looked at, to a question near the job's."""
+    """A kept answer that is in doubt, to a question near the job's."""
 
     entry: UUID
     question: str
     answer: Answer
     routing: RoutingReport
     similarity: float
+    probability: float  # that it serves
 
 
-def candidate(held: Claim) -> Statement[Candidate]:
-    """No row: it is gone, too old, or known not to serve this question; or somebody was asked before."""
-    return Statement(_SQL["candidate"], _fenced(held), _candidate)
+def candidates(held: Claim) -> Statement[Candidate]:
+    """First the one that was looked at, then the most likely others.
+
+    Not those that are gone, too old, or known not to serve this question; none where somebody was asked before.
+    """
+    return Statement(_SQL["candidates"], _fenced(held), _candidate)
 
 
 def _candidate(row: Row) -> Candidate:
@@ -44,6 +48,7 @@ def _candidate(row: Row) -> Candidate:
         answer=Answer.model_validate(row["answer"]),
         routing=RoutingReport.model_validate(row["routing"]),
         similarity=row["similarity"],
+        probability=row["probability"],
     )
 
 
@@ -61,22 +66,21 @@ def begin(held: Claim, call: PairCall, *, tenant_budget: Decimal, service_budget
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a judge said of an entry's answer. None: no verdict."""
+    """What a judge said of entries' answers, whether each serves, the most likely first; those with a verdict."""
 
-    entry: UUID
-    same: bool | None
-    audited: bool  # it is drawn, to be answered afresh if it is served
+    verdicts: Mapping[UUID, bool]
+    audited: bool  # it is drawn, to be answered afresh if one is served
     chance: float  # with which
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
     held: bool  # the job is still the holder's
-    remembered: bool  # and there was a verdict, on an answer that is still there
+    served: UUID | None  # the entry whose answer serves, and is still there
 
 
 def settle(held: Claim, call: PairCall, made: Sequence[Attempt], heard: Heard) -> Statement[Settled]:
-    """Book what was made, whoever holds the job now, in place of what was expected; remember the verdict."""
+    """Book what was made, whoever holds the job now, in place of what was expected; remember the verdicts."""
     cost = known_cost(made)
     params = {
         **_fenced(held),
@@ -84,12 +88,11 @@ def settle(held: Claim, call: PairCall, made: Sequence[Attempt], heard: Heard) -
         "made": len(made),
         "cost": cost,
         "differs": cost - (call.cents or _NOTHING),
-        "entry": heard.entry,
-        "same": heard.same,
+        "verdicts": Jsonb([{"entry": str(entry), "same": same} for entry, same in heard.verdicts.items()]),
         "audited": heard.audited,
         "chance": heard.chance,
     }
-    return Statement(_SQL["settle"], params, lambda row: Settled(row["held"], row["remembered"]))
+    return Statement(_SQL["settle"], params, lambda row: Settled(row["held"], row["served"]))
 
 
 def _fenced(held: Claim) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class NewJob:
     batch: BatchLine | None = None
     expected: Expected = NOTHING_EXPECTED
     assigned: Assigned = NOT_ASSIGNED
+    traceparent: str | None = None  # of the request that makes it, while traces are on
 
     @property
     def stage(self) -> Stage:
@@ -136,6 +137,8 @@ def _row(job: NewJob) -> dict[str, Any]:
         row["assigned"] = job.assigned.model_dump(mode="json", exclude_defaults=True)
     if job.api_key_id is not None:
         row["api_key_id"] = str(job.api_key_id)
+    if job.traceparent is not None:
+        row["traceparent"] = job.traceparent
     if job.deadline is not None:
         row["deadline_given"] = job.deadline.isoformat()
     if job.idempotency is not None:

@@ -8,7 +8,7 @@ with incoming as (
     metadata jsonb, timeout real, deadline_given timestamptz, priority integer, max_retries smallint, stage text,
     reads boolean, key text, request_hash bytea, key_ttl real, surface text, echo jsonb, streams boolean,
     controls jsonb, tags jsonb, max_age real, batch_id uuid, batch_line integer, custom_id text, batch_fence bigint,
-    tokens bigint, cents numeric, assigned jsonb
+    tokens bigint, cents numeric, assigned jsonb, traceparent text
   )
   where i.batch_id is null or exists (  -- lines are taken in by the batch's holder alone
     select from public.batches b where b.tenant_id = %(tenant)s and b.id = i.batch_id and b.fence = i.batch_fence
@@ -60,13 +60,13 @@ job as (
   insert into public.jobs (id, tenant_id, api_key_id, status, stage, class, cache_mode, request, namespace, fingerprint,
     metadata, deadline, deadline_given, place, bell_at, max_retries, answer, routing, finished_at, surface, echo,
     streams, controls, tags, batch_id, batch_line, custom_id, served_from, expected_tokens, expected_cents, reserved,
-    assigned)
+    assigned, traceparent)
   select id, %(tenant)s, api_key_id, case when entry_id is null then 'queued' else 'completed' end, stage, class,
     cache_mode, request, namespace, fingerprint, metadata, deadline, deadline_given is not null, place,
     case when admitted then now() end, max_retries, answer, routing, case when entry_id is not null then now() end,
     coalesce(surface, 'job'), coalesce(echo, '{}'), coalesce(streams, false), coalesce(controls, '{}'),
     array(select jsonb_array_elements_text(tags)), batch_id, batch_line, custom_id, served_from, tokens, cents, reserved,
-    assigned
+    assigned, traceparent
   from turn
   returning id
 ),

@@ -195,6 +195,7 @@ class Asked:
     attempts: int
     spent_cents: Decimal
     open: bool
+    traceparent: str | None = None  # of the request that made it
 
 
 def asked(held: HeldBatch, jobs: Iterable[tuple[UUID, int]]) -> Statement[Asked]:
@@ -223,6 +224,7 @@ def _asked(tenant: UUID, row: Row) -> Asked:
         attempts=row["attempts"],
         spent_cents=row["spent_cents"],
         open=row["open"],
+        traceparent=row["traceparent"],
     )
 
 

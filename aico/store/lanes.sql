@@ -112,10 +112,10 @@ with settled as (
   returning b.id, b.provider, b.model, b.provider_key_id
 )
 insert into public.ledger_outbox (id, tenant_id, at, job_id, api_key_id, kind, outcome, provider, model, latency_ms,
-  batch, error, key_source)
+  batch, error, key_source, concludes)
 select gen_random_uuid(), %(tenant)s, now(), j.id, j.api_key_id, 'call', 'lost', s.provider, s.model, 0, true,
   'it is unknown whether the provider made the batch',
-  case when s.provider_key_id is null then 'operator' else 'tenant' end
+  case when s.provider_key_id is null then 'operator' else 'tenant' end, false
 from settled s join public.jobs j on j.tenant_id = %(tenant)s and j.lane_id = s.id
 
 -- name: started
@@ -161,7 +161,7 @@ forgotten as (  -- a replaced key goes with the last batch that was made with it
 select id from ended
 
 -- name: asked
-select j.id, i.fence, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,
+select j.id, i.fence, j.traceparent, j.request, j.cache_mode, j.fingerprint, j.api_key_id, j.attempts, j.spent_cents, j.controls,
   j.assigned, t.baseline_model, t.fallback, t.strategy, t.quality_target, t.draw_salt, k.models,
   extensions.halfvec_send(j.embedding) as vector, d.strategy as decided_by, d.policy_version, d.propensity,
   (select coalesce(l.pinned, l.version) from public.learners l where l.tenant_id = j.tenant_id) as learned_version,

@@ -55,6 +55,7 @@ def event_row(
         "policy_version": policy and policy.version,
         "key_source": attempt.key_source.value,
         "text_tokens": attempt.text_tokens,
+        "concludes": False,
     }
 
 
@@ -68,6 +69,7 @@ def conclusion(
         "baseline_cost_cents": counted and _money(counted.cost_cents),
         "arms": list(arms) or None,
         "job_cents": _money(job_cents) if arms else None,
+        "concludes": True,
     }
 
 
@@ -96,6 +98,34 @@ def _booking(tenants: Sequence[UUID], jobs: Sequence[UUID]) -> dict[str, Any]:
         "price_unknown": AlertKind.PRICE_UNKNOWN,
         "explanations": explanations,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt of a job, booked or about to be."""
+
+    id: UUID
+    at: datetime
+    kind: str
+    outcome: str
+    provider: str
+    model: str
+    latency_ms: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_cents: Decimal | None
+    http_status: int | None
+    error: str | None
+    similarity: float | None
+    batch: bool
+    key_source: str
+
+
+def of_job(tenant: UUID, job: UUID, *, since: datetime, limit: int) -> Statement[Tried]:
+    """What was tried for a job that was made at `since`, the earliest first. O(attempts) index entries."""
+    params = {"tenant": tenant, "job": job, "since": since, "limit": limit}
+    return Statement(_SQL["of_job"], params, lambda row: Tried(**row))
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,14 +127,48 @@ hits_counted as (
     hit_at = case when e.hit_at > h.at - interval '1 minute' then e.hit_at else h.at end
   from hit h where e.tenant_id = h.tenant_id and e.id = h.id
 ),
+cells as (  -- what ended in one second and is alike
+  select b.tenant_id, private.second_of(b.kind, b.at, b.latency_ms) as second, b.kind, b.batch, b.provider, b.model,
+    coalesce(b.strategy, '') as route, coalesce(j.tags, '{}') as tags,
+    count(*) filter (where e.ends) as requests,
+    count(*) filter (where e.ends and b.outcome = 'ok') as answered,
+    count(*) as attempts,
+    count(*) filter (where b.outcome <> 'ok') as failed_attempts,
+    count(*) filter (where b.cost_cents is null) as unpriced_attempts,
+    sum(b.input_uncached + b.cache_read + b.cache_write) as input_tokens,
+    sum(b.output) as output_tokens,
+    coalesce(sum(b.cost_cents), 0) as cost_cents,
+    coalesce(sum(b.baseline_cost_cents) filter (where b.cost_cents is not null), 0) as baseline_cost_cents,
+    coalesce(count(*) * ('1e' || 12 * e.place)::numeric, 0) as latency
+  from booked b
+  left join lateral (
+    select t.tags, t.class, t.status, t.finished_at - t.created_at as took from public.jobs t
+    where t.tenant_id = b.tenant_id and t.id = b.job_id limit 1
+  ) j on true
+  cross join lateral (
+    select b.outcome <> 'cancelled' and coalesce(b.concludes,
+      b.kind in ('exact_hit', 'shared') or b.outcome = 'lost' and j.status in ('failed', 'expired')) as ends
+  ) c
+  cross join lateral (
+    -- As its caller felt it, where the job is still there. Nobody waits for a batch.
+    select c.ends, case when c.ends and b.outcome = 'ok' and not b.batch and j.class is distinct from 'batch'
+      then least(132, ceil(6 / ln(2.0::float8)
+        * ln(greatest(1, coalesce(extract(epoch from j.took) * 1000, b.latency_ms))::float8)))::integer end as place
+  ) e
+  group by b.tenant_id, second, b.kind, b.batch, b.provider, b.model, route, j.tags, e.place
+),
+measured as (
+  select private.add_metrics(array_agg(c::private.metric_cell)) from cells c having count(*) > 0
+),
 sums as (
-  select kind, outcome, provider, model, count(*) as attempts, count(*) filter (where cost_cents is null) as unpriced,
+  select kind, outcome, provider, model, private.lever(kind, batch) as lever, count(*) as attempts,
+    count(*) filter (where cost_cents is null) as unpriced,
     sum(input_uncached + cache_read + cache_write) as input_tokens, sum(output) as output_tokens,
     coalesce(sum(cost_cents), 0) as cost_cents, coalesce(sum(baseline_cost_cents), 0) as baseline_cost_cents,
     coalesce(sum(greatest(coalesce(baseline_cost_cents, 0) - cost_cents, 0)), 0) as saved_cents,
     coalesce(sum(greatest(cost_cents - coalesce(baseline_cost_cents, 0), 0)), 0) as overspent_cents
   from booked
-  group by kind, outcome, provider, model
+  group by kind, batch, outcome, provider, model
 ),
 totalled as (
   select private.add_totals(jsonb_agg(s)) from sums s
@@ -158,7 +192,26 @@ pairs as (
   where outcome = 'ok' and text_tokens is not null and input_uncached + cache_read + cache_write > 0
 )
 select count(*) as booked, (select pairs from pairs) as pairs
-from booked where (select count(*) from totalled) = 1 and (select count(*) from told) >= 0
+from booked
+where (select count(*) from totalled) = 1 and (select count(*) from told) >= 0 and (select count(*) from measured) >= 0
+
+-- name: of_job
+-- By the index on jobs, in the partitions since the job's beginning. Workers' clocks may be behind the database's.
+select id, at, kind, outcome, provider, model, latency_ms, input_uncached + cache_read + cache_write as input_tokens,
+  cache_read as cached_tokens, output as output_tokens, cost_cents, http_status, error, similarity, batch, key_source
+from (
+  select id, at, kind, outcome, provider, model, latency_ms, input_uncached, cache_read, cache_write, output,
+    cost_cents, http_status, error, similarity, batch, key_source
+  from public.ledger_attempts
+  where tenant_id = %(tenant)s and job_id = %(job)s and at >= %(since)s::timestamptz - interval '1 hour'
+  union all
+  select id, at, kind, outcome, provider, model, latency_ms, input_uncached, cache_read, cache_write, output,
+    cost_cents, http_status, error, similarity, batch, key_source
+  from public.ledger_outbox
+  where tenant_id = %(tenant)s and job_id = %(job)s
+) a
+order by at, id
+limit %(limit)s
 
 -- name: late
 select tenant_id, job_id from private.late_events(make_interval(secs => %(quiet)s), %(limit)s)

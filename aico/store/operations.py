@@ -37,7 +37,7 @@ def dead_jobs() -> Statement[int]:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """Sums over all booked attempts of one kind, outcome and model; they only grow."""
+    """Sums over all booked attempts of one kind, outcome, model and lever; they only grow."""
 
     kind: str
     outcome: str
@@ -51,8 +51,28 @@ class Total:
     baseline_cost_cents: Decimal
     saved_cents: Decimal  # by attempts that cost less than their baseline
     overspent_cents: Decimal  # by those that cost more
+    lever: str  # what a saving is owed to
 
 
 def totals() -> Statement[Total]:
     """At most some two hundred rows, kept by `ledger.book`."""
     return Statement(_SQL["totals"], {}, lambda row: Total(**row))
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStanding:
+    """Namespaces of one state that have verdicts, and of the samples at or above their cuts how many were wrong."""
+
+    state: str
+    namespaces: int
+    samples: int
+    wrong: int
+
+
+def cache_standing() -> Statement[CacheStanding]:
+    """At most one row a state. O(namespaces with verdicts), along an index that holds no more than that."""
+    return Statement(
+        _SQL["cache_standing"],
+        {},
+        lambda row: CacheStanding(row["state"], row["namespaces"], int(row["samples"]), int(row["wrong"])),
+    )

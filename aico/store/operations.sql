@@ -7,5 +7,8 @@ select private.dead_jobs() as dead
 
 -- name: totals
 select kind, outcome, provider, model, attempts, unpriced, input_tokens, output_tokens, cost_cents, baseline_cost_cents,
-  saved_cents, overspent_cents
-from private.all_totals() order by kind, outcome, provider, model
+  saved_cents, overspent_cents, lever
+from private.all_totals() order by kind, outcome, provider, model, lever
+
+-- name: cache_standing
+select state, namespaces, samples, wrong from private.cache_standing()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 ACCOUNTS = "aico_auth"  # the role that the stand-in for Supabase Auth logs in as
+REALTIME = "aico_realtime"  # likewise, for Supabase Realtime
 
 
 @dataclass(frozen=True, slots=True)

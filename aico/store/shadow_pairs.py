@@ -88,6 +88,7 @@ class HeldPair:
     wishes: Wishes
     models: frozenset[str] | None  # that the job's API key may use; None: all
     keys: Mapping[str, TenantKey]  # the tenant's own, by provider
+    traceparent: str | None = None  # of the request that made the job
 
 
 def claim(tenant: UUID, job: UUID, lease_seconds: float) -> Statement[HeldPair]:
@@ -118,6 +119,7 @@ def _held(tenant: UUID, job: UUID, row: Row) -> HeldPair:
         wishes=wishes_of(row),
         models=models_of(row),
         keys=keys_of(row["provider_keys"]),
+        traceparent=row["traceparent"],
     )
 
 

@@ -19,7 +19,7 @@ left join public.cache_entries e on e.tenant_id = j.tenant_id and e.id = c.entry
 where p.tenant_id = %(tenant)s and p.job_id = %(job)s and p.purpose = due.purpose
 returning p.purpose, c.kind, p.fence, p.served, p.rival, p.judge, coalesce(p.answer, e.answer ->> 'text') as answer,
   p.first_verdict, p.second_verdict, p.calling, p.tries, p.reserved,
-  extract(epoch from now() - p.created_at)::double precision as age_seconds, j.request, j.answer as given,
+  extract(epoch from now() - p.created_at)::double precision as age_seconds, j.request, j.answer as given, j.traceparent,
   t.implicit_outcomes, t.shadow_rate, t.judge_model, t.judge_daily_cents, t.compare_with_own_keys, t.draw_salt,
   (select k.models from public.api_keys k where k.tenant_id = j.tenant_id and k.id = j.api_key_id) as models,
   (

@@ -23,6 +23,7 @@ from aico.routing.models import Model
 from aico.routing.prices import PriceBook
 from aico.routing.strategies.protocol import PricedModel, RoutingPolicy, able, among, permitted, price_models
 from aico.store.jobs import IdempotencyKey, NewJob
+from aico.tracing import spans
 
 _TIMEOUT_FACTORS = {JobClass.INTERACTIVE: 1, JobClass.STANDARD: 6, JobClass.BATCH: 144}
 
@@ -106,6 +107,7 @@ class Admission:
             surface=submission.surface,
             echo=submission.echo,
             streams=submission.streams,
+            traceparent=spans.traceparent(),
             expected=offer.expectations.of(chat, controls, models),
         )
 

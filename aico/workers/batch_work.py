@@ -15,6 +15,7 @@ from aico.store.scope import Scope
 from aico.store.statement import Statement
 from aico.wire.batch_lines import Fault
 from aico.workers.batch_results import STOPPED, Results
+from aico.workers.ended import trace_ended
 from aico.workers.intake import Intake
 from aico.workers.queue import to_batch, to_notify
 from aico.workers.runtime import Runtime, patiently
@@ -51,7 +52,7 @@ class BatchWork:
         checked = self._intake.check(held)
         if isinstance(checked, int):
             self._run(held, batch_steps.accept(held, checked))
-            log.info("batch_accepted", tenant=str(held.tenant), batch=str(held.id), lines=checked)
+            log.info("batch_accepted", lines=checked)
             self._go_on(held)
         else:
             self._refuse(held, checked)
@@ -59,7 +60,7 @@ class BatchWork:
     def _refuse(self, held: HeldBatch, faults: Sequence[Fault]) -> None:
         deliveries = self._run(held, batch_steps.refuse(held, [fault.body for fault in faults]))
         self._runtime.tell(bells=[to_notify(held.tenant, delivery) for delivery in deliveries])
-        log.info("batch_refused", tenant=str(held.tenant), batch=str(held.id), code=faults[0].code)
+        log.info("batch_refused", code=faults[0].code)
         self._go_on(held)  # where it was cancelled meanwhile
 
     def _follow(self, held: HeldBatch) -> None:
@@ -69,6 +70,7 @@ class BatchWork:
             stop = batch_steps.stop_lines(held, JobStatus(why.value), STOPPED[why], STOPPED_AT_ONCE)
             while stopped := self._run(held, stop):
                 self._runtime.tell(ended=stopped, cancelled=stopped)
+                trace_ended(self._runtime, [held.tenant], stopped)
         for state in self._run(held, batch_steps.look(held)):  # none: somebody else is at it
             if state.open:
                 self._run(held, batch_steps.postpone(held, PAUSE_SECONDS))
@@ -83,7 +85,7 @@ class BatchWork:
             return
         deliveries = self._run(held, batch_steps.end(held, [output, error]))
         self._runtime.tell(bells=[to_notify(held.tenant, delivery) for delivery in deliveries])
-        log.info("batch_ended", tenant=str(held.tenant), batch=str(held.id), status=held.ending and held.ending.value)
+        log.info("batch_ended", status=held.ending and held.ending.value)
 
     def _why_not(self, held: HeldBatch) -> BatchStatus | None:
         """What ends its open lines without an answer, if anything does."""

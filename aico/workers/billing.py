@@ -71,7 +71,7 @@ class Biller:
             try:
                 subscriptions = self._gateway.subscriptions(look.customer)
             except Conflict as refusal:
-                log.warning("billing_sync_refused", tenant=str(tenant), reason=refusal.detail)
+                log.warning("billing_sync_refused", tenant_id=str(tenant), reason=refusal.detail)
                 return
             grace = timedelta(days=self._grace_days)
             found = standing(subscriptions, self._prices, look.before, now=self._clock(), grace=grace)

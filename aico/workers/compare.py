@@ -23,6 +23,7 @@ from aico.store import shadow_pairs
 from aico.store.scope import Scope
 from aico.store.shadow_pairs import Ended, Gain, HeldPair, PairCall, Room
 from aico.store.statement import Statement
+from aico.workers import traced
 from aico.workers.app import app
 from aico.workers.comparer import Comparer, Plan, booked_as
 from aico.workers.pacing import RedisPacer
@@ -57,7 +58,8 @@ def compare(tenant_id: str, job_id: str) -> None:
 def work_on(runtime: Runtime, by: Comparer, tenant: UUID, job: UUID) -> None:
     claim = shadow_pairs.claim(tenant, job, LEASE_SECONDS)
     for held in patiently(lambda: runtime.database.run(Scope.tenant(tenant), claim)):
-        with renewing(runtime, tenant, LEASE_SECONDS, partial(shadow_pairs.renew, held)):
+        renew = partial(shadow_pairs.renew, held)
+        with traced.comparing(held), renewing(runtime, tenant, LEASE_SECONDS, renew):
             _Comparison(runtime, by, held).run()
 
 
@@ -178,6 +180,8 @@ class _Comparison:
         call = self._by.call(self._held, plan, AttemptKind.JUDGE)
         attempt, said = self._call(call, plan.judge, self._work.asks(plan.judge, self._held, turn))
         gain = self._work.hears(said.text, turn)
+        if gain is not None:
+            traced.judged(self._held.purpose, gain.first_verdict or gain.second_verdict)
         self._book(attempt, gain or Gain(failed=True))
         if gain is None:
             raise _FailedTry("no_verdict")
@@ -226,8 +230,7 @@ class _Comparison:
         self._say("pair_dropped", reason=reason)
 
     def _say(self, what: str, **more: Any) -> None:
-        held = self._held
-        log.info(what, tenant=str(held.tenant), job=str(held.job), purpose=held.purpose.value, **more)
+        log.info(what, purpose=self._held.purpose.value, **more)
 
     def _run(self, statement: Statement[T]) -> list[T]:
         run: Callable[[], list[T]] = partial(self._runtime.database.run, Scope.tenant(self._held.tenant), statement)

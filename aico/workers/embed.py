@@ -16,20 +16,24 @@ from numpy.typing import NDArray
 
 from aico.caching.deciding import Decider
 from aico.caching.explaining import explained, unread
+from aico.caching.scoring import FEATURES_VERSION
+from aico.core.cache_policy import Basis
 from aico.core.explanation import Explanation, Terms
 from aico.embedding_service.factory import load_embedder
 from aico.embedding_service.protocol import Embedder
 from aico.embedding_service.verification.comparison import Verifier
 from aico.embedding_service.verification.vectors import WordVectors
-from aico.store import embeddings
+from aico.store import embeddings, similar_flights
 from aico.store.embeddings import ToEmbed
 from aico.store.scope import Scope
+from aico.tracing import spans
+from aico.workers import traced
 from aico.workers.app import app
 from aico.workers.asks import KEPT_SECONDS, Answer, Ask, answers_key, ask_key, in_calls
 from aico.workers.finish import finish
 from aico.workers.lookup import Lookup
 from aico.workers.microbatch import MicroBatch
-from aico.workers.queue import TaskName, by_tenant, to_route
+from aico.workers.queue import TaskName, by_tenant, to_calibrate, to_route
 from aico.workers.runtime import Runtime, get_runtime, patiently
 from aico.workers.vectors import Vectors
 
@@ -81,11 +85,13 @@ def embed(messages: Sequence[tuple[str, ...]]) -> None:
     if not texts:  # all these bells had rung before
         return
     started = time.monotonic()
-    vectors = vectors_of(texts)
+    with traced.embedding([job for batch in found for job in batch], runtime.settings.embedding_model_name):
+        vectors = vectors_of(texts)
     offset = 0
     for tenant, batch in zip(wanted, found, strict=True):
         if batch:
-            _settle(runtime, tenant, batch, vectors[offset : offset + len(batch)], started)
+            with structlog.contextvars.bound_contextvars(tenant_id=str(tenant)):
+                _settle(runtime, tenant, batch, vectors[offset : offset + len(batch)], started)
         offset += len(batch)
 
 
@@ -164,18 +170,26 @@ def _explanation(ask: Ask, asked: Vector | None, kept: Vector | None) -> Explana
     if asked is None or kept is None:
         return unread(terms, asked_read=asked is not None, kept_read=kept is not None)
     left, right = (vector.astype(np.float16).astype(np.float32) for vector in (asked, kept))  # as the database has them
-    return explained(explaining(), question, other, float(left @ right), terms, datetime.now(UTC).year)
+    needed = Basis(FEATURES_VERSION, embedder().fingerprint, terms.target, get_runtime().settings.cache_confidence)
+    return explained(explaining(), question, other, float(left @ right), terms, needed, datetime.now(UTC).year)
 
 
 def _settle(
     runtime: Runtime, tenant: UUID, batch: Sequence[ToEmbed], vectors: Sequence[Vector | None], started: float
 ) -> None:
+    began = time.time_ns()
     looked = lookup().look(tenant, batch, vectors, started)
+    if spans.on():
+        traced.looked_up(tenant, began, batch, looked.told())
     finish(runtime, tenant, looked.hits)
+    runtime.tell(bells=[to_calibrate(tenant, job) for job in looked.outdated])
     if looked.passed:
         advance = embeddings.advance(tenant, looked.passed, embedder().fingerprint)
         waiting = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), advance))
         runtime.tell(bells=[to_route(tenant, job.id, job.job_class) for job in waiting])
+    if looked.waits:  # after those whose answers they wait for have gone on
+        wait = similar_flights.wait(tenant, looked.waits)
+        patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), wait))
 
 
 def warm_up() -> None:

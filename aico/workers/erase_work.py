@@ -27,16 +27,16 @@ WAIT_SECONDS = 2.0  # for a batch that is being cancelled
 NOTICE_SECONDS = 1.0  # for workers to notice that their job is gone: until then one may publish more of an answer
 
 _BATCHES, _CACHE, _JOBS, _LEARNER = "end batches", "cache_entries", "jobs", "stop learner"
-_LEDGER, _LEFTOVERS, _PAIRS = "ledger", "leftovers", "shadow_pairs"
+_LEDGER, _LEFTOVERS, _PAIRS, _TAGS = "ledger", "leftovers", "shadow_pairs", "metric_rollups"
 # The cache before the jobs, so that nothing more is copied from it; both again for what ended in between.
 EVERYTHING = (
     *(_BATCHES, _CACHE, _PAIRS, _JOBS, _CACHE, _PAIRS, _JOBS),
     "cache_namespaces",
     *("idempotency_keys", "feedback", "outcomes", "assignments"),
     *("decisions", _LEARNER, "learner_solutions"),
-    *("webhook_deliveries", "batch_faults", "batches", "data_requests", "files", _LEDGER, _LEFTOVERS),
+    *("webhook_deliveries", "batch_faults", "batches", "data_requests", "files", _TAGS, _LEDGER, _LEFTOVERS),
 )
-CHOSEN = (_CACHE, _JOBS)
+CHOSEN = (_CACHE, _JOBS, _TAGS)
 
 
 class _ClaimLost(Exception):
@@ -63,13 +63,16 @@ class Erasure:
                 self._reach(number + 1, after := "")
             return self._complete()
         except _ClaimLost:
-            log.warning("erasure_left", tenant=str(self._held.tenant), request=str(self._held.id))
+            log.warning("erasure_left")
             return False
 
     def _step(self, step: str, after: str) -> bool:
-        if not self._scope.everything:
+        if not self._scope.everything and step == _TAGS:
+            if self._scope.tag is not None:
+                self._delete(step)
+        elif not self._scope.everything:
             return self._walk(after, answers_only=step == _CACHE)
-        if step == _BATCHES:
+        elif step == _BATCHES:
             self._run(erasures.end_batches(self._held))
         elif step == _LEARNER:
             self._together(erasures.stop_learner(self._held))
@@ -155,7 +158,7 @@ class Erasure:
         digest = receipt_digest(held.tenant, held.id, held.scope, counted.counts, held.started_at, counted.requested_by)
         if not self._run(erasures.complete(held, digest)):
             raise _ClaimLost
-        log.info("erasure_completed", tenant=str(held.tenant), request=str(held.id))
+        log.info("erasure_completed")
         return True
 
     def _reach(self, step: int, after: str) -> None:

@@ -50,7 +50,7 @@ def _next_step(runtime: Runtime, one: Running, experiment: Experiment, now: date
 def _take(runtime: Runtime, one: Running, step: Step) -> None:
     """Then tell the API's processes, which remember what they draw jobs into."""
     tenant, scope = one.tenant, Scope.tenant(one.tenant)
-    told = {"tenant": str(tenant), "experiment": str(one.experiment)}
+    told = {"tenant_id": str(tenant), "experiment_id": str(one.experiment)}
     for arm, because in step.ended.items():
         if runtime.database.run(scope, experiments.end_arm(tenant, one.experiment, arm, because, ACTOR)):
             log.info("experiment_arm_ended", arm=arm, because=because, **told)

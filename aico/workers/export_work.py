@@ -27,14 +27,14 @@ def export(runtime: Runtime, held: HeldRequest) -> None:
     """Linear in the tenant's rows. They are read page by page: what changes meanwhile may be there or not."""
     if held.attempts > MAX_ATTEMPTS:
         _run(runtime, held, data_requests.fail(held, f"it was cut off {MAX_ATTEMPTS} times"))
-        log.error("export_given_up", tenant=str(held.tenant), request=str(held.id))
+        log.error("export_given_up")
         return
     try:
         size = _Writing(runtime, held).write()
     except _ClaimLost:
-        log.warning("export_left", tenant=str(held.tenant), request=str(held.id))
+        log.warning("export_left")
     else:
-        log.info("export_completed", tenant=str(held.tenant), request=str(held.id), bytes=size)
+        log.info("export_completed", bytes=size)
 
 
 class _Writing:

@@ -1,5 +1,7 @@
 """The feeder: lets waiting jobs through, in the order of virtual time, and held ones when they are due.
 
+Those that wait for another job's answer it sends back to the cache when that job has ended.
+
 It runs in the sweeper's process. Ended jobs wake it, so that a place does not stay empty; a slow tick is what makes it
 correct. Two feeders do no harm: the statement lets one work at a time.
 """
@@ -11,7 +13,7 @@ import redis
 import structlog
 
 from aico.core.errors import Unavailable
-from aico.store import backlog
+from aico.store import backlog, similar_flights
 from aico.store.scope import Scope
 from aico.workers.health import slots
 from aico.workers.queue import DONE_CHANNEL, to_work
@@ -52,6 +54,7 @@ class Feeder:
         self._resize()
         database, scope = self._runtime.database, Scope.system(durable=False)
         ready = list(database.run(scope, backlog.due(limit=BATCH)))
+        database.run(scope, similar_flights.end_waiting(BATCH))  # to wait for their turn
         waited = database.run(scope, backlog.anyone_waits()) == [True]
         if waited:
             ready += database.run(scope, backlog.admit())

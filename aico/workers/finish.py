@@ -6,6 +6,7 @@ from uuid import UUID
 from aico.store import claims, flights
 from aico.store.claims import Ending, PutBack
 from aico.store.scope import Scope
+from aico.workers.ended import trace_ended
 from aico.workers.queue import to_notify, to_record, to_route
 from aico.workers.runtime import Runtime, patiently
 
@@ -29,6 +30,7 @@ def finish(runtime: Runtime, tenant: UUID, endings: Sequence[Ending]) -> list[UU
     notify = [to_notify(tenant, delivery) for job in ended for delivery in job.deliveries]
     lead = [to_route(tenant, one.id, one.job_class) for job in ended for one in job.next]
     runtime.tell(bells=[*record, *notify, *lead], ended=ids)
+    trace_ended(runtime, [tenant], ids)
     return ids
 
 

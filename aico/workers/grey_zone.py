@@ -1,9 +1,9 @@
-"""Has a model say whether a kept answer that is in doubt serves a job's question, before the call that it may save.
+"""Has a model say which of the kept answers in doubt serve a job's question, before the call that they may save.
 
-One try of a few seconds. Whatever goes wrong, the job goes on to its call.
+One call about all of them, and one try of a few seconds. Whatever goes wrong, the job goes on to its call.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ import structlog
 from aico.core.attempts import Attempt, AttemptKind, KeySource, known_cost
 from aico.core.chat import AUTO_MODELS, ChatRequest
 from aico.core.comparing import Comparing, Wishes, cache_draw
-from aico.core.grey_zone import worth_asking
+from aico.core.grey_zone import worthwhile
 from aico.core.ids import new_id
 from aico.core.money import round_cents
 from aico.routing import auditing
@@ -27,7 +27,8 @@ from aico.store.claims import Claim, Ending
 from aico.store.grey_zone import Candidate, Heard
 from aico.store.provider_keys import TenantKey
 from aico.store.scope import Scope
-from aico.store.shadow_pairs import PairCall
+from aico.store.shadow_pairs import PairCall, Purpose
+from aico.workers import traced
 from aico.workers.comparer import Comparer, booked_as
 from aico.workers.hits import asked_hit
 from aico.workers.leases import Leases
@@ -56,7 +57,7 @@ class _OnBehalf:
 class _Ask:
     """A question to a judge that is about to be asked."""
 
-    found: Candidate
+    found: tuple[Candidate, ...]
     judge: Model
     words: ChatRequest
     call: PairCall
@@ -71,7 +72,7 @@ class Asker:
         self._comparer = comparer
 
     def ask(self, claim: Claim, call_cents: Decimal | None, leases: Leases) -> Ending | Claim | None:
-        """The job's ending where the kept answer serves it; else the claim, with what was spent. None: it is lost.
+        """The job's ending where a kept answer serves it; else the claim, with what was spent. None: it is lost.
 
         `call_cents` is what the call is expected to cost that may be saved.
         """
@@ -79,18 +80,23 @@ class Asker:
         if ask is None or not self._begun(claim, ask):
             return claim
         made, said = self._asked(claim, ask, leases)
-        likeness = None if said is None else auditing.parse_likeness(said)
+        likenesses = [] if said is None else auditing.parse_asked(said, len(ask.found))
+        for likeness in likenesses:
+            traced.judged(Purpose.CACHE, likeness)
         share = self._runtime.settings.cache_audit_share
         heard = Heard(
-            entry=ask.found.entry,
-            same=None if likeness is None else likeness is Likeness.SAME,
+            verdicts={
+                one.entry: likeness is Likeness.SAME
+                for one, likeness in zip(ask.found, likenesses, strict=False)
+                if likeness is not None
+            },
             audited=cache_draw(claim.wishes, str(claim.id)) < share,
             chance=share or 1.0,  # nothing is drawn with none
         )
         statement = grey_zone.settle(claim, ask.call, made, heard)
         (settled,) = patiently(lambda: self._runtime.database.run(Scope.tenant(claim.tenant), statement))
         self._runtime.tell(bells=[to_record(claim.tenant, claim.id)])
-        log.info("cache_asked", tenant=str(claim.tenant), job=str(claim.id), judge=ask.judge.id, said=likeness)
+        log.info("cache_asked", judge=ask.judge.id, said=likenesses)
         if not settled.held:
             return None
         spent = replace(
@@ -99,32 +105,40 @@ class Asker:
             attempts=claim.attempts + len(made),
             spent_cents=claim.spent_cents + known_cost(made),
         )
-        if likeness is Likeness.SAME and settled.remembered:
-            return asked_hit(spent, ask.found, ask.judge.id, sum(attempt.latency_ms for attempt in made))
+        served = next((one for one in ask.found if one.entry == settled.served), None)
+        if served is not None:
+            return asked_hit(spent, served, ask.judge.id, sum(attempt.latency_ms for attempt in made))
         return spent
 
     def _planned(self, claim: Claim, call_cents: Decimal | None) -> _Ask | None:
         """None: it does not pay, or nobody may or can be asked."""
         if not self._may_ask(claim):
             return None
-        statement = grey_zone.candidate(claim)
-        for found in patiently(lambda: self._runtime.database.run(Scope.tenant(claim.tenant), statement)):
-            if _allowed(claim, found) and in_plain_words(claim.request, found.answer):
-                return self._ask_about(claim, found, call_cents)
-        return None
+        statement = grey_zone.candidates(claim)
+        found = patiently(lambda: self._runtime.database.run(Scope.tenant(claim.tenant), statement))
+        able = [one for one in found if _allowed(claim, one) and in_plain_words(claim.request, one.answer)]
+        return self._ask_about(claim, able, call_cents) if able else None
 
     def _may_ask(self, claim: Claim) -> bool:
         wanted = self._runtime.settings.cache_grey_zone and claim.near_probability is not None
         return wanted and not claim.policy.assigned.direct and claim.seconds_left > _TIMES * SECONDS
 
-    def _ask_about(self, claim: Claim, found: Candidate, call_cents: Decimal | None) -> _Ask | None:
+    def _ask_about(self, claim: Claim, able: Sequence[Candidate], call_cents: Decimal | None) -> _Ask | None:
         comparing = Comparing.of(self._runtime.settings, claim.wishes)
         judge = self._judge(claim, comparing)
         if judge is None:
             return None
-        words = auditing.ask_request(judge, claim.request, found.question, found.answer.text)
-        cents = self._comparer.cents_of(judge, words)
-        if cents is None or not worth_asking(claim.near_probability or 0.0, call_cents, cents):
+
+        def words(places: Sequence[int]) -> ChatRequest:
+            shown = [(able[place].question, able[place].answer.text) for place in places]
+            return auditing.ask_request(judge, claim.request, shown)
+
+        def cents_of(places: Sequence[int]) -> Decimal | None:
+            return self._comparer.cents_of(judge, words(places))
+
+        places = worthwhile([one.probability for one in able], call_cents, cents_of)
+        cents = cents_of(places)
+        if not places or cents is None:
             return None
         cap = claim.policy.max_cost_cents
         if cap is not None and claim.spent_cents + cents + (call_cents or 0) > cap:
@@ -138,7 +152,7 @@ class Asker:
             cents=round_cents(cents),
             key_source=KeySource.TENANT if judge.provider in claim.keys else KeySource.OPERATOR,
         )
-        return _Ask(found, judge, words, call, comparing)
+        return _Ask(tuple(able[place] for place in places), judge, words(places), call, comparing)
 
     def _judge(self, claim: Claim, comparing: Comparing) -> Model | None:
         """The one that is set, if the job's key may use it.

@@ -7,6 +7,8 @@ import time
 
 from pydantic import BaseModel, ConfigDict
 
+from aico import __version__
+
 HEARTBEAT_PREFIX = "aico:worker"  # keys are <prefix>:<name>:<host>:<pid>
 
 
@@ -16,6 +18,7 @@ class Beat(BaseModel):
     progress: float  # Unix time at which a task last began or ended; of a loop, its last round
     slots: int = 0  # tasks that it can run at once; a loop runs none
     busy: int = 0  # tasks that it runs now
+    version: str | None = None  # of the product
 
 
 def own_key(name: str) -> str:
@@ -70,7 +73,7 @@ class Activity:
 
     def beat(self) -> Beat:
         with self._changed:
-            return Beat(progress=self._progress, slots=self._slots, busy=len(self._running))
+            return Beat(progress=self._progress, slots=self._slots, busy=len(self._running), version=__version__)
 
     def wait_idle(self, seconds: float) -> bool:
         """Whether nothing runs, now or at some moment of so many seconds."""

@@ -18,13 +18,15 @@ from aico.store.cache_indexes import Indexer, Kept, index_name, indexer
 log = structlog.get_logger()
 
 PAUSE_SECONDS = 300.0
+_NEVER = 2**62  # rows
 _NEAREST = 2  # a vector itself, and its nearest neighbour
 
 
 class IndexKeeper:
     def __init__(self, admin_url: str, *, least_rows: int) -> None:
+        """`least_rows` of 0: no namespace is large enough, and what indexes there are go."""
         self._admin_url = admin_url
-        self._least_rows = least_rows
+        self._least_rows = least_rows or _NEVER
 
     def run(self, stop: threading.Event) -> None:
         """Every five minutes until `stop`, which breaks off a build; an outage of Postgres is waited for."""
@@ -54,12 +56,18 @@ class IndexKeeper:
         for step, standing in steps(standings, least_rows=self._least_rows):
             if stop.is_set():
                 return
-            if step is Step.DROP:
-                indexes.give_up(standing.scope)
-                log.info("cache_index_dropped", index=index_name(standing.scope), rows=standing.rows)
-            elif step is Step.BUILD or not decide(indexes, standing):
-                indexes.build(standing)
-                decide(indexes, replace(standing, state=IndexState.BUILDING), last=True)
+            try:
+                _take(step, standing, indexes)
+            except Unavailable as error:  # of one index: the others are made all the same
+                log.warning("cache_index_failed", index=index_name(standing.scope), reason=error.detail)
+
+
+def _take(step: Step, standing: Standing, indexes: Indexer) -> None:
+    if step is Step.DROP:
+        indexes.give_up(standing.scope)
+        log.info("cache_index_dropped", index=index_name(standing.scope), rows=standing.rows)
+    elif (step is Step.BUILD or not decide(indexes, standing)) and indexes.build(standing):
+        decide(indexes, replace(standing, state=IndexState.BUILDING), last=True)
 
 
 def decide(indexes: Indexer, standing: Standing, *, last: bool = False) -> bool:

@@ -88,7 +88,7 @@ class Intake:
             try:
                 going = self._store(held, page, why_not)
             except Unavailable:  # whether the page is stored is seen when the batch is claimed again
-                log.warning("batch_page_unsure", tenant=str(held.tenant), batch=str(held.id), line=page.number)
+                log.warning("batch_page_unsure", line=page.number)
                 return
             if not going and (why_not is None or going is None):
                 return

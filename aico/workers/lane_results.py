@@ -18,6 +18,7 @@ from aico.store import lanes
 from aico.store.claims import Ending
 from aico.store.lanes import Asked, FailedLine, HeldBatch
 from aico.store.scope import Scope
+from aico.workers import traced
 from aico.workers.answers import Answers
 from aico.workers.finish import finish
 from aico.workers.runtime import Runtime, patiently
@@ -71,13 +72,14 @@ class Collector:
         for result in results:
             job = _job_of(result.custom_id)
             if job is None:
-                log.warning("lane_line_unknown", batch=str(self._held.id))
+                log.warning("lane_line_unknown")
             else:
                 named[job[0]] = job[1], result.outcome
         return named
 
     def _judged(self, job: Asked, outcome: Completion | LineFailure) -> Ending | FailedLine:
         attempt = self._attempt(job, outcome)
+        traced.laned(job, attempt, self._model, outcome if isinstance(outcome, Completion) else None)
         own = {self._held.provider} if self._held.own_account else ()
         if isinstance(outcome, LineFailure):
             return FailedLine(job, outcome.message, attempt)

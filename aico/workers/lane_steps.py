@@ -66,7 +66,7 @@ class LaneSteps:
             formed = self._run(tenant, statement)
             if not formed:
                 return
-            log.info("lane_batch_formed", tenant=str(tenant), batch=str(batch), model=model.id, lines=formed[0])
+            log.info("lane_batch_formed", batch_id=str(batch), model=model.id, lines=formed[0])
             self._runtime.tell(bells=[to_lane(tenant, batch)])
 
     def step(self, held: HeldBatch) -> None:
@@ -110,9 +110,9 @@ class LaneSteps:
             requests = [LaneLine(line_name(line.id, line.fence), line.request) for line in lines]
             remote_id = lane.create(held.key, model, requests)
         if self._run(held.tenant, lanes.started(held, remote_id)):
-            log.info("lane_batch_created", tenant=str(held.tenant), batch=str(held.id), remote=remote_id)
+            log.info("lane_batch_created", remote=remote_id)
         else:  # somebody else made another one meanwhile
-            log.warning("lane_batch_orphaned", tenant=str(held.tenant), batch=str(held.id), remote=remote_id)
+            log.warning("lane_batch_orphaned", remote=remote_id)
             self._ask_to_stop(lane, remote_id)
 
     def _follow(self, held: HeldBatch, remote_id: str, model: Model, lane: BatchLane, *, wanted: bool) -> None:
@@ -142,7 +142,7 @@ class LaneSteps:
             self._give_up(held, error.message)
             return
         unsure = held.remote_id is None and (held.unsure or _may_have_worked(error))
-        log.warning("lane_step_postponed", tenant=str(held.tenant), batch=str(held.id), error=error.message)
+        log.warning("lane_step_postponed", error=error.message)
         statement = lanes.postpone(held, error=error.message, pause=error.retry_after or 0.0, unsure=unsure)
         self._run(held.tenant, statement)
 
@@ -164,13 +164,11 @@ class LaneSteps:
     def _give_back(self, held: HeldBatch, reason: str, message: str, *, overdue_only: bool = False) -> None:
         given = self._run(held.tenant, lanes.give_back(held, reason, message, overdue_only=overdue_only))
         if given:
-            log.info(
-                "lane_jobs_given_back", tenant=str(held.tenant), batch=str(held.id), reason=reason, jobs=len(given)
-            )
+            log.info("lane_jobs_given_back", reason=reason, jobs=len(given))
 
     def _end(self, held: HeldBatch, status: LaneStatus, error: str | None = None) -> None:
         self._run(held.tenant, lanes.end(held, status.value, error))
-        log.info("lane_batch_ended", tenant=str(held.tenant), batch=str(held.id), status=status.value, error=error)
+        log.info("lane_batch_ended", status=status.value, error=error)
 
     def _run(self, tenant: UUID, statement: Statement[T]) -> Sequence[T]:
         return patiently(lambda: self._runtime.database.run(Scope.tenant(tenant), statement))

@@ -62,7 +62,6 @@ def work_on(runtime: Runtime, tenant: UUID, ranks: Mapping[str, float]) -> None:
         kept = _keep(runtime, held, made, 0.0 if len(outcomes) == OUTCOMES else pause)
         log.info(
             "lesson_lost" if kept is None else "learned",
-            tenant=str(tenant),
             version=kept,
             outcomes=len(outcomes),
             passed_over=sum(mark.clock is None for mark in made.marks),

@@ -68,7 +68,7 @@ class LearnedSolutions:
         try:
             found = self._database.run(Scope.tenant(tenant), learner.solution(tenant, version))
         except Unavailable:
-            log.warning("solution_not_read", tenant=str(tenant), version=version)
+            log.warning("solution_not_read", version=version)
             return Solved()
         models, drafts = found[0] if found else (None, None)
         solved = Solved(_decoded(models, DESIGN), _decoded(drafts, ANSWER_DESIGN))

@@ -8,9 +8,11 @@ they are acknowledged when a batch takes them, because the job's row is the trut
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from math import inf
 from typing import Any, ClassVar
 
 import structlog
@@ -23,12 +25,16 @@ Arguments = tuple[str, ...]
 
 
 class Batcher:
-    """A buffer and the thread that empties it. `take_all` waits up to `linger` seconds for company."""
+    """A buffer and the thread that empties it.
 
-    def __init__(self, work: Callable[[Sequence[Arguments]], None], *, limit: int, linger: float) -> None:
+    A batch begins at least `pace` seconds after the one before it, so that company gathers, unless it is full.
+    """
+
+    def __init__(self, work: Callable[[Sequence[Arguments]], None], *, limit: int, pace: float) -> None:
         self._work = work
         self._limit = limit
-        self._linger = linger
+        self._pace = pace
+        self._begun = -inf
         self._buffer: deque[tuple[Arguments, Callable[[], None]]] = deque()
         self._changed = threading.Condition()
         self._full = threading.Event()
@@ -59,8 +65,10 @@ class Batcher:
         with self._changed:
             while not self._buffer:
                 self._changed.wait()
-        if self._linger:
-            self._full.wait(self._linger)
+        pause = self._begun + self._pace - time.monotonic()
+        if pause > 0:
+            self._full.wait(pause)
+        self._begun = time.monotonic()
         with self._changed:
             items = [self._buffer.popleft() for _ in range(min(self._limit, len(self._buffer)))]
             if len(self._buffer) < self._limit:
@@ -96,11 +104,11 @@ class MicroBatch(Task):  # type: ignore[type-arg]
     abstract = True
     typing = False
     limit: ClassVar[int] = 64  # items in a batch
-    linger: ClassVar[float] = 0.0  # seconds to wait for more
+    pace: ClassVar[float] = 0.0  # seconds from the begin of one batch to that of the next, unless it is full
 
     @cached_property
     def _batcher(self) -> Batcher:
-        batcher = Batcher(self._work, limit=self.limit, linger=self.linger)
+        batcher = Batcher(self._work, limit=self.limit, pace=self.pace)
         batcher.start(f"batch-{self.name}")
         return batcher
 

@@ -119,8 +119,6 @@ def _deliver(runtime: Runtime, tenant: UUID, delivery: Delivery) -> None:
         return
     log.info(
         "webhook_attempted",
-        tenant=str(tenant),
-        delivery=str(delivery.id),
         attempt=delivery.attempts,
         status=outcome.status.value,
         error=outcome.error,

@@ -14,8 +14,10 @@ import structlog
 from celery import signals
 
 from aico.core.logs import configure_logging
+from aico.tracing.switch import tracing
 from aico.workers.app import WORKERS, WorkerKind, app
 from aico.workers.heartbeat import Activity
+from aico.workers.queue import SUBJECTS, TaskName
 from aico.workers.runtime import Heartbeat, Runtime, get_runtime
 
 log = structlog.get_logger()
@@ -46,12 +48,13 @@ def run_worker(name: str) -> None:
     _listen_to_celery(name, runtime, activity, shutdown)
     app.conf.worker_prefetch_multiplier = kind.prefetch
     app.conf.worker_send_task_events = runtime.settings.task_events
-    warm_up()
-    shutdown.prepare()
-    try:
-        app.worker_main(_arguments(name, kind, threads, runtime.settings.log_level))
-    finally:
-        shutdown.complete()
+    with tracing(runtime.settings, name):
+        warm_up()
+        shutdown.prepare()
+        try:
+            app.worker_main(_arguments(name, kind, threads, runtime.settings.log_level))
+        finally:
+            shutdown.complete()
 
 
 def _arguments(name: str, kind: WorkerKind, threads: int, log_level: str) -> list[str]:
@@ -72,7 +75,8 @@ def _listen_to_celery(name: str, runtime: Runtime, activity: Activity, shutdown:
     heartbeat = Heartbeat(runtime, name, activity)
     watchdog = Watchdog(runtime.redis, WORKERS[name].queues, activity, patience=DEAF_SECONDS)
 
-    def began(task_id: str, **_: Any) -> None:
+    def began(task_id: str, task: Any = None, args: Sequence[str] = (), **_: Any) -> None:
+        name_in_logs(task and task.name, args)
         activity.began(task_id)
 
     def ended(task_id: str, **_: Any) -> None:
@@ -89,6 +93,18 @@ def _listen_to_celery(name: str, runtime: Runtime, activity: Activity, shutdown:
     signals.task_postrun.connect(ended, weak=False)
     signals.worker_ready.connect(ready, weak=False)
     signals.worker_shutting_down.connect(stopping, weak=False)
+
+
+def name_in_logs(task: str | None, arguments: Sequence[str]) -> None:
+    """All that this thread logs from now on is about this tenant and this job, or whatever the task is about.
+
+    A micro-batch has no arguments: it is about many, and says itself about whom.
+    """
+    structlog.contextvars.clear_contextvars()
+    if arguments:
+        structlog.contextvars.bind_contextvars(tenant_id=arguments[0])
+    if len(arguments) > 1 and task in SUBJECTS:
+        structlog.contextvars.bind_contextvars(**{SUBJECTS[TaskName(task)]: arguments[1]})
 
 
 def _watch(watchdog: "Watchdog", heartbeat: Heartbeat, shutdown: "Shutdown") -> None:

@@ -54,4 +54,4 @@ class Publisher:
                 pipe.execute()
         except redis.RedisError as error:
             self._works = False  # a gap in what is kept would be worse than an end
-            log.warning("answer_not_published", job=str(self._job), error=type(error).__name__)
+            log.warning("answer_not_published", error=type(error).__name__)

@@ -53,6 +53,16 @@ class TaskName(StrEnum):
     CALIBRATE = "aico.calibrate"
 
 
+# What the second argument of a task names, as its log lines call it; the first is a tenant.
+SUBJECTS = {
+    TaskName.ROUTE: "job_id",
+    TaskName.COMPARE: "job_id",
+    TaskName.CALIBRATE: "job_id",
+    TaskName.NOTIFY: "delivery_id",
+    TaskName.LANE: "batch_id",
+    TaskName.BATCH: "batch_id",
+    TaskName.DATA: "data_request_id",
+}
 JOBS_IN_A_MESSAGE = {TaskName.EMBED: 8, TaskName.RECORD: 100}  # elsewhere one: a job is a thread's work
 
 

@@ -40,4 +40,4 @@ def _renew(runtime: Runtime, tenant: UUID, statement: Statement[Any], pause: flo
         try:
             runtime.database.run(Scope.tenant(tenant, durable=False), statement)
         except Unavailable:
-            log.warning("lease_not_renewed", tenant=str(tenant))
+            log.warning("lease_not_renewed", tenant_id=str(tenant))

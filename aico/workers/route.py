@@ -16,7 +16,7 @@ from aico.store.flights import Following
 from aico.store.lanes import Parked
 from aico.store.scope import Scope
 from aico.store.statement import Statement
-from aico.workers import compare
+from aico.workers import compare, traced
 from aico.workers.answers import Known
 from aico.workers.app import app
 from aico.workers.breakers import RedisBreaker
@@ -71,7 +71,7 @@ def route(tenant_id: str, job_id: str) -> None:
     claim_job = claims.claim(tenant, UUID(job_id), runtime.settings.lease_seconds)
     claimed = patiently(lambda: runtime.database.run(Scope.tenant(tenant, durable=False), claim_job))
     for claim in claimed:
-        with leases().holding(claim):
+        with leases().holding(claim), traced.routing(claim):
             settle(runtime, claim, router(), leases())
     if not claimed:
         tell_followers(runtime, tenant, flights.joined(tenant, UUID(job_id)))
@@ -92,16 +92,15 @@ def settle(runtime: Runtime, claim: Claim, by: Router, held: Leases) -> None:
         anew = flights.begin_anew(claim.tenant, claim.id, claim.fence)
         tell_followers(runtime, claim.tenant, anew, heard=claim.streams)
     outcome = by.answer(claim, held, Publisher(runtime, claim) if claim.streams else None)
-    told = {"tenant": str(claim.tenant), "job": str(claim.id)}
     if isinstance(outcome, Ending):
         finish(runtime, claim.tenant, [outcome])
-        log.info("job_ended", status=outcome.status.value, attempts=len(outcome.attempts), **told)
+        log.info("job_ended", status=outcome.status.value, attempts=len(outcome.attempts))
     elif isinstance(outcome, PutBack):
         put_back(runtime, outcome)
-        log.info("job_put_back", reason=outcome.reason, attempts=len(outcome.attempts), **told)
+        log.info("job_put_back", reason=outcome.reason, attempts=len(outcome.attempts))
     else:
         park(runtime, outcome)
-        log.info("job_parked", model=outcome.model, **told)
+        log.info("job_parked", model=outcome.model)
 
 
 def _asked(claim: Claim, by: Router, held: Leases) -> Ending | Claim | None:

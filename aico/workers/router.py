@@ -31,6 +31,8 @@ from aico.routing.run import Caching, Dispatched, nothing_kept
 from aico.routing.strategies.protocol import Strategy
 from aico.store.claims import Claim, Ending, PutBack
 from aico.store.lanes import Parked
+from aico.tracing import spans
+from aico.workers import traced
 from aico.workers.answers import NOTHING_KNOWN, Answers, Choice, Known
 from aico.workers.checking import Checking
 from aico.workers.keyring import Keyring
@@ -144,7 +146,11 @@ class Router:
         return _call(claim, choice.decision.candidates[0], choice)
 
     def _choose(self, claim: Claim) -> Choice:
-        return self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys, claim.grounds)
+        with spans.span("decide") as span:
+            choice = self._answers.choose(claim.request, claim.policy, claim.spent_cents, claim.keys, claim.grounds)
+            if span is not None:
+                span.attributes |= traced.decision(choice)
+        return choice
 
     def _lane(self, claim: Claim, choice: Choice) -> Lane | None:
         """Where the job may wait for a discount. It waits once: what came back from a lane is called directly."""

@@ -29,6 +29,7 @@ from aico.store import (
     lanes,
     learner,
     ledger,
+    metrics,
     outcomes,
     quotas,
     retention,
@@ -37,6 +38,7 @@ from aico.store import (
 )
 from aico.store.scope import Scope
 from aico.workers.billing import Biller
+from aico.workers.ended import trace_ended
 from aico.workers.experiment_watch import watch_experiments
 from aico.workers.feed import Feeder
 from aico.workers.index_keeper import IndexKeeper
@@ -112,6 +114,7 @@ class Sweeper:
         self._ring_for_learners()
         self._ring_for_pairs()
         self._recall_from_lanes()
+        self._runtime.database.run(Scope.system(), metrics.tell(limit=BATCH))  # what a recorder died over
 
     def _keep_house(self) -> None:
         """Make room for what comes, and delete what is kept no longer."""
@@ -129,6 +132,8 @@ class Sweeper:
             while database.run(Scope.system(), statement) == [BATCH]:
                 log.info("old_rows_purged", what=what, count=BATCH)
         self._evict_answers()
+        while database.run(Scope.system(), metrics.purge(limit=CHANGES)) == [CHANGES]:
+            pass
         while database.run(Scope.system(), files.purge(limit=FILES)) == [FILES]:
             log.info("old_rows_purged", what="files", count=FILES)
 
@@ -171,7 +176,9 @@ class Sweeper:
         ended = self._runtime.database.run(Scope.system(), backlog.end_overdue(max_losses=MAX_LOSSES, limit=BATCH))
         if ended:
             log.info("jobs_overdue", count=len(ended))
-            self._runtime.tell(ended=ended)
+            jobs = [one.id for one in ended]
+            self._runtime.tell(ended=jobs)
+            trace_ended(self._runtime, {one.tenant for one in ended}, jobs)
 
     def _hand_over(self) -> None:
         """Followers whose leader is gone, whatever became of it."""
@@ -265,13 +272,14 @@ def main(stop: threading.Event) -> None:
     gateway = load_gateway(runtime.settings)
     if gateway is not None:
         beside.append(Biller(runtime.database, gateway, runtime.settings).run)
-    admin_url, least_rows = runtime.settings.database_admin_url, runtime.settings.cache_index_rows
-    if admin_url is not None and least_rows:
-        beside.append(IndexKeeper(admin_url.get_secret_value(), least_rows=least_rows).run)
+    admin_url = runtime.settings.database_admin_url
+    if admin_url is not None:
+        keeper = IndexKeeper(admin_url.get_secret_value(), least_rows=runtime.settings.cache_index_rows)
+        beside.append(keeper.run)
     with ThreadPoolExecutor(len(beside), thread_name_prefix="beside") as pool:
         running = [pool.submit(run, stop) for run in beside]
         for one in running:
-            one.add_done_callback(lambda _: stop.set())
+            one.add_done_callback(lambda done: stop.set() if done.exception() else None)  # what gave up is not missed
         try:
             Sweeper(runtime).run(stop)
         finally:

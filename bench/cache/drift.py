@@ -11,6 +11,7 @@ from bench.cache.stream import Calibrated, Outcome
 from bench.cache.streams import TARGETS, order
 
 _SHARES = (0.1, 0.3, 1.0)
+_TIMES = 3  # likewise, as a multiple of the target
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class DriftRow:
 
 def rows(stream: Stream, decider: Decider, seeds: int) -> Iterator[DriftRow]:
     for target in TARGETS:
-        for share in _SHARES:
+        for share in sorted({_TIMES * target, *_SHARES}):
             yield _row(stream, decider, target, share, seeds)
 
 

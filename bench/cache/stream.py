@@ -184,9 +184,12 @@ class _Run:
             self._kept.put(prompt, near.group if drawn and right else None, compared=drawn)
 
     def _chance(self, decision: Decision) -> float:
-        if decision.served:
-            return audit_chance(self._audited, self._policy.share, self._policy.target)
-        return 1.0 if decision.eligible else near_chance(len(self._samples), self._policy.share)
+        policy, serves = self._policy, self._calibration.state.serves
+        of_hits = audit_chance(self._audited, policy.share, policy.target) if serves else 1.0
+        if decision.eligible:
+            return of_hits
+        least = of_hits if self._audited or not serves else policy.share
+        return near_chance(len(self._samples), self._judged, least)
 
     def _judge(self, sample: Sample) -> None:
         self._samples.append(sample)

@@ -38,6 +38,20 @@ def test_somebody_added_on_the_command_line_signs_in_and_reads_jobs(product: Run
     assert httpx2.get(f"{product.url}/v1/jobs", headers=stranger).status_code == 401
 
 
+def test_whoever_starts_it_first_signs_in_as_the_owner_and_no_log_knows_the_password(product: Running) -> None:
+    known = dotenv_values(product.state_dir / "stack.env")
+    password = (product.state_dir / "owner.password").read_text()
+    given = {"email": "owner@localhost", "password": password}
+    token = f"{known['SUPABASE_URL']}/auth/v1/token?grant_type=password"
+    signed_in = httpx2.post(token, json=given, headers={"apikey": str(known["SUPABASE_ANON_KEY"])}).raise_for_status()
+    headers = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
+    tenants = httpx2.get(f"{product.url}/v1/tenants", headers=headers).raise_for_status().json()["data"]
+    assert [(tenant["name"], tenant["role"]) for tenant in tenants] == [("development", "owner")]
+    logs = [product.state_dir / "up.log", *(product.state_dir / "logs").glob("*.log")]
+    assert len(logs) > 1
+    assert not any(password in log.read_text(errors="replace") for log in logs)
+
+
 def test_no_child_but_the_accounts_own_server_can_open_them(product: Running) -> None:
     secret = dotenv_values(product.state_dir / "stack.env")["SUPABASE_SERVICE_KEY"]
     password = (product.state_dir / "auth" / "database.password").read_text()

@@ -53,12 +53,12 @@ def serving(settings: Settings, make: Callable[[Settings], FastAPI] = create_app
 
 
 @contextmanager
-def serving_app(make: Callable[[str], ASGIApp]) -> Iterator[str]:
-    """Likewise for an application that is told its address."""
-    with socket.create_server((LOOPBACK, 0)) as listening:
+def serving_app(make: Callable[[str], ASGIApp], *, port: int = 0, **options: Any) -> Iterator[str]:
+    """Likewise for an application that is told its address. `options` are uvicorn's."""
+    with socket.create_server((LOOPBACK, port)) as listening:
         url = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
         server = uvicorn.Server(
-            uvicorn.Config(make(url), loop="uvloop", http="httptools", log_config=None, access_log=False)
+            uvicorn.Config(make(url), loop="uvloop", http="httptools", log_config=None, access_log=False, **options)
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

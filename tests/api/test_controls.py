@@ -117,3 +117,11 @@ def test_the_service_goes_by_its_own_baseline_without_a_policy(
         job = asking.post("/v1/jobs", json={**QUESTION, "cache": "off"}).json()["id"]
     held = claimed(database, tenant, job)
     assert (held.policy.fallback, held.policy.baseline_model) == (True, None)
+
+
+def test_a_caller_says_whether_he_waits_for_much_the_same_answer(api: httpx2.Client) -> None:
+    job = ask(api, wait_for_similar=True)
+    assert api.get(f"/v1/jobs/{job['id']}").json()["controls"] == {"wait_for_similar": True}
+    refused = api.post("/v1/jobs", json={"prompt": "x", "wait_for_similar": "perhaps"})
+    assert refused.status_code == 422
+    assert "wait_for_similar" in refused.text

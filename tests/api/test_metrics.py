@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from aico.api.metrics import exposition
 from aico.api.operations import Figures
+from aico.api.request_times import DOORS, RequestTimes
 from aico.api.routers.metrics import is_loopback
 from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline
 from aico.core.ids import new_id
@@ -26,7 +27,7 @@ from aico.core.usage import Usage
 from aico.embedded.ports import LOOPBACK
 from aico.store import ledger
 from aico.store.blocking import Database
-from aico.store.operations import Total
+from aico.store.operations import CacheStanding, Total
 from aico.store.scope import Scope
 from aico.workers.heartbeat import HEARTBEAT_PREFIX, Beat
 
@@ -151,7 +152,8 @@ def test_a_product_without_history_has_its_sums() -> None:
 
 def test_models_of_one_kind_are_summed_up() -> None:
     zero = Decimal(0)
-    totals = [Total("call", "ok", "p", model, 1, 0, 5, 6, Decimal(700), zero, zero, zero) for model in ("a", "b")]
+    figures = 1, 0, 5, 6, Decimal(700), zero, zero, zero
+    totals = [Total("call", "ok", "p", model, *figures, "routing") for model in ("a", "b")]
     samples = parse(exposition(Figures([], 0, totals), {}).decode())
     assert value(samples, "aico_tokens_total", direction="output") == 12
     assert value(samples, "aico_cost_usd_total", provider="p", model="a") == 7
@@ -203,3 +205,43 @@ def test_an_open_address_without_a_token_serves_none(connect: Connect, base_sett
 )
 def test_only_a_loopback_address_is_this_machines(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_answers_are_timed_by_door_and_kind_of_status(connect: Connect, service: str, tenant: Tenant) -> None:
+    client = connect(service, tenant.key)
+    before = parse(client.get("/metrics").text)
+    client.post("/v1/jobs", json={"prompt": "time me"})
+    client.post("/v1/jobs", json={"prompt": ""})
+    client.get("/v1/jobs")
+    client.get(f"/{new_id()}")
+    after = parse(client.get("/metrics").text)
+
+    def grown(le: str, **labels: str) -> float:
+        key = "aico_request_seconds_bucket", frozenset({"le": le, **labels}.items())
+        return after[key] - before.get(key, 0)
+
+    assert [grown("+Inf", door="/v1/jobs", status=status) for status in ("2xx", "4xx")] == [1, 1]
+    assert grown("+Inf", door="other", status="4xx") == 1
+    assert grown("+Inf", door="other", status="2xx") == 2  # the list, and the first scrape
+    assert {dict(labels)["door"] for name, labels in after if name == "aico_request_seconds_count"} <= {*DOORS, "other"}
+
+
+def test_times_fall_into_the_buckets_that_hold_them() -> None:
+    times = RequestTimes()
+    for seconds in (0.005, 0.0051, 0.4, 3600):
+        times.note("POST", "/v1/chat", 200, seconds)
+    samples = parse(exposition(None, None, times).decode())
+    where = {"door": "/v1/chat", "status": "2xx"}
+    wanted = {"0.005": 1, "0.01": 2, "0.5": 3, "+Inf": 4}
+    assert {le: value(samples, "aico_request_seconds_bucket", le=le, **where) for le in wanted} == wanted
+    assert value(samples, "aico_request_seconds_sum", **where) == pytest.approx(3600.4101)
+
+
+def test_the_error_of_caches_is_that_of_all_samples_together() -> None:
+    standing = [CacheStanding("serving", 3, 90, 1), CacheStanding("suspended", 1, 10, 4)]
+    samples = parse(exposition(Figures([], 0, [], standing), None).decode())
+    assert value(samples, "aico_cache_audit_error_ratio") == pytest.approx(0.05)
+    assert value(samples, "aico_cache_audit_samples") == 100
+    assert [value(samples, "aico_cache_namespaces", state=one.state) for one in standing] == [3, 1]
+    unknown = parse(exposition(Figures([], 0, []), None).decode())
+    assert ("aico_cache_audit_error_ratio", frozenset()) not in unknown

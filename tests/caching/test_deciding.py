@@ -168,3 +168,15 @@ def test_a_question_with_another_number_is_not_served_by_the_real_verifier() -> 
         decision = decider.decide(question, kept, Known(), STRICT)
         assert decision is not None
         assert decision.served is served
+
+
+def test_of_each_group_there_is_a_decision_the_first_of_which_is_the_one() -> None:
+    verifier = Told({"one": (0.99, (Guard.NUMBERS,)), "two": (0.6, ()), "three": (0.95, ())})
+    kept = [Kept(text, group=text) for text in ("one", "two", "three")]
+    kept.append(Kept("again", group="two"))
+    found: list[Candidate] = [*kept]
+    each = {kept[one.place].question: one.why for one in Decider(verifier).decisions("asked", found, Known(), STRICT)}
+    assert each == {"two": Why.SCORE, "one": Why.GUARDED, "three": Why.SERVED}
+    decision = decide(verifier, kept)
+    assert decision is not None
+    assert kept[decision.place].question == "two"  # whose group has the most weight

@@ -1,5 +1,6 @@
 """The score is a log-odds: what is learned of it is what the samples say, and the start where they say little."""
 
+from hashlib import sha256
 from math import log
 
 import numpy as np
@@ -9,7 +10,22 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from aico.caching.neighbourhood import Surroundings
-from aico.caching.scoring import FEATURES, START_CUT, START_WEIGHTS, Floats, bend, features, fitted, score
+from aico.caching.scoring import (
+    FEATURES,
+    FEATURES_VERSION,
+    START_CUT,
+    START_WEIGHTS,
+    Floats,
+    bend,
+    features,
+    fitted,
+    score,
+)
+from aico.embedding_service.verification.weights import BIAS, WEIGHTS
+
+# Of version 1. Whoever changes any of it raises the version, lest stored samples and weights be taken for others.
+SEEN = (1.0, log(0.7 / 0.3), 1.0, 0.5, log(3))
+VERIFIER = "46490fc8133f9079"  # weights and bias
 
 TRUE = (-1.0, 0.5, 1.5, 1.0, -0.5)
 ALONE = Surroundings(margin=0.2, support=0.0)
@@ -105,3 +121,10 @@ def test_the_second_derivatives_are_those_of_the_loss() -> None:
                 for first, second, sign in moves
             )
             assert bent[one, other] == pytest.approx(total / (4 * step * step), abs=1e-2)
+
+
+def test_what_samples_are_made_of_has_a_version() -> None:
+    digest = sha256(repr((BIAS, sorted(WEIGHTS.items()))).encode()).hexdigest()[:16]
+    assert FEATURES == ("intercept", "pair", "similarity", "margin", "support")
+    assert features(0.7, 0.95, Surroundings(margin=0.05, support=log(3))) == pytest.approx(SEEN)
+    assert (FEATURES_VERSION, digest) == (1, VERIFIER)

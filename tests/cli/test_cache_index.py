@@ -55,13 +55,9 @@ def test_another_process_that_builds_is_left_alone(
     ("variables", "reason"),
     [
         ({}, "set DATABASE_ADMIN_URL"),
-        (
-            {"DATABASE_ADMIN_URL": "postgresql://owner@127.0.0.1:9/aico", "CACHE_INDEX_ROWS": "0"},
-            "CACHE_INDEX_ROWS is 0",
-        ),
         ({"DATABASE_ADMIN_URL": "postgresql://owner@127.0.0.1:9/aico"}, "the database did not do it"),
     ],
-    ids=["no owner", "switched off", "no database"],
+    ids=["no owner", "no database"],
 )
 def test_what_keeps_indexes_from_being_built_is_said(
     aico: Aico, variables: dict[str, str], reason: str, monkeypatch: pytest.MonkeyPatch

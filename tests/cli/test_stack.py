@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from aico.cli.first_person import OWNER
+from aico.cli.running import show_addresses
 from aico.cli.stack import Options, Stack
 from aico.core.settings import Settings
 
@@ -58,3 +60,22 @@ def test_the_sweeper_alone_is_told_who_owns_the_tables(tmp_path: Path) -> None:
         if spec.command.env is not None and "DATABASE_ADMIN_URL" in spec.command.env
     }
     assert knowing == {"sweep"}
+
+
+@pytest.mark.usefixtures("bare")
+def test_where_to_sign_in_is_told_and_the_password_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    made = stack(tmp_path, dashboard_dir=pages)
+    show_addresses(made)
+    assert "make dashboard" in capsys.readouterr().out
+    (pages / "index.html").write_text("<!doctype html>")
+    show_addresses(made)
+    assert OWNER not in capsys.readouterr().out  # nobody was made here
+    made.owner_password_file.write_text("the password")
+    show_addresses(made)
+    said = capsys.readouterr().out.replace("\n", "")
+    assert f"{made.api_url}/ (the dashboard)" in said
+    assert OWNER in said
+    assert str(made.owner_password_file) in said
+    assert "the password" not in said

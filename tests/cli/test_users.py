@@ -190,3 +190,24 @@ def test_a_wrong_key_administers_nobody(project: Project, aico: Aico, monkeypatc
     outcome = aico("users", "ls")
     assert (outcome.code, outcome.out) == (1, "")
     assert "User not allowed" in said_by(outcome)
+
+
+def test_an_operator_is_told_apart_by_the_next_token(project: Project, person: str, aico: Aico) -> None:
+    def marked() -> Any:
+        token = project.sign_in(person).json()["access_token"]
+        return jwt.decode(token, options={"verify_signature": False})["app_metadata"].get("aico_operator")
+
+    assert marked() is None
+    assert said_by(aico("users", "operator", person)) == f"{person} is an operator."
+    assert marked() is True
+    assert said_by(aico("users", "operator", person, "--revoke")) == f"{person} is no operator."
+    assert marked() is False
+
+
+def test_nobody_makes_himself_an_operator(project: Project, person: str) -> None:
+    claim = {"aico_operator": True}
+    with project.http(Authorization=f"Bearer {project.sign_in(person).json()['access_token']}") as http:
+        changed = http.put("/user", json={"data": claim, "app_metadata": claim}).json()
+    assert changed["user_metadata"] == claim
+    token = project.sign_in(person).json()["access_token"]
+    assert "aico_operator" not in jwt.decode(token, options={"verify_signature": False})["app_metadata"]

@@ -56,12 +56,20 @@ def test_a_namespace_is_indexed_by_how_large_it_is_and_how_its_last_index_did(
 def test_the_largest_namespaces_have_the_places_and_room_is_made_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_index, "MOST_INDEXES", 2)
     grown, larger, outgrown = (
-        standing(3000, number=1),
-        standing(4000, number=2),
+        standing(3001, valid=False, number=1),
+        standing(4000, valid=False, number=2),
         standing(2000, IndexState.USED, number=3),
     )
     todo = steps([outgrown, grown, larger], least_rows=LEAST)
     assert todo == [(Step.DROP, outgrown), (Step.BUILD, larger), (Step.BUILD, grown)]
+
+
+def test_an_index_is_not_taken_away_for_a_namespace_that_is_hardly_larger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_index, "MOST_INDEXES", 1)
+    own = standing(3000, IndexState.USED, decided=3000, number=1)
+    hardly, much = standing(3001, valid=False, number=2), standing(4501, valid=False, number=3)
+    assert steps([own, hardly], least_rows=LEAST) == []
+    assert steps([own, much], least_rows=LEAST) == [(Step.DROP, own), (Step.BUILD, much)]
 
 
 def test_recall_is_the_share_of_near_neighbours_that_were_found() -> None:

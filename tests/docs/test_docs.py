@@ -24,7 +24,7 @@ from aico.core.access import KEY_PERMISSIONS, ROLE_PERMISSIONS, Permission, Role
 from aico.core.attempts import AttemptKind
 from aico.core.jobs import JobClass
 from aico.core.settings import Settings
-from aico.store.operations import QueueStats, Total
+from aico.store.operations import CacheStanding, QueueStats, Total
 from aico.workers.heartbeat import Beat
 from aico.workers.lane_results import FAILED
 from aico.workers.lane_steps import HEDGED
@@ -149,11 +149,10 @@ def test_every_action_that_is_audited_is_named() -> None:
 
 def test_the_runbook_lists_every_metric() -> None:
     queues = [QueueStats(JobClass.BATCH, 1, 1, 1, 1, 1, 1.0, 1.0)]
-    hits = [
-        Total(kind, "ok", "local", "smollm2-135m", 1, 0, 1, 1, Decimal(1), Decimal(2), Decimal(1), Decimal(0))
-        for kind in AttemptKind
-    ]
-    text = exposition(Figures(queues, 1, hits), {"route": [Beat(progress=0.0)]}).decode()
+    sums = 1, 0, 1, 1, Decimal(1), Decimal(2), Decimal(1), Decimal(0)
+    hits = [Total(kind, "ok", "local", "smollm2-135m", *sums, "routing") for kind in AttemptKind]
+    figures = Figures(queues, 1, hits, [CacheStanding("serving", 1, 2, 1)])
+    text = exposition(figures, {"route": [Beat(progress=0.0)]}).decode()
     described = set(re.findall(r"\baico_[a-z_]+", OPERATIONS.read_text()))
     assert described == set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
 

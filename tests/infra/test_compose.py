@@ -22,6 +22,7 @@ GPU = {name: service for name, service in OURS.items() if service.get("profiles"
 SETTINGS = {name.upper() for name in Settings.model_fields}
 SECRETS = {"AICO_APP_PASSWORD", "DATABASE_ADMIN_URL", "FLOWER_PASSWORD", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
 EXTRA = SECRETS | {"FLOWER_ADDRESS", "FLOWER_USER", "POSTGRES_DB", "POSTGRES_USER"}
+WATCHING = {"prometheus", "grafana"}  # in a profile of their own
 COMMANDS = {
     "migrate": "migrate",
     "api": "serve",
@@ -40,7 +41,7 @@ COMMANDS = {
 
 
 def test_services_are_those_of_the_architecture() -> None:
-    assert set(SERVICES) == COMMANDS.keys() | {"postgres", "redis"}
+    assert set(SERVICES) == COMMANDS.keys() | {"postgres", "redis"} | WATCHING
     assert SERVICES["postgres"]["image"] == "pgvector/pgvector:pg17"
     assert set(OURS) == COMMANDS.keys()
 
@@ -81,7 +82,7 @@ def test_builds_point_at_dockerfiles() -> None:
 
 
 def test_every_variable_is_a_setting_or_documented() -> None:
-    used = {name for service in SERVICES.values() for name in service.get("environment", {})}
+    used = {name for service in SERVICES.values() for name in service.get("environment", {}) if name[:3] != "GF_"}
     used |= set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", TEXT))
     assert used <= SETTINGS | EXTRA
     assert used >= EXTRA
@@ -123,9 +124,13 @@ def test_the_services_log_in_as_the_plain_role() -> None:
     assert urls == {"${DATABASE_URL:-postgresql://aico_app:${AICO_APP_PASSWORD:?set it in .env}@postgres:5432/aico}"}
 
 
-def test_only_the_api_and_flower_are_published_and_only_on_loopback() -> None:
+def test_only_the_api_and_the_consoles_are_published_and_only_on_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"api": ["127.0.0.1:${PORT:-8080}:8080"], "flower": ["127.0.0.1:5555:5555"]}
+    assert published == {
+        "api": ["127.0.0.1:${PORT:-8080}:8080"],
+        "flower": ["127.0.0.1:5555:5555"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
     assert all("network_mode" not in service for service in SERVICES.values())
 
 
@@ -137,9 +142,11 @@ def test_containers_are_hardened() -> None:
         assert service["read_only"] is (name not in GPU)
         assert "privileged" not in service
     # The product's images name their own user; the others start as root unless told.
-    assert {name: SERVICES[name]["user"] for name in ("postgres", "redis")} == {
+    assert {name: service["user"] for name, service in SERVICES.items() if name not in OURS} == {
         "postgres": "postgres",
         "redis": "valkey",
+        "prometheus": "nobody",
+        "grafana": "472",
     }
 
 
@@ -183,10 +190,11 @@ def compose_client() -> list[str] | None:
 def test_the_compose_client_accepts_the_file(tmp_path: Path) -> None:
     client = compose_client()
     assert client is not None
-    for name in ("docker-compose.yml", "infra/redis.conf"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    mounted = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])]
+    for name in ("docker-compose.yml", *(source for source in mounted if source.startswith("./"))):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".env").write_text("".join(f"{name}=x\n" for name in SECRETS | {"FLOWER_USER"}))
-    command = [*client, "--project-directory", str(tmp_path), "--profile", "gpu", "config", "--quiet"]
+    command = [*client, "--project-directory", str(tmp_path), "--profile", "*", "config", "--quiet"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -32,7 +32,13 @@ _STATEMENTS = (
     "insert into batch_faults (tenant_id, batch_id, line, custom_id, error) values (%(t)s, %(b)s, 1, 'c', '{}')",
     f"insert into ledger_outbox {_ATTEMPT}",
     f"insert into ledger_attempts {_ATTEMPT}",
+    "insert into answer_samples values (%(t)s, gen_random_uuid(), now(), 'call', 'p', 'm', 1)",
     "insert into rollups values (%(t)s, 'day', now(), 'call', 'provider', 'model')",
+    (
+        "insert into metric_rollups (tenant_id, grain, dimension, bucket, name)"
+        " values (%(t)s, 'day', 'tag', now(), 'team:a')"
+    ),
+    "insert into metric_ticks (tenant_id) values (%(t)s)",
     "insert into arm_rollups (tenant_id, arm, day) values (%(t)s, 'a', current_date)",
     "insert into experiments (id, tenant_id, name) values (%(x)s, %(t)s, 'x')",
     "insert into assignments (tenant_id, experiment_id, unit, arm, propensity) values (%(t)s, %(x)s, 'u', 'a', 1)",

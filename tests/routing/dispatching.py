@@ -61,6 +61,8 @@ class World:
         self.deltas: list[str] = []
         self.stop = self.stop_after_sleep = self.stop_after_delta = False
 
+    address = None  # of no server
+
     def send_message(
         self,
         request: ChatRequest,

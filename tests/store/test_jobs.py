@@ -218,7 +218,7 @@ def test_overdue_jobs_end_and_say_why(database: Database, tenant: Tenant) -> Non
         claim(database, tenant, unlucky.id, lease=0.01)
         time.sleep(0.02)
     ended = database.run(Scope.system(), backlog.end_overdue(max_losses=3, limit=10_000))
-    assert {overdue.id, unlucky.id} <= set(ended)
+    assert {overdue.id, unlucky.id} <= {one.id for one in ended}
     found = {
         job.id: (job.status, job.error and job.error.code)
         for new in (overdue, unlucky)

@@ -19,7 +19,7 @@ from aico.core.jobs import JobClass
 from aico.core.usage import Usage
 from aico.store import ledger, operations
 from aico.store.blocking import Database
-from aico.store.operations import QueueStats, Total
+from aico.store.operations import CacheStanding, QueueStats, Total
 from aico.store.scope import Scope
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -166,7 +166,7 @@ def test_booking_adds_each_attempt_once(
         assert book(database, tenant, job) == [0], "what is in the ledger is not booked again"
     names = ("call", "fatal", "local", model)
     money = (Decimal("0.5"), Decimal(0), Decimal(0), Decimal("0.5"))
-    fatal = Total(*names, 2, 0, 30, 6, *money)
+    fatal = Total(*names, 2, 0, 30, 6, *money, "routing")
     answered = Total(
         *("call", "ok", "local", model),
         *(6, 2, 90, 18),
@@ -174,6 +174,7 @@ def test_booking_adds_each_attempt_once(
         baseline_cost_cents=Decimal(16),
         saved_cents=Decimal(5),
         overspent_cents=Decimal(2),
+        lever="routing",
     )
     assert totals_of(database, model) == [fatal, answered]
 
@@ -190,7 +191,7 @@ def test_recorders_side_by_side_lose_nothing(database: Database, tenant: Tenant,
 def add(connection: Connection, models: Sequence[str]) -> None:
     numbers = dict.fromkeys(("attempts", "unpriced", "input_tokens", "output_tokens"), 1)
     money = dict.fromkeys(("cost_cents", "baseline_cost_cents", "saved_cents", "overspent_cents"), "0.000001")
-    names = {"kind": "call", "outcome": "ok", "provider": "p"}
+    names = {"kind": "call", "outcome": "ok", "provider": "p", "lever": "routing"}
     sums = [{**names, "model": model, **numbers, **money} for model in models]
     connection.execute("select private.add_totals(%s)", (Jsonb(sums),))
 
@@ -205,3 +206,20 @@ def test_the_number_of_series_is_bounded(alone: Connection) -> None:
     assert sum(row["cost_cents"] for row in found.values()) == Decimal("0.00057")
     assert found["other", "other"]["attempts"] == 2 * 60
     assert {found["p", f"m{number}"]["attempts"] for number in range(100, 150)} == {3}
+
+
+def test_namespaces_count_once_they_have_verdicts(alone: Connection, tenant: Tenant) -> None:
+    for number, (state, judged, above, wrong) in enumerate(
+        [("serving", 50, 40, 1), ("serving", 20, 10, 0), ("probation", 9, 5, 2), ("learning", 0, 0, 0)]
+    ):
+        alone.execute(
+            "insert into public.cache_namespaces (tenant_id, namespace, state, judged, above, wrong)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            (tenant.id, bytes([number]), state, judged, above, wrong),
+        )
+    statement = operations.cache_standing()
+    found = [statement.parse(row) for row in alone.execute(statement.sql.encode())]
+    assert sorted(found, key=lambda one: one.state) == [
+        CacheStanding("probation", 1, 5, 2),
+        CacheStanding("serving", 2, 50, 1),
+    ]

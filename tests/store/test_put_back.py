@@ -170,7 +170,7 @@ def test_a_call_whose_job_is_given_up_is_booked_as_lost(
     claim(database, tenant, unknown.id, lease=0.01)
     time.sleep(0.05)
     ended = database.run(Scope.system(), backlog.end_overdue(max_losses=1, limit=10_000))
-    assert {known.id, unknown.id, never.id} <= set(ended)
+    assert {known.id, unknown.id, never.id} <= {one.id for one in ended}
     assert booked(known.id) == [("lost", "gpt-5.4", Decimal("0.250000"))]
     assert booked(unknown.id) == [("lost", "unknown", None)]
     assert booked(never.id) == []

@@ -81,7 +81,8 @@ def test_overdue_jobs_are_told(database: Database, make_tenant: Callable[[], Ten
     add(database, other, "job.completed")
     overdue, theirs = store(database, tenant, timeout_seconds=0.01), store(database, other, timeout_seconds=0.01)
     time.sleep(0.05)
-    assert {overdue, theirs} <= set(database.run(Scope.system(), backlog.end_overdue(max_losses=5, limit=10_000)))
+    ended = database.run(Scope.system(), backlog.end_overdue(max_losses=5, limit=10_000))
+    assert {overdue, theirs} <= {one.id for one in ended}
     (row,) = rows(admin, tenant)
     assert (row["endpoint_id"], row["event"]) == (endpoint, "job.expired")
     assert row["payload"]["data"] == {"id": str(overdue), "status": "expired"}

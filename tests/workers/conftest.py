@@ -10,12 +10,14 @@ from conftest import Postgres, Tenant
 from psycopg.rows import dict_row
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from workers.indexing import LEAST, Connection, Searcher, administering
 from workers.notifying import Receiver, receiving
 
 from aico.core.settings import Settings
 from aico.store.blocking import Database
 from aico.workers import compare, embed, notify
 from aico.workers.host_limits import HostLimits
+from aico.workers.index_keeper import IndexKeeper
 from aico.workers.runtime import Runtime
 
 Rows = Callable[[Tenant], list[dict[str, Any]]]
@@ -72,3 +74,21 @@ def make_due(postgres: Postgres) -> Callable[[Tenant], None]:
             )
 
     return make
+
+
+@pytest.fixture
+def admin(postgres: Postgres) -> Iterator[Connection]:
+    with administering(postgres.admin_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def keeper(postgres: Postgres) -> IndexKeeper:
+    return IndexKeeper(postgres.admin_url, least_rows=LEAST)
+
+
+@pytest.fixture
+def searcher(postgres: Postgres, tenant: Tenant) -> Iterator[Searcher]:
+    opened = Searcher(postgres.admin_url, tenant)
+    yield opened
+    opened.close()

@@ -13,7 +13,9 @@ from workers.auditing import DIFFERENT, Open, open_cache, play
 from workers.calibrating import Judged, judged
 from workers.test_audit_feedback import say
 
+from aico.caching.scoring import FEATURES_VERSION
 from aico.caching.watching import SURPRISING
+from aico.core.cache_policy import Basis
 from aico.store import cache_checks, tenants
 from aico.store.cache_checks import DueNamespace
 from aico.store.scope import Scope
@@ -25,6 +27,7 @@ __all__ = ["judged", "open_cache", "play"]
 
 RIGHT, WRONG = True, False
 ENOUGH = 320  # right ones for a test at 1 %
+USUAL = Basis(FEATURES_VERSION, None, 0.01, 0.9)
 
 
 def due(judged: Judged) -> set[UUID]:
@@ -90,7 +93,7 @@ def test_a_wrong_hit_has_consequences_at_once_and_what_scored_too_little_has_not
 
 def test_on_probation_each_verdict_counts_at_once_and_right_ones_end_it(judged: Judged) -> None:
     judged.calibrate(judged.judge(*[RIGHT] * 30, WRONG))
-    states = [judged.calibrate(judged.judge(RIGHT, kind="held"))["state"] for _ in range(30)]
+    states = [judged.calibrate(judged.judge(RIGHT, kind="held"))["state"] for _ in range(45)]
     assert states[0] == "probation"
     assert states[-1] == "learning"
     assert states == sorted(states, reverse=True)  # it ends once
@@ -98,7 +101,7 @@ def test_on_probation_each_verdict_counts_at_once_and_right_ones_end_it(judged: 
 
 def test_further_wrong_ones_suspend_it_and_the_time_before_no_longer_counts(judged: Judged) -> None:
     before = judged.calibrate(judged.judge(*[RIGHT] * ENOUGH))
-    changed = judged.calibrate(judged.judge(WRONG, WRONG))
+    changed = judged.calibrate(judged.judge(*[WRONG] * 4))
     assert (before["state"], changed["state"]) == ("serving", "suspended")
     assert changed["evidence_since"] == judged.at
     assert [changed[name] for name in ("cut", "weights", "bound")] == [None] * 3
@@ -139,7 +142,7 @@ def test_a_rate_that_is_changed_is_computed_with_soon(judged: Judged) -> None:
 
 def test_what_was_computed_for_a_rate_that_no_longer_holds_is_not_kept(judged: Judged) -> None:
     job = judged.judge(*[RIGHT] * 60)
-    (found,) = judged.run(cache_checks.judged(judged.tenant.id, job, SURPRISING))
+    (found,) = judged.run(cache_checks.judged(judged.tenant.id, job, SURPRISING, USUAL))
     judged.run(tenants.change(judged.tenant.id, "somebody", {"max_error_rate": 0.001}))
     judged.run(cache_checks.keep(judged.tenant.id, found, computed_of(found, [], 0.01, 0.9)))
     assert (judged.known()["computed"], due(judged)) == (0, {job})
@@ -147,7 +150,7 @@ def test_what_was_computed_for_a_rate_that_no_longer_holds_is_not_kept(judged: J
 
 def test_what_was_computed_of_more_is_not_replaced_by_what_was_computed_of_less(judged: Judged) -> None:
     job = judged.judge(*[RIGHT] * 30)
-    (older,) = judged.run(cache_checks.judged(judged.tenant.id, job, SURPRISING))
+    (older,) = judged.run(cache_checks.judged(judged.tenant.id, job, SURPRISING, USUAL))
     of_less = judged.run(cache_checks.verdicts(judged.tenant.id, older, complaints=True, limit=4000))
     newer = judged.calibrate(judged.judge(WRONG))
     late = computed_of(older, of_less[::-1], 0.01, 0.9)
@@ -245,6 +248,6 @@ def test_the_time_of_verdicts_and_not_the_order_of_jobs_decides_what_comes_after
     """Wrong ones that were judged long ago are before what was judged since, whenever their jobs were made."""
     judged.judge(*[RIGHT] * 60)
     judged.at -= timedelta(minutes=30)
-    known = judged.calibrate(judged.judge(WRONG, WRONG))
+    known = judged.calibrate(judged.judge(*[WRONG] * 4))
     assert (known["state"], known["judged"]) == ("suspended", 60)
     assert known["evidence_since"] == judged.at

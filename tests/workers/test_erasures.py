@@ -58,6 +58,7 @@ def test_the_receipt_counts_what_went_and_can_be_checked(desk: Desk) -> None:
         "batches": 0,
         "data_requests": 0,
         "files": 1,
+        "metric_rollups": 0,
         "ledger_attempts": 10,
         "realtime.messages": 1,
     }

@@ -5,11 +5,15 @@ from workers.asking import DOUBTFUL, Begin, in_doubt
 from workers.auditing import DIFFERENT, SAME, play
 from workers.comparing import JUDGE, SMALL
 
+from aico.caching.scoring import FEATURES_VERSION
 from aico.caching.watching import SURPRISING
+from aico.core.cache_policy import Basis
 from aico.store import cache_checks, feedback
 from aico.workers.cache_calibration import computed_of
 
 __all__ = ["in_doubt", "play"]
+
+USUAL = Basis(FEATURES_VERSION, None, 0.01, 0.9)
 
 
 @pytest.mark.parametrize(("share", "sampled"), [(1.0, True), (0.0, False)])
@@ -69,7 +73,7 @@ def test_a_caller_who_says_that_it_is_wrong_takes_the_answer_from_the_question_a
     assert doubt.cache.rows("select * from cache_entries where asked_by = %s", job.id) == []
     assert doubt.cache.near(DOUBTFUL) == []
     assert [(row["good"], row["bad"]) for row in doubt.cache.entries(doubt.entry)] == [(0, 0)]
-    (judged,) = doubt.cache.run(cache_checks.judged(doubt.cache.tenant.id, job.id, SURPRISING))
+    (judged,) = doubt.cache.run(cache_checks.judged(doubt.cache.tenant.id, job.id, SURPRISING, USUAL))
     (alarm,) = doubt.cache.run(cache_checks.verdicts(doubt.cache.tenant.id, judged, complaints=True, limit=10))
     assert computed_of(judged, [alarm], 0.01, 0.9).state == "probation"
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from workers.asking import JUDGED, KEPT, Begin, in_doubt
+from workers.asking import JUDGED, KEPT, SERVES, Begin, in_doubt
 from workers.auditing import DIFFERENT, SAME, play
 from workers.comparing import JUDGE, LARGE, SAID, SMALL
 
@@ -103,7 +103,7 @@ def test_a_judge_who_is_late_is_not_waited_for(in_doubt: Begin, monkeypatch: pyt
 
     def never(_: object) -> str:
         answered.wait(20)
-        return SAME
+        return SERVES
 
     doubt.cache.scene.server.judging = never
     job = doubt.job()
@@ -123,7 +123,7 @@ def test_workers_that_ask_at_once_keep_to_the_budget(in_doubt: Begin) -> None:
 
     def slowly(_: object) -> str:
         release.wait(20)
-        return SAME
+        return SERVES
 
     doubt.cache.scene.server.judging = slowly
     with ThreadPoolExecutor(6) as pool:
@@ -196,7 +196,7 @@ def test_a_job_that_expires_with_its_worker_leaves_the_question_booked_once(
             doubt.route(job)
     doubt.change("lease_until = now() - interval '1 second', deadline = now() - interval '1 second'", job)
     overdue = backlog.end_overdue(max_losses=5, limit=500)
-    assert job.id in doubt.cache.scene.runtime.database.run(Scope.system(), overdue)
+    assert job.id in [one.id for one in doubt.cache.scene.runtime.database.run(Scope.system(), overdue)]
     rows = doubt.booked(job)
     assert [row[:3] for row in rows] == booked
     assert sum(row[3] for row in rows) == doubt.spent()
@@ -236,7 +236,7 @@ def test_what_is_said_to_the_database_twice_is_done_once(in_doubt: Begin) -> Non
         latency_ms=1,
         cost_cents=Decimal("0.2"),
     )
-    settle = asks.settle(held, call, [made], Heard(doubt.entry, same=True, audited=False, chance=1.0))
+    settle = asks.settle(held, call, [made], Heard({doubt.entry: True}, audited=False, chance=1.0))
     assert [database.run(scope, settle)[0].held for _ in range(2)] == [True, True]
     (row,) = doubt.cache.rows("select spent_cents, attempts from jobs where id = %s", job.id)
     assert (row["spent_cents"], row["attempts"]) == (Decimal("0.2"), 1)

@@ -1,92 +1,13 @@
 """Indexes of large namespaces: built, used, measured, rejected, repaired and dropped in the real database."""
 
-import threading
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from uuid import UUID
-
-import psycopg
-import pytest
 from conftest import Postgres, Tenant
 from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 from psycopg import sql
-from workers.indexing import MODEL, NAMESPACE, Connection, Vectors, administering, clusters, fill
+from workers.indexing import LEAST, MODEL, NAMESPACE, Connection, Searcher, clusters, fill, indexes, step
 
 from aico.core.cache_index import Scope
-from aico.core.errors import InvalidInput, Unavailable
 from aico.store.cache_indexes import index_name
 from aico.workers.index_keeper import IndexKeeper
-
-LEAST = 2000
-NEAREST = "select id, similarity from private.nearest_entries(%s, %s, %s, %s, 0.8, 8)"
-
-
-@pytest.fixture
-def admin(postgres: Postgres) -> Iterator[Connection]:
-    with administering(postgres.admin_url) as connection:
-        yield connection
-
-
-@pytest.fixture
-def keeper(postgres: Postgres) -> IndexKeeper:
-    return IndexKeeper(postgres.admin_url, least_rows=LEAST)
-
-
-def step(keeper: IndexKeeper) -> dict[UUID, str | None]:
-    """The state of each tenant's index."""
-    kept = keeper.step(threading.Event())
-    assert kept is not None
-    return {one.standing.scope.tenant: one.standing.state for one in kept}
-
-
-def indexes(admin: Connection, tenant: Tenant) -> list[object]:
-    name = index_name(Scope(tenant.id, NAMESPACE, MODEL))
-    return [
-        valid
-        for (valid,) in admin.execute(
-            "select x.indisvalid from pg_index x join pg_class c on c.oid = x.indexrelid where c.relname = %s", (name,)
-        )
-    ]
-
-
-class Searcher:
-    """As the service does it, for one tenant, with the plans of all that its functions run."""
-
-    def __init__(self, admin_url: str, *tenants: Tenant) -> None:
-        self._connection = psycopg.connect(admin_url, autocommit=True)
-        self._connection.execute("set search_path = public, extensions")
-        register_vector(self._connection)
-        self._connection.execute("load 'auto_explain'")
-        for name, value in (
-            ("auto_explain.log_min_duration", "0"),
-            ("auto_explain.log_nested_statements", "on"),
-            ("client_min_messages", "log"),
-            ("role", "aico_service"),
-            ("aico.tenants", ",".join(str(tenant.id) for tenant in tenants)),
-        ):
-            self._connection.execute("select set_config(%s, %s, false)", (name, value))
-        self.plans: list[str] = []
-        self._connection.add_notice_handler(lambda notice: self.plans.append(notice.message_primary or ""))
-
-    def nearest(self, tenant: Tenant, vector: Vectors, namespace: bytes = NAMESPACE) -> list[UUID]:
-        self.plans.clear()
-        rows = self._connection.execute(NEAREST, (tenant.id, namespace, MODEL, HalfVector(vector)))
-        return [row[0] for row in rows]
-
-    def searched(self, index: str) -> bool:
-        return any(f"Index Scan using {index} " in plan for plan in self.plans)
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-@pytest.fixture
-def searcher(postgres: Postgres, tenant: Tenant) -> Iterator[Searcher]:
-    opened = Searcher(postgres.admin_url, tenant)
-    yield opened
-    opened.close()
 
 
 def test_a_large_namespace_is_searched_by_its_own_index_and_finds_what_exact_search_finds(
@@ -209,6 +130,18 @@ def test_the_index_of_a_namespace_that_shrank_is_dropped(
     assert searcher.nearest(tenant, vectors[-1])[0] == entries[-1]
 
 
+def test_without_indexes_every_search_is_exact_again(
+    admin: Connection, keeper: IndexKeeper, postgres: Postgres, searcher: Searcher, tenant: Tenant
+) -> None:
+    vectors = clusters(LEAST)
+    entries = fill(admin, tenant, vectors)
+    step(keeper)
+    assert step(IndexKeeper(postgres.admin_url, least_rows=0)) == {}
+    assert indexes(admin, tenant) == []
+    assert searcher.nearest(tenant, vectors[3])[0] == entries[3]
+    assert not any("cache_near_" in plan for plan in searcher.plans)
+
+
 def test_the_index_of_a_tenant_that_is_gone_is_dropped(admin: Connection, keeper: IndexKeeper, tenant: Tenant) -> None:
     fill(admin, tenant, clusters(LEAST))
     step(keeper)
@@ -216,47 +149,6 @@ def test_the_index_of_a_tenant_that_is_gone_is_dropped(admin: Connection, keeper
     assert indexes(admin, tenant) == [True]
     step(keeper)
     assert indexes(admin, tenant) == []
-
-
-def test_a_build_that_was_broken_off_is_made_again(
-    admin: Connection, keeper: IndexKeeper, postgres: Postgres, searcher: Searcher, tenant: Tenant
-) -> None:
-    """A build waits for transactions that began before it; told to stop then, it leaves an index that is not whole."""
-    vectors = clusters(LEAST)
-    entries = fill(admin, tenant, vectors)
-    stop = threading.Event()
-    with psycopg.connect(postgres.admin_url) as older, ThreadPoolExecutor(1) as pool:
-        older.execute("insert into cache_indexes values (%s, 'x', 'x', 'x', 'rejected', 0)", (tenant.id,))
-        older.execute("lock table cache_vectors in row exclusive mode")
-        building = pool.submit(keeper.step, stop)
-        give_up = time.monotonic() + 30
-        while not admin.execute(
-            "select from pg_stat_progress_create_index where phase like 'waiting for writers%%'"
-        ).fetchall():
-            if time.monotonic() > give_up:
-                break
-        stop.set()
-        with pytest.raises(Unavailable):
-            building.result()
-        older.rollback()
-    assert indexes(admin, tenant) == [False]
-    assert searcher.nearest(tenant, vectors[5])[0] == entries[5]
-    assert step(keeper)[tenant.id] == "used"
-    assert indexes(admin, tenant) == [True]
-
-
-def test_one_process_builds_at_a_time(admin: Connection, keeper: IndexKeeper, postgres: Postgres) -> None:
-    with psycopg.connect(postgres.admin_url, autocommit=True) as busy:
-        busy.execute("select pg_advisory_lock(4157105)")
-        assert keeper.step(threading.Event()) is None
-    assert keeper.step(threading.Event()) == []
-
-
-def test_the_services_own_role_may_not(postgres: Postgres) -> None:
-    keeper = IndexKeeper(postgres.url, least_rows=LEAST)
-    with pytest.raises(InvalidInput, match="not that of the owner"):
-        keeper.step(threading.Event())
-    keeper.run(threading.Event())  # gives up and returns
 
 
 def test_new_rows_are_found_by_the_index_at_once_and_expired_ones_never(

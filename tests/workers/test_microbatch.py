@@ -30,7 +30,7 @@ class Work:
 
 def test_an_idle_worker_starts_at_once_and_what_piles_up_goes_together() -> None:
     work, taken = Work(), []
-    batcher = Batcher(work, limit=4, linger=0)
+    batcher = Batcher(work, limit=4, pace=0)
     batcher.start("test")
     batcher.add(("a",), lambda: taken.append("a"))
     assert work.started.wait(PATIENCE)
@@ -43,21 +43,23 @@ def test_an_idle_worker_starts_at_once_and_what_piles_up_goes_together() -> None
     assert taken == list("abcdefg")
 
 
-def test_lingering_collects_until_the_limit() -> None:
+def test_after_a_batch_the_next_one_collects_until_the_limit() -> None:
     work = Work()
-    work.go.set()
-    batcher = Batcher(work, limit=3, linger=PATIENCE * 100)
+    batcher = Batcher(work, limit=3, pace=PATIENCE * 100)
     batcher.start("test")
+    batcher.add(("first",), lambda: None)
+    assert work.started.wait(PATIENCE)
+    work.go.set()
     for name in "abc":
         batcher.add((name,), lambda: None)
-    work.wait_for(1)
-    assert work.batches == [["a", "b", "c"]]
+    work.wait_for(2)
+    assert work.batches == [["first"], ["a", "b", "c"]]
 
 
 def test_a_failing_batch_does_not_stop_the_next() -> None:
     work = Work(fail_first=True)
     work.go.set()
-    batcher = Batcher(work, limit=1, linger=0)
+    batcher = Batcher(work, limit=1, pace=0)
     batcher.start("test")
     batcher.add(("bad",), lambda: None)
     batcher.add(("good",), lambda: None)

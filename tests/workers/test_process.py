@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import redis
+import structlog
 from celery import Celery
 from conftest import Postgres
 from workers.patience import BEGAN, ENDED, INTERRUPTING, RELEASED, WOUND_DOWN
@@ -216,3 +217,20 @@ def test_a_failing_wind_down_does_not_keep_the_process(staying: None) -> None:
     waiting.start()
     waiting.join(PATIENCE_SECONDS)
     assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("task", "named"),
+    [
+        (TaskName.ROUTE, {"tenant_id": "t", "job_id": "x"}),
+        (TaskName.NOTIFY, {"tenant_id": "t", "delivery_id": "x"}),
+        (TaskName.BATCH, {"tenant_id": "t", "batch_id": "x"}),
+        (TaskName.LEARN, {"tenant_id": "t"}),
+    ],
+)
+def test_log_lines_of_a_task_say_what_it_is_about(task: TaskName, named: dict[str, str]) -> None:
+    with structlog.contextvars.bound_contextvars(job_id="of the task before"):
+        process.name_in_logs(task.value, ("t", "x"))
+        assert structlog.contextvars.get_contextvars() == named
+        process.name_in_logs(None, ())  # a micro-batch
+        assert structlog.contextvars.get_contextvars() == {}

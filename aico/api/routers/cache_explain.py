@@ -55,4 +55,6 @@ def _terms(request: ExplainRequest, rules: Rules, settings: Settings) -> Terms:
         state=known.state,
         cut=known.cut,
         weights=known.weights,
+        basis=known.basis,
+        target=settings.cache_max_error_rate if rules.max_error_rate is None else rules.max_error_rate,
     )

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 
 from aico.api import operations
 from aico.api.operations import Health, QueueView, Workers, WorkerView
-from aico.api.services import Held
+from aico.api.services import Held, Services
 from aico.store.operations import QueueStats
 from aico.workers.heartbeat import Beat
 
@@ -30,6 +30,13 @@ async def live() -> dict[str, str]:
 @router.get("/health", responses={503: {"model": Health}})
 async def health(held: Held, response: Response) -> Health:
     """`ok`; `degraded` while jobs are accepted but may wait; `down`, with 503, while none can be accepted."""
+    found = await seen(held)
+    if found.status == "down":
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return found
+
+
+async def seen(held: Services) -> Health:
     queues, workers = await asyncio.gather(operations.queues(held), operations.workers(held))
     now = time.time()
     checks = {
@@ -41,7 +48,6 @@ async def health(held: Held, response: Response) -> Health:
     status: Literal["ok", "degraded", "down"] = "ok"
     if queues is None:
         status = "down"
-        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     elif any(state != "ok" for state in checks.values()):
         status = "degraded"
     return Health(
@@ -68,4 +74,5 @@ def _worker_view(name: str, beats: Sequence[Beat], now: float) -> WorkerView:
         slots=sum(beat.slots for beat in beats),
         busy=sum(beat.busy for beat in beats),
         seconds_since_progress=max(0.0, now - max(beat.progress for beat in beats)),
+        versions=sorted({beat.version for beat in beats if beat.version is not None}),
     )

@@ -15,7 +15,11 @@ async def get_me(held: Held, user: CurrentUser) -> UserView:
     """Read who is signed in, with the tenants that he belongs to."""
     found = await held.authenticator.memberships(user.user)
     return UserView(
-        id=user.user, email=user.email, session_id=user.session, tenants=[MembershipView.of(one) for one in found]
+        id=user.user,
+        email=user.email,
+        session_id=user.session,
+        operator=user.operator,
+        tenants=[MembershipView.of(one) for one in found],
     )
 
 

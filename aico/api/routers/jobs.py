@@ -14,6 +14,7 @@ from aico.api.relay import find
 from aico.api.schemas import MAX_WAIT_SECONDS, JobPage, JobRequest, JobView
 from aico.api.services import Held, Reader, Services, Writer
 from aico.api.submit_route import SubmitRoute, parsed
+from aico.api.traced_jobs import trace_cancelled
 from aico.core.errors import Conflict, NotFound
 from aico.core.inputs import Text
 from aico.core.jobs import Job, JobClass, JobStatus
@@ -94,6 +95,7 @@ async def chat(
 
 async def cancelled(held: Services, tenant: UUID, job_id: UUID) -> JobStatus:
     """End the job if it has not ended; the state in which it was. Raises NotFound."""
+    structlog.contextvars.bind_contextvars(job_id=str(job_id))
     found = await held.database.run(Scope.tenant(tenant), jobs.cancel(tenant, job_id))
     if not found:
         raise NotFound(f"there is no job {job_id}", param="job_id")
@@ -101,6 +103,7 @@ async def cancelled(held: Services, tenant: UUID, job_id: UUID) -> JobStatus:
     if cancellation.cancelled:
         held.submitter.ring([to_notify(tenant, delivery) for delivery in cancellation.deliveries])
         await _tell(held, job_id)
+        await trace_cancelled(held, tenant, job_id)
         lead = await held.database.run(Scope.tenant(tenant), flights.hand_over(tenant, job_id))
         held.submitter.ring([to_route(tenant, one.id, one.job_class) for one in lead])
     return cancellation.before

@@ -23,7 +23,8 @@ async def metrics(held: Held, request: Request) -> Response:
     """Queues, workers, attempts and money in the text format of Prometheus, of all tenants together."""
     check_access(held.settings, request.headers.get("authorization"))
     figures, workers = await asyncio.gather(operations.figures(held), operations.workers(held))
-    return Response(exposition(figures, workers), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    times = request.app.state.request_times
+    return Response(exposition(figures, workers, times), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def check_access(settings: Settings, authorization: str | None) -> None:

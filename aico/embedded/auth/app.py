@@ -1,7 +1,8 @@
 """The server: Supabase Auth's routes under /auth/v1. What else a project serves can be mounted beside them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -9,12 +10,12 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from aico import __version__
 from aico.core.errors import Unavailable
 from aico.embedded.auth import account_routes, admin_routes, refusals
-from aico.embedded.auth.gateway import Gateway
+from aico.embedded.auth.gateway import Gateway, Keys
 from aico.embedded.auth.services import Config, Services, running, services_of
 
 PREFIX = "/auth/v1"
@@ -43,21 +44,32 @@ async def show_settings(request: Request) -> Response:
     )
 
 
-def create_app(config: Config) -> Starlette:
+class Part(Protocol):
+    """Something else that the same server serves."""
+
+    @property
+    def routes(self) -> Sequence[BaseRoute]: ...
+
+    def running(self) -> AbstractAsyncContextManager[None]: ...
+
+
+def create_app(config: Config, *parts: Part) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:
-        async with running(config) as services:
+        async with running(config) as services, AsyncExitStack() as others:
+            for part in parts:
+                await others.enter_async_context(part.running())
             yield {"services": services}
 
-    keys = {"publishable": config.files.publishable_key, "secret": config.files.secret_key}
+    keys = Keys(config.files.publishable_key, config.files.secret_key)
     behind_the_gateway = Mount(
         "",
         routes=[Route("/settings", show_settings), *account_routes.ROUTES, *admin_routes.ROUTES],
-        middleware=[Middleware(Gateway, **keys)],
+        middleware=[Middleware(Gateway, keys=keys)],
     )
     auth = [Route("/health", health), Route("/.well-known/jwks.json", published_keys), behind_the_gateway]
     return Starlette(
-        routes=[Mount(PREFIX, routes=auth)],
+        routes=[Mount(PREFIX, routes=auth), *(route for part in parts for route in part.routes)],
         middleware=[_cors(config.origins)] if config.origins else [],
         exception_handlers={
             refusals.Refusal: refusals.refused,

@@ -32,6 +32,11 @@ class Files:
         return load_or_create_secret(self.home / "database.password")
 
     @property
+    def realtime_password(self) -> SecretStr:
+        """Of the role that the stand-in for Realtime logs in as."""
+        return load_or_create_secret(self.home / "realtime.password")
+
+    @property
     def refresh_key(self) -> SecretStr:
         """What successors of refresh tokens are computed with."""
         return load_or_create_secret(self.home / "refresh.key")

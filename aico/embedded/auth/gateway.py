@@ -13,24 +13,34 @@ HEADER = "apikey"
 _BROWSER = "mozilla/"  # how every browser begins to introduce itself
 
 
-class Gateway:
-    """Raises Refusal where the key is missing, unknown, or the secret one in a browser. Notes whether it is secret."""
-
-    def __init__(self, app: ASGIApp, *, publishable: SecretStr, secret: SecretStr) -> None:
-        self._app = app
+class Keys:
+    def __init__(self, publishable: SecretStr, secret: SecretStr) -> None:
         self._publishable = publishable.get_secret_value()
         self._secret = secret.get_secret_value()
+
+    def is_secret(self, key: str | None, *, agent: str, browser: bool = False) -> bool:
+        """Raises Refusal where it is missing, unknown, or the secret one in a browser."""
+        if not key:
+            raise Refusal(HTTPStatus.UNAUTHORIZED, "no_authorization", "No API key found in request")
+        secret = _same(key, self._secret)
+        if secret and (browser or _BROWSER in agent.lower()):
+            raise Refusal(HTTPStatus.UNAUTHORIZED, "no_authorization", "Forbidden use of secret API key in browser")
+        if not secret and not _same(key, self._publishable):
+            raise Refusal(HTTPStatus.UNAUTHORIZED, "no_authorization", "Invalid API key")
+        return secret
+
+
+class Gateway:
+    """Raises Refusal as `Keys` does. Notes whether the key is the secret one."""
+
+    def __init__(self, app: ASGIApp, *, keys: Keys) -> None:
+        self._app = app
+        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         key = headers.get(HEADER)
-        if not key:
-            raise Refusal(HTTPStatus.UNAUTHORIZED, "no_authorization", "No API key found in request")
-        secret = _same(key, self._secret)
-        if secret and _BROWSER in headers.get("user-agent", "").lower():
-            raise Refusal(HTTPStatus.UNAUTHORIZED, "no_authorization", "Forbidden use of secret API key in browser")
-        if not secret and not _same(key, self._publishable):
-            raise Refusal(HTTPStatus.UNAUTHORIZED, "no_authorization", "Invalid API key")
+        secret = self._keys.is_secret(key, agent=headers.get("user-agent", ""))
         scope["state"]["secret_key"] = key if secret else None
         await self._app(scope, receive, send)
 

@@ -17,7 +17,7 @@ _PATIENCE = 2.0  # seconds
 
 def installed() -> bool:
     """Whether what it takes beside the product's own packages is there."""
-    return importlib.util.find_spec("argon2") is not None
+    return all(importlib.util.find_spec(name) is not None for name in ("argon2", "websockets"))
 
 
 class AuthServer:
@@ -36,7 +36,10 @@ class AuthServer:
         ensure_keys(self.files.signing_keys)
 
     def spec(self, database: str, environment: Mapping[str, str]) -> ProcessSpec:
-        """`database` is host, port and name; the process sees it as the role that the accounts are open to."""
+        """`database` is host, port and name; the process sees it as the role that the accounts are open to.
+
+        For Realtime it logs in there by another role, whose password is among its files.
+        """
         password = self.files.database_password.get_secret_value()
         environment = {**environment, "DATABASE_URL": f"postgresql://{ACCOUNTS}:{password}@{database}"}
         options = ("--port", str(self._port), "--state-dir", str(self._state_dir))

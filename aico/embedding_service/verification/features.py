@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from aico.embedding_service.verification.amounts import Amounts, amounts
 from aico.embedding_service.verification.asking import questions_differ
 from aico.embedding_service.verification.guards import Guard
-from aico.embedding_service.verification.logic import quantifiers_differ, quantities_differ
+from aico.embedding_service.verification.logic import quantities_differ, scopes_differ
 from aico.embedding_service.verification.order import exchanged, roles, turned_round
 from aico.embedding_service.verification.people import names_added, names_differ, pronouns_differ
 from aico.embedding_service.verification.polarity import Polarity, polarity
 from aico.embedding_service.verification.profile import TextProfile
+from aico.embedding_service.verification.reordering import reordered
 from aico.embedding_service.verification.residue import How, Pair, Residue, residue
 from aico.embedding_service.verification.times import Times, times
 from aico.embedding_service.verification.tokens import Kind
@@ -28,7 +29,7 @@ FEATURES = (
     "inserted",  # weight of the one that only one text has, where the texts are the same word for word otherwise
     "replaced",  # the same of one for which the other text has another
     "question",  # why against who, and the like
-    "direction",  # to something against from it
+    "direction",  # to something against from it, and other small words of a language that is hardly known
     "numbers",
     "numbers_added",
     "units",
@@ -47,7 +48,7 @@ FEATURES = (
     "time_added",
     "tense",
     "quantity",
-    "quantifier",
+    "quantifier",  # all against some, only, at least, must against may
     "pronoun",
 )
 
@@ -61,9 +62,14 @@ class Seen:
 def see(asked: TextProfile, kept: TextProfile, cosine: float, vectors: WordVectors | None) -> Seen:
     if mistyped(asked, kept):
         kept = asked
+    foreign = bool(asked.foreign or kept.foreign)
+    if foreign:
+        vectors = None  # they know English
     rest = residue(asked, kept, vectors)
     straight = roles(asked, kept)
-    swapped = straight is False or (straight is None and exchanged(asked, kept))
+    swapped = straight is False or (
+        straight is None and (exchanged(asked, kept) or reordered(asked, kept, rest, foreign=foreign))
+    )
     turns = polarity(asked, kept, rest, exchanged=swapped)
     when = times(asked, kept, rest)
     numbers = amounts(asked, kept)
@@ -80,8 +86,8 @@ def see(asked: TextProfile, kept: TextProfile, cosine: float, vectors: WordVecto
         "tense": float(when.tense),
         "names_added": float(min(names_added(asked, kept, rest), 3)),
         "question": float(questions_differ(asked.question, kept.question)),
-        "direction": float(turned_round(asked, kept)),
-        "quantifier": float(rest.few and quantifiers_differ(asked, kept)),
+        "direction": float(turned_round(asked, kept) or (foreign and asked.foreign != kept.foreign)),
+        "quantifier": float(rest.few and scopes_differ(asked, kept)),
     }
     return Seen(guards, tuple(values[name] for name in FEATURES))
 

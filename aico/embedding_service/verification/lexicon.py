@@ -17,6 +17,7 @@ _NEGATING = {"un": 4, "non": 4, "anti": 4, "in": 6, "im": 6, "ir": 6, "il": 5, "
 _BEFORE_VERBS = ("un", "re", "de", "dis")  # unblocking is no word of the dictionary, blocking is
 _DOUBLED = frozenset("bdgmnprt")
 _LONGEST = 30
+_SHORT = 2  # letters of an abbreviation: js is no plural
 _INFLECTIONS = frozenset({"", "s", "es", "ed", "d", "ing", "er", "r", "ers", "ly", "ment", "ion", "ation", "al"})
 _LEAST_STEM = 4
 
@@ -53,14 +54,14 @@ def lemma(word: str) -> str:
     """The form of a dictionary of a folded English word; the word itself where it is none."""
     import simplemma  # noqa: PLC0415 - its dictionary takes 30 MB, which a process that compares nothing does without
 
-    if len(word) > _LONGEST:
+    if len(word) > _LONGEST or (word in SAME and len(word) <= _SHORT):
         return word
     found = simplemma.lemmatize(word, lang="en").lower()
     if found != word:
         twice = found[-1:] in _DOUBLED and found[-2:-1] == found[-1:] and is_known(found[:-1])
         return found[:-1] if twice else found  # preferr
     if word.endswith("s") and not word.endswith(("ss", "us", "is")) and (len(word) > _LEAST_STEM or not is_known(word)):
-        return word[:-1] if len(word) >= _LEAST_STEM else word
+        return word[:-1] if len(word) >= _LEAST_STEM and (word not in SAME or word[:-1] in SAME) else word
     if word.endswith("ed") and len(word) > _LEAST_STEM:
         doubled = (word[:-3],) if word[-3] == word[-4] else ()
         return next((stem for stem in (*doubled, word[:-1], word[:-2]) if is_known(stem)), word)

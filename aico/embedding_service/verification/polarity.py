@@ -123,4 +123,4 @@ def _small_opposites(asked: TextProfile, kept: TextProfile) -> int:
     return sum(opposite(one, two) for one in left & _TURNING for two in right & _TURNING)
 
 
-_TURNING = frozenset(["up", "down", "on", "off", "over", "under", "above", "below"])
+_TURNING = frozenset(["up", "down", "on", "off", "over", "under", "above", "below", "in", "out"])

@@ -1,22 +1,22 @@
 """What is seen of one text, before it is compared with others."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from aico.core.canonical import nfc
 from aico.embedding_service.verification.asking import language_of, question_of
 from aico.embedding_service.verification.groups import CALENDAR, DAYS, DURATIONS, FORMS, LANGUAGES, PROGRAMMING, UNITS
 from aico.embedding_service.verification.lexicon import is_known
 from aico.embedding_service.verification.tokens import Kind, Token, tokenise
-from aico.embedding_service.verification.words import GENDERED, THIRD
+from aico.embedding_service.verification.words import FOREIGN, FUNCTION, GENDERED, SMALL, THIRD
 
 _QUOTED = re.compile(
     r"(?<!\w)(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'(?!\w)|`([^`\n]{1,200})`|[“„«]([^”“»\n]{1,200})[”“»])"
 )
-_LOOKS_LIKE_CODE = re.compile(r"```|[{};]\s*$|\w\(.{0,60}\)|[=!<>]=|=>|->|\w\[.{0,40}\]|^\s{4,}\w", re.MULTILINE)
+_LOOKS_LIKE_CODE = re.compile(r"```|[{};]\s*$|\w\(.{0,60}\)|[=!<>]=|=>|->|\w\[.{0,40}\]|^[ \t]{4,}\w", re.MULTILINE)
 _FENCE = "```"
 _SPACE = re.compile(r"\s+")
 _LOOSE = re.compile(r"(?:[,;?\"“”]|(?<![\d!])!)+(?=\s|$)|\.(?=\s|$)|(?<!\S)[\"“”]+")
@@ -38,7 +38,7 @@ class TextProfile:
     @cached_property
     def folded(self) -> str:
         """Equal for texts that differ in nothing but white space, and in case and marks where those mean nothing."""
-        text = unicodedata.normalize("NFC", self.text)  # x² is not x2
+        text = nfc(self.text)  # x² is not x2
         if self.codelike:
             return text.strip()
         return _SPACE.sub(" ", _LOOSE.sub("", text)).strip().casefold()
@@ -82,6 +82,12 @@ class TextProfile:
     @cached_property
     def language(self) -> str | None:
         return language_of(self.text)
+
+    @cached_property
+    def foreign(self) -> tuple[str, ...]:
+        """The small words of languages other than English, in no order; all words of a script that is not Latin."""
+        small = sorted(word for word in self._lower if word in FOREIGN and word not in FUNCTION and word not in SMALL)
+        return tuple(small) or ((self.language,) if self.language not in {None, "english"} else ())
 
     @cached_property
     def question(self) -> str | None:

@@ -1,5 +1,6 @@
 """The content of each text that the other has not: matched by meaning as far as that goes."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -132,9 +133,14 @@ def _relation(one: str, two: str, *, light: bool, named: bool) -> How:
     """
     if opposite(one, two) and not (light and frozenset((one, two)) not in OPPOSITES):
         return How.OPPOSITE
-    if derived(one, two) or (not named and slip(one, two)):
+    if derived(one, two) or (_unmarked(one) == _unmarked(two) if named else slip(one, two)):
         return How.SAME
     return How.SYNONYM if same_meaning(one, two) else How.OTHER
+
+
+def _unmarked(name: str) -> str:
+    """Without accents, which foreign names lose."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", name[:60]) if not unicodedata.combining(letter))
 
 
 def _goodness(pair: Pair) -> tuple[int, float, str, str]:

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from aico.embedding_service.verification.profile import TextProfile
 from aico.embedding_service.verification.residue import Residue
+from aico.embedding_service.verification.words import groups
 
 _USED_TO = re.compile(r"\bused to\b|\b[Dd]id .{1,60}\buse to\b")
 _ACCUSTOMED = re.compile(r"(?:\b(?:be|is|are|am|was|were|get|got|getting)|'m|'re|'s)\s+(?:\w+\s+)?used to\b")
 _LOOKED_AT = 2_000
+_SIDES = groups("before until till; after since; during while")
 _PAST, _PRESENT = frozenset({"was", "were", "did"}), frozenset({"is", "are", "do", "does", "am"})
 
 
@@ -40,7 +42,7 @@ def _dated(text: TextProfile) -> bool:
 
 
 def _sides(asked: TextProfile, kept: TextProfile) -> bool:
-    one, two = ({word for word in ("before", "after") if text.functions[word]} for text in (asked, kept))
+    one, two = ({side for word, side in _SIDES.items() if text.functions[word]} for text in (asked, kept))
     return _exclude(one, two)
 
 

@@ -177,7 +177,7 @@ def words(written: str) -> tuple[Token, ...]:
         one, two = _WHOLE.get(word) or _BARE[word]
         return Token(written, one, Kind.FUNCTION), Token(written, two, Kind.FUNCTION)
     for ending, meant in _ENDINGS.items():
-        if word.endswith(ending):
+        if word.endswith(ending) and word != ending:
             stem = written[: -len(ending)]
             what_is = meant == POSSESSIVE and stem.lower() in FUNCTION
             return *words(stem), Token(written, "be" if what_is else meant, Kind.FUNCTION)

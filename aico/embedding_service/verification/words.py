@@ -61,7 +61,7 @@ LIGHT = _all(
 )
 NEGATORS = _all(
     """
-    not no never without none nobody nothing neither nor cannot unable except excluding lack lacking isnt arent
+    not no non never without none nobody nothing neither nor cannot unable except excluding lack lacking isnt arent
     nicht kein keine keinen pas jamais nunca niet geen não
     wasnt werent dont doesnt didnt cant couldnt wont wouldnt shouldnt mustnt hasnt havent hadnt aint
     """
@@ -114,4 +114,6 @@ SPEAKS = {
         "dutch": "de het een en is van niet met voor op dat zijn hoe kan ik mijn wat",
     }.items()
 }
+# Words of other languages that English has too.
+SMALL = _all("die des den van sur pour son non del con per sono come para dos na om is das und")
 FOREIGN = frozenset().union(*(words for language, words in SPEAKS.items() if language != "english"))

@@ -8,11 +8,16 @@ from pydantic import SecretStr
 from aico.core.chat import ChatRequest, Completion
 from aico.routing.models import Model
 from aico.routing.providers.wire import CacheHint
+from aico.tracing.genai import Address
 
 OnDelta = Callable[[str], None]
 
 
 class ChatProvider(Protocol):
+    @property
+    def address(self) -> Address | None:
+        """Of its server, for traces."""
+
     def send_message(
         self,
         request: ChatRequest,

@@ -32,6 +32,7 @@ from aico.routing.providers.refusal import refusal, secrets_of
 from aico.routing.providers.sse import EventDecoder
 from aico.routing.providers.transport import CallStopped, DeadlinePassed, limited_call, make_interruptible
 from aico.routing.providers.wire import CacheHint, HttpRequest, Wire, WireError
+from aico.tracing.genai import Address
 
 OnDelta = Callable[[str], None]
 
@@ -75,6 +76,11 @@ class Provider:
             headers={"User-Agent": "aico"},
         )
         make_interruptible(self._client)
+
+    @property
+    def address(self) -> Address | None:
+        url = httpx2.URL(self.profile.base_url)
+        return Address(url.host, url.port) if url.host else None
 
     def close(self) -> None:
         self._client.close()

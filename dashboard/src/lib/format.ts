@@ -2,6 +2,7 @@
 
 const dollars = (digits: number) =>
   new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", minimumFractionDigits: digits, maximumFractionDigits: digits });
+const tiny = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
 const CENTS_PER_DOLLAR = 100;
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
@@ -15,6 +16,7 @@ export function money(cents: string | number | null | undefined): string {
   const amount = Number(cents) / CENTS_PER_DOLLAR;
   const size = Math.abs(amount);
   if (size === 0 || size >= 1) return dollars(2).format(amount);
+  if (size < 0.00001) return tiny.format(amount);
   return dollars(size >= 0.1 ? 2 : size >= 0.001 ? 4 : 6).format(amount);
 }
 
@@ -39,6 +41,20 @@ export function bytes(value: number | null | undefined): string {
   const [unit, size] = SIZES.find(([, each]) => value >= each) ?? ["bytes", 1];
   return `${short.format(value / size)} ${unit}`;
 }
+
+/** A span of time, as coarse as it is long: 4 s, 12 min, 3 h, 2 d. */
+export function seconds(value: number | null | undefined): string {
+  if (value == null) return UNKNOWN;
+  const [name, size] = SPANS.find(([, each]) => value >= each) ?? ["s", 1];
+  return `${whole.format(Math.floor(value / size))} ${name}`;
+}
+
+const SPANS: readonly (readonly [string, number])[] = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+  ["s", 1],
+];
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });

@@ -22,7 +22,7 @@ export interface Tick {
 
 export interface Recent {
   seq: number | null; // of the last tick; null before the first
-  seconds: ReadonlyMap<string, Second>; // by `at`
+  seconds: ReadonlyMap<string, Second>; // by the time in one spelling
   missed: boolean; // a tick between two was not received
 }
 
@@ -39,14 +39,14 @@ export function apply(recent: Recent, tick: Tick): Recent {
 /** What was fetched after a gap: it replaces nothing that is newer. */
 export function refill(recent: Recent, seq: number, seconds: readonly Second[]): Recent {
   if (recent.seq !== null && recent.seq > seq) {
-    return { ...recent, seconds: merged(new Map(seconds.map((one) => [one.at, one])), [...recent.seconds.values()]), missed: false };
+    return { ...recent, seconds: merged(merged(new Map(), seconds), [...recent.seconds.values()]), missed: false };
   }
   return { seq, seconds: merged(recent.seconds, seconds), missed: false };
 }
 
 function merged(known: ReadonlyMap<string, Second>, news: readonly Second[]): Map<string, Second> {
   const all = new Map(known);
-  for (const second of news) all.set(second.at, second);
+  for (const second of news) all.set(new Date(second.at).toISOString(), second);
   const newest = Math.max(...[...all.keys()].map((at) => Date.parse(at)), 0);
   for (const at of all.keys()) if (Date.parse(at) <= newest - KEPT_SECONDS * 1000) all.delete(at);
   return all;

@@ -14,6 +14,7 @@ WORDLESS = Verifier()  # without word vectors: what holds of any texts holds of 
 SCRAPS = (
     "How do I not open close the a Ann Ben 5 7 km miles to from by before after and or both he she called was 'x' `y`"
     " foo.bar --all if more less today tomorrow JSON CSV French German ``` == ( ) ? . , ; \n \t 漢字 é ' \" 😀"
+    " n't 2-n't 's CAN'T"
 )
 WORDS = SCRAPS.split(" ")
 TEXTS = st.one_of(
@@ -88,6 +89,13 @@ def test_case_and_marks_mean_nothing_in_prose_and_something_in_code() -> None:
     assert prose.score > 0.99
     assert prose.guards == ()
     assert code.score < CONSERVATIVE
+
+
+def test_blank_lines_make_no_code() -> None:
+    assert (
+        WORDLESS.compare("Explain this." + "\n" * 5 + "Gravity", "explain this " + "\n" * 5 + "gravity", 0.9).score
+        > 0.99
+    )
 
 
 def test_an_accent_may_be_a_character_of_its_own_and_a_power_is_no_digit() -> None:
@@ -186,6 +194,8 @@ HOSTILE = {
     "accents": "e\u0301" * 30_000,
     "spaces": " " * 60_000,
     "nothing": "",
+    "an ending without a word": "2020-n't n't 's",
+    "marks": "e" + "\u0301\u0327" * 100_000,
     "surrogate": "\ud800 x",
 }
 

@@ -15,7 +15,7 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Copy } from "@/components/ui/copy";
 import { Confirm } from "@/components/ui/dialog";
-import { Fact, Facts } from "@/components/ui/facts";
+import { Facts } from "@/components/ui/facts";
 import { Loaded } from "@/components/ui/states";
 import { ago, bytes, count, money, when } from "@/lib/format";
 
@@ -65,35 +65,32 @@ function Words({ entry }: { entry: Detail }) {
 const times = (n: number): string => (n === 1 ? "once" : `${count(n)} times`);
 
 function Known({ entry }: { entry: Detail }) {
+  const served = entry.hit_at ? `${times(entry.hits)}, last ${ago(entry.hit_at)}` : times(entry.hits);
+  const judged = entry.good + entry.bad === 0 ? "By nobody yet" : `${times(entry.good)} right, ${times(entry.bad)} wrong`;
   return (
     <Card title="How it is kept">
-      <Facts>
-        <Fact name="Served again">
-          {times(entry.hits)}
-          {entry.hit_at && `, last ${ago(entry.hit_at)}`}
-        </Fact>
-        <Fact name="Judged">
-          {entry.good + entry.bad === 0 ? "By nobody yet" : `${times(entry.good)} right, ${times(entry.bad)} wrong`}
-        </Fact>
-        <Fact name="Kept">{when(entry.created_at)}</Fact>
-        <Fact name="Until">{when(entry.expires_at)}</Fact>
-        <Fact name="Size">{bytes(entry.bytes)}</Fact>
-        <Fact name="Tags">
-          {entry.tags.length === 0 ? (
-            "None"
-          ) : (
-            <span className="flex flex-wrap gap-1">
-              {entry.tags.map((tag) => (
-                <Badge key={tag}>{tag}</Badge>
-              ))}
-            </span>
-          )}
-        </Fact>
-        <Fact name="Namespace">
-          <code className="text-xs">{entry.namespace}</code>
-        </Fact>
-      </Facts>
+      <Facts
+        facts={[
+          ["Served again", served],
+          ["Judged", judged],
+          ["Size", bytes(entry.bytes)],
+          ["Kept", when(entry.created_at)],
+          ["Until", when(entry.expires_at)],
+          ["Tags", entry.tags.length > 0 ? <Tags key="tags" tags={entry.tags} /> : "None"],
+          ["Namespace", <code key="namespace" className="text-xs">{entry.namespace}</code>],
+        ]}
+      />
     </Card>
+  );
+}
+
+function Tags({ tags }: { tags: readonly string[] }) {
+  return (
+    <span className="flex flex-wrap gap-1">
+      {tags.map((tag) => (
+        <Badge key={tag}>{tag}</Badge>
+      ))}
+    </span>
   );
 }
 
@@ -101,30 +98,31 @@ function Provenance({ entry }: { entry: Detail }) {
   const { routing, answer } = entry;
   return (
     <Card title="Where it is from" hint="How the job came by it that paid for it.">
-      <Facts>
-        <Fact name="Job">
-          <Link href={`/jobs/detail/?id=${entry.job_id}`} className="text-primary underline underline-offset-4">
-            {entry.job_id}
-          </Link>
-        </Fact>
-        <Fact name="Model">
-          {routing.model} <span className="text-muted-foreground">at {routing.provider}</span>
-        </Fact>
-        <Fact name="Paid">{money(routing.cost_cents)}</Fact>
-        <Fact name="Tokens">
-          {count(answer.input_tokens)} of the prompt, {count(answer.output_tokens)} of the answer
-        </Fact>
-        {(routing.reasons?.length ?? 0) > 0 && (
-          <Fact name="Why that model">
-            <ul className="grid gap-0.5">
-              {routing.reasons?.map((reason) => (
-                <li key={reason}>{reason}</li>
-              ))}
-            </ul>
-          </Fact>
-        )}
-      </Facts>
+      <Facts
+        facts={[
+          [
+            "Job",
+            <Link key="job" href={`/jobs/detail/?id=${entry.job_id}`} className="text-primary underline underline-offset-4">
+              {entry.job_id}
+            </Link>,
+          ],
+          ["Model", `${routing.model} at ${routing.provider}`],
+          ["Paid", money(routing.cost_cents)],
+          ["Tokens", `${count(answer.input_tokens)} of the prompt, ${count(answer.output_tokens)} of the answer`],
+          ["Why that model", routing.reasons?.length ? <Reasons key="reasons" reasons={routing.reasons} /> : undefined],
+        ]}
+      />
     </Card>
+  );
+}
+
+function Reasons({ reasons }: { reasons: readonly string[] }) {
+  return (
+    <ul className="grid gap-0.5">
+      {reasons.map((reason) => (
+        <li key={reason}>{reason}</li>
+      ))}
+    </ul>
   );
 }
 

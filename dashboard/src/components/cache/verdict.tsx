@@ -1,6 +1,6 @@
 import { Badge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
-import { Fact, Facts } from "@/components/ui/facts";
+import { Facts } from "@/components/ui/facts";
 import { type Column, Table } from "@/components/ui/table";
 import { type Explanation, feature, GUARD_POLICIES, stateOf } from "@/components/cache/words";
 import { percent } from "@/lib/format";
@@ -46,20 +46,18 @@ const DIGITS = 3;
 
 function Figures({ found }: { found: Explanation }) {
   const { pair, verdict, cosine } = found;
+  const near = `${cosine?.toFixed(DIGITS)} (cosine); below ${found.least_cosine.toFixed(DIGITS)} nothing is looked at`;
   return (
-    <Facts>
-      {cosine != null && (
-        <Fact name="Near in meaning">
-          {cosine.toFixed(DIGITS)} (cosine); below {found.least_cosine.toFixed(DIGITS)} nothing is looked at
-        </Fact>
-      )}
-      {pair && <Fact name="The two alone">{percent(pair.score)} likely that one answer serves both</Fact>}
-      {verdict && (
-        <Fact name="In the namespace">
-          {percent(verdict.probability)} likely; from {percent(verdict.cut_probability)} on it is served
-        </Fact>
-      )}
-    </Facts>
+    <Facts
+      facts={[
+        ["Near in meaning", cosine == null ? undefined : near],
+        ["The two alone", pair ? `${percent(pair.score)} likely that one answer serves both` : undefined],
+        [
+          "In the namespace",
+          verdict ? `${percent(verdict.probability)} likely; from ${percent(verdict.cut_probability)} on it is served` : undefined,
+        ],
+      ]}
+    />
   );
 }
 

@@ -47,11 +47,23 @@ export function Frame({ children }: { children: ReactNode }) {
             </div>
           </header>
           <main id="content" className="mx-auto grid max-w-6xl gap-5 p-3 sm:p-6">
-            {tenant ? children : <Empty title="You belong to no tenant yet">Ask whoever runs this for an invitation.</Empty>}
+            {tenant ? children : <NoTenant />}
           </main>
         </div>
       </div>
     </LiveProvider>
+  );
+}
+
+function NoTenant() {
+  return (
+    <Empty title="You belong to no tenant yet">
+      Ask whoever runs this for an invitation. If you have one,{" "}
+      <Link href="/invitation/" className="text-primary underline underline-offset-4 hover:no-underline">
+        accept it
+      </Link>
+      .
+    </Empty>
   );
 }
 

@@ -1,11 +1,12 @@
-import { ChevronLeft } from "lucide-react";
+import { ArrowLeft } from "lucide-react";
 import Link from "next/link";
+import type { ReactNode } from "react";
 
-/** To the list that a view of one thing is from. */
-export function Back({ href, children }: { href: string; children: string }) {
+/** From one thing to the list of them. */
+export function Back({ href, children }: { href: string; children: ReactNode }) {
   return (
-    <Link href={href} className="flex items-center gap-1 justify-self-start text-sm text-muted-foreground hover:text-foreground">
-      <ChevronLeft className="size-4" aria-hidden />
+    <Link href={href} className="inline-flex items-center gap-1 justify-self-start text-sm text-muted-foreground hover:underline">
+      <ArrowLeft className="size-4" aria-hidden />
       {children}
     </Link>
   );

@@ -2,7 +2,7 @@
 
 import { X } from "lucide-react";
 import { Dialog as Primitive } from "radix-ui";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import { Button } from "@/components/ui/button";
 
 interface Props {
@@ -12,15 +12,19 @@ interface Props {
   hint?: ReactNode;
   children?: ReactNode;
   footer?: ReactNode;
+  sticky?: boolean; // a click beside it does not close it, so that nothing is lost by one
 }
 
-export function Dialog({ open, onOpenChange, title, hint, children, footer }: Props) {
+export function Dialog({ open, onOpenChange, title, hint, children, footer, sticky = false }: Props) {
+  const way = useReturn();
   return (
     <Primitive.Root open={open} onOpenChange={onOpenChange}>
       <Primitive.Portal>
         <Primitive.Overlay className="fixed inset-0 z-40 bg-black/50" />
         <Primitive.Content
           aria-describedby={hint ? undefined : ""}
+          {...way}
+          onInteractOutside={sticky ? (event) => event.preventDefault() : undefined}
           className="fixed inset-x-4 top-1/2 z-50 mx-auto grid max-h-[90dvh] max-w-lg -translate-y-1/2 gap-4 overflow-y-auto rounded-lg border bg-card p-5 shadow-xl"
         >
           <div className="flex items-start justify-between gap-4">
@@ -42,6 +46,24 @@ export function Dialog({ open, onOpenChange, title, hint, children, footer }: Pr
   );
 }
 
+let opener: HTMLElement | null = null; // of the window that was opened last
+
+/** Leads a keyboard back to what opened the window; past a window that followed another, to what opened the first. */
+function useReturn() {
+  const mine = useRef<HTMLElement | null>(null);
+  return {
+    onOpenAutoFocus: () => {
+      const focused = document.activeElement;
+      mine.current = focused instanceof HTMLElement && focused !== document.body ? focused : opener;
+      opener = mine.current;
+    },
+    onCloseAutoFocus: (event: Event) => {
+      event.preventDefault();
+      mine.current?.focus();
+    },
+  };
+}
+
 /** Asks before something that cannot be taken back. */
 export function Confirm({
   open,
@@ -49,9 +71,17 @@ export function Confirm({
   title,
   hint,
   action,
+  keep = "Keep it",
+  look = "danger",
   busy,
   onConfirm,
-}: Omit<Props, "children" | "footer"> & { action: string; busy: boolean; onConfirm: () => void }) {
+}: Omit<Props, "children" | "footer"> & {
+  action: string;
+  keep?: string; // on the button that changes nothing
+  look?: "danger" | "primary";
+  busy: boolean;
+  onConfirm: () => void;
+}) {
   return (
     <Dialog
       open={open}
@@ -60,8 +90,8 @@ export function Confirm({
       hint={hint}
       footer={
         <>
-          <Button onClick={() => onOpenChange(false)}>Keep it</Button>
-          <Button look="danger" busy={busy} onClick={onConfirm}>
+          <Button onClick={() => onOpenChange(false)}>{keep}</Button>
+          <Button look={look} busy={busy} onClick={onConfirm}>
             {action}
           </Button>
         </>

@@ -1,15 +1,17 @@
 import type { ReactNode } from "react";
+import { UNKNOWN } from "@/lib/format";
 
-/** What is known of one thing, by name. */
-export function Facts({ children }: { children: ReactNode }) {
-  return <dl className="grid gap-x-6 gap-y-3 text-sm sm:grid-cols-[10rem_1fr]">{children}</dl>;
-}
-
-export function Fact({ name, children }: { name: string; children: ReactNode }) {
+/** Names with their values. Those of which nothing is known (undefined) are left out. */
+export function Facts({ facts }: { facts: readonly (readonly [name: string, value: ReactNode | undefined])[] }) {
+  const known = facts.filter(([, value]) => value !== undefined);
   return (
-    <>
-      <dt className="text-muted-foreground max-sm:-mb-2">{name}</dt>
-      <dd className="min-w-0 wrap-anywhere">{children}</dd>
-    </>
+    <dl className="grid grid-cols-2 gap-x-6 gap-y-3 lg:grid-cols-3">
+      {known.map(([name, value]) => (
+        <div key={name} className="min-w-0">
+          <dt className="text-xs text-muted-foreground">{name}</dt>
+          <dd className="mt-0.5 text-sm wrap-anywhere">{value ?? UNKNOWN}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }

@@ -21,6 +21,7 @@ interface Props {
   title: string;
   hint?: ReactNode;
   action: string; // on the button
+  look?: "primary" | "danger"; // of the button
   busy: boolean;
   problem: Problem | null;
   onSubmit: (given: FormData) => void;
@@ -28,19 +29,19 @@ interface Props {
 }
 
 /** A form of its own window. The fields keep what was typed in when the service refuses it. */
-export function FormDialog({ open, onOpenChange, title, hint, action, busy, problem, onSubmit, children }: Props) {
+export function FormDialog({ open, onOpenChange, title, hint, action, look = "primary", busy, problem, onSubmit, children }: Props) {
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     onSubmit(new FormData(event.currentTarget));
   };
   return (
-    <Dialog open={open} onOpenChange={onOpenChange} title={title} hint={hint}>
+    <Dialog sticky open={open} onOpenChange={onOpenChange} title={title} hint={hint}>
       <form onSubmit={submit} className="grid gap-4">
         {children}
         <Refused problem={problem} />
         <div className="flex flex-wrap justify-end gap-2">
           <Button onClick={() => onOpenChange(false)}>Cancel</Button>
-          <Button type="submit" look="primary" busy={busy}>
+          <Button type="submit" look={look} busy={busy}>
             {action}
           </Button>
         </div>
@@ -71,3 +72,10 @@ export const OVERLAPS: readonly (readonly [seconds: string, name: string])[] = [
   ["604800", "A week"],
   ["2592000", "30 days"],
 ];
+
+/** A choice or a number that may be left out: null. */
+export const orNull = <T extends string>(given: FormData, name: string): T | null => (text(given, name) as T) || null;
+export const numberOrNull = (given: FormData, name: string): number | null => {
+  const found = text(given, name);
+  return found === "" ? null : Number(found);
+};

@@ -1,15 +1,20 @@
 "use client";
 
+import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { type FormEvent, useEffect, useState } from "react";
+import { plainWords } from "@/auth/plain-words";
 import { useSession } from "@/auth/session";
-import { Button } from "@/components/ui/button";
+import { useSignUps } from "@/auth/sign-ups";
+import { Button, buttonStyle } from "@/components/ui/button";
 import { TextField } from "@/components/ui/field";
 import { Loading, Trouble } from "@/components/ui/states";
+import { classes } from "@/lib/classes";
 import { destination } from "@/lib/destination";
 
 export default function SignIn() {
-  const { status, trouble, supabase } = useSession();
+  const { status, trouble, config, supabase } = useSession();
+  const signUps = useSignUps(config);
   const router = useRouter();
   const [refused, setRefused] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
@@ -18,7 +23,8 @@ export default function SignIn() {
     if (status === "signed-in") router.replace(destination(window.location.search));
   }, [status, router]);
 
-  if (status === "unavailable") return <Trouble error={new Error(trouble ?? "")} retry={() => window.location.reload()} />;
+  if (status === "unavailable")
+    return <Trouble error={new Error(trouble ?? "")} retry={() => window.location.reload()} />;
   if (status !== "signed-out") return <Loading />;
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
@@ -31,7 +37,7 @@ export default function SignIn() {
       password: String(given.get("password")),
     });
     setBusy(false);
-    if (found?.error) setRefused(found.error.message);
+    if (found?.error) setRefused(plainWords(found.error));
   };
 
   return (
@@ -40,7 +46,14 @@ export default function SignIn() {
       {supabase ? (
         <form onSubmit={submit} className="grid gap-4">
           <TextField label="Email" name="email" type="email" autoComplete="username" required />
-          <TextField label="Password" name="password" type="password" autoComplete="current-password" required error={refused} />
+          <TextField
+            label="Password"
+            name="password"
+            type="password"
+            autoComplete="current-password"
+            required
+            error={refused}
+          />
           <Button type="submit" look="primary" busy={busy}>
             Sign in
           </Button>
@@ -49,6 +62,14 @@ export default function SignIn() {
         <p className="text-sm">
           Nobody can sign in here: this installation has no Supabase project. Set <code>SUPABASE_URL</code> and{" "}
           <code>SUPABASE_ANON_KEY</code>.
+        </p>
+      )}
+      {signUps === "open" && (
+        <p className="text-sm text-muted-foreground">
+          You are new here?{" "}
+          <Link href="/sign-up/" className={classes(buttonStyle({ look: "link" }), "h-auto px-0")}>
+            Create an account
+          </Link>
         </p>
       )}
     </main>

@@ -1,23 +1,39 @@
 "use client";
 
-import { useResource } from "@/api/hooks";
+import { useState } from "react";
+import { Figures, SPANS, type Span } from "@/components/overview/figures";
+import { SpendHistory } from "@/components/overview/history";
+import { Levers } from "@/components/overview/levers";
+import { LiveRequests } from "@/components/overview/live";
 import { PageTitle } from "@/components/shell/frame";
-import { Stat, Stats } from "@/components/ui/stat";
-import { Loaded } from "@/components/ui/states";
-import { money } from "@/lib/format";
 
 export default function Overview() {
-  const costs = useResource(["costs"], (api) => api.GET("/costs/summary"));
+  const [span, setSpan] = useState<Span>("day");
   return (
     <>
-      <PageTitle title="Overview" />
-      <Loaded found={costs}>
-        {(found) => (
-          <Stats>
-            <Stat name="Spent" value={money(found.cost_cents)} />
-          </Stats>
-        )}
-      </Loaded>
+      <PageTitle
+        title="Overview"
+        actions={
+          <select
+            aria-label="Period"
+            className="h-9 rounded-md border bg-card px-2 text-sm"
+            value={span}
+            onChange={(event) => setSpan(event.target.value as Span)}
+          >
+            {Object.entries(SPANS).map(([key, { name }]) => (
+              <option key={key} value={key}>
+                {name}
+              </option>
+            ))}
+          </select>
+        }
+      />
+      <Figures span={span} />
+      <LiveRequests />
+      <div className="grid gap-5 lg:grid-cols-[3fr_2fr]">
+        <SpendHistory span={span} />
+        <Levers span={span} />
+      </div>
     </>
   );
 }

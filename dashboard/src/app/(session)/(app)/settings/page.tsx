@@ -1,0 +1,7 @@
+"use client";
+
+import { Policy } from "@/components/settings/policy";
+
+export default function Settings() {
+  return <Policy />;
+}

@@ -1,0 +1,56 @@
+"use client";
+
+import { Download } from "lucide-react";
+import type { Api } from "@/api/client";
+import { useAction, useResource } from "@/api/hooks";
+import type { Batch } from "@/components/batches/words";
+import { Button } from "@/components/ui/button";
+import { Card } from "@/components/ui/card";
+import { compact } from "@/lib/format";
+import { saveFile } from "@/lib/save-file";
+
+const load = async (api: Api, id: string) => {
+  // The route's description has no schema for what is in a file.
+  const { data, error, response } = await api.GET("/v1/files/{file_id}/content", {
+    params: { path: { file_id: id } },
+    parseAs: "blob",
+  });
+  return { data: data as Blob | undefined, error, response };
+};
+
+function FileRow({ id, what }: { id: string; what: string }) {
+  const about = useResource(["file", id], (api) => api.GET("/v1/files/{file_id}", { params: { path: { file_id: id } } }));
+  const { run, busy } = useAction(load);
+  const fetchIt = async () => {
+    const found = await run(id);
+    if (found) saveFile(found.data, about.data?.filename ?? `${id}.jsonl`);
+  };
+  return (
+    <li className="flex flex-wrap items-center justify-between gap-2 py-2">
+      <div className="min-w-0">
+        <p className="text-sm font-medium">{what}</p>
+        <p className="text-xs text-muted-foreground wrap-anywhere">
+          {about.data ? `${about.data.filename} · ${compact(about.data.bytes)} bytes` : (about.error?.message ?? id)}
+        </p>
+      </div>
+      {!about.error && (
+        <Button size="small" busy={busy} onClick={fetchIt} aria-label={`Download ${what.toLowerCase()}`}>
+          <Download aria-hidden />
+          Download
+        </Button>
+      )}
+    </li>
+  );
+}
+
+export function Files({ batch }: { batch: Batch }) {
+  return (
+    <Card title="Files">
+      <ul className="-my-2 divide-y">
+        <FileRow id={batch.input_file_id} what="Requests" />
+        {batch.output_file_id && <FileRow id={batch.output_file_id} what="Answers" />}
+        {batch.error_file_id && <FileRow id={batch.error_file_id} what="Failed requests" />}
+      </ul>
+    </Card>
+  );
+}

@@ -1,0 +1,88 @@
+"use client";
+
+import { useResource } from "@/api/hooks";
+import { Stat, Stats } from "@/components/ui/stat";
+import { Loaded } from "@/components/ui/states";
+import { count, milliseconds, money, percent, UNKNOWN } from "@/lib/format";
+
+const REFRESHED_MS = 15_000;
+
+export type Span = "hour" | "day" | "month";
+
+/** The period that is shown: its grain, and how long it reaches back. */
+export const SPANS: Record<Span, { name: string; grain: "minute" | "day"; milliseconds: number }> = {
+  hour: { name: "Last hour", grain: "minute", milliseconds: 3_600_000 },
+  day: { name: "Last 24 hours", grain: "minute", milliseconds: 86_400_000 },
+  month: { name: "Last 30 days", grain: "day", milliseconds: 30 * 86_400_000 },
+};
+
+export const since = (span: Span): string => new Date(Date.now() - SPANS[span].milliseconds).toISOString();
+
+export function Figures({ span }: { span: Span }) {
+  const overview = useResource(
+    ["metrics", "overview", span],
+    (api) => api.GET("/v1/metrics/overview", { params: { query: { grain: SPANS[span].grain, since: since(span) } } }),
+    { refreshInterval: REFRESHED_MS, keepPreviousData: true },
+  );
+  return (
+    <Loaded found={overview}>
+      {(found) => {
+        const baseline = Number(found.baseline_cost_cents);
+        const hits = found.hits.exact + found.hits.semantic + found.hits.shared;
+        return (
+          <Stats>
+            <Stat
+              name="Saved against the price list"
+              value={money(found.saved_cents)}
+              hint={baseline > 0 ? `${percent(Number(found.saved_cents) / baseline)} of ${money(found.baseline_cost_cents)}` : "Nothing to compare yet"}
+            />
+            <Stat name="Spent" value={money(found.cost_cents)} hint={unpriced(found.unpriced_attempts)} />
+            <Stat name="Requests" value={count(found.requests)} hint={`${count(found.failed)} failed`} />
+            <Stat
+              name="Answered without a call"
+              value={found.answered ? percent(hits / found.answered) : UNKNOWN}
+              hint={`${count(found.hits.exact)} the same, ${count(found.hits.semantic)} alike, ${count(found.hits.shared)} shared`}
+            />
+            <Stat name="Half are answered within" value={milliseconds(found.latency_ms_p50)} hint="p50, whole answers" />
+            <Stat name="95 of 100 within" value={milliseconds(found.latency_ms_p95)} hint="p95, whole answers" />
+            <HoldoutStat />
+            <QualityStat />
+          </Stats>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+function unpriced(attempts: number): string {
+  return attempts === 0 ? "All prices known" : `${count(attempts)} calls without a known price are left out`;
+}
+
+/** What chance says: jobs that were kept from us against those that were not. */
+function HoldoutStat() {
+  const { data } = useResource(["savings"], (api) => api.GET("/v1/savings"));
+  const holdout = data?.holdout;
+  if (!holdout) return <Stat name="Saved, measured" value={UNKNOWN} hint="Against a random holdout" />;
+  const saved = holdout.saved_share;
+  const words = {
+    off: "The holdout is off",
+    too_few: "Too few held-out jobs yet",
+    measured: saved ? `${percent(saved.low)} to ${percent(saved.high)}, against a random holdout` : "No baseline cost yet",
+  }[holdout.status];
+  return <Stat name="Saved, measured" value={percent(saved?.value)} hint={words} />;
+}
+
+/** The worst that is known of what the cache serves. */
+function QualityStat() {
+  const { data } = useResource(["cache", "stats"], (api) => api.GET("/v1/cache/stats"));
+  if (!data) return <Stat name="Wrong cache hits, at most" value={UNKNOWN} />;
+  const bounds = data.namespaces.flatMap((one) => (one.bound === null ? [] : [one.bound]));
+  const allowed = `${percent(data.target)} allowed`;
+  return (
+    <Stat
+      name="Wrong cache hits, at most"
+      value={bounds.length ? percent(Math.max(...bounds)) : UNKNOWN}
+      hint={bounds.length ? `Bound of ${count(bounds.length)} kinds of questions; ${allowed}` : `Too few audits yet; ${allowed}`}
+    />
+  );
+}

@@ -1,0 +1,47 @@
+"use client";
+
+import Link from "next/link";
+import { useResource } from "@/api/hooks";
+import { Bars } from "@/components/charts/bars";
+import { SPANS, type Span, since } from "@/components/overview/figures";
+import { Button } from "@/components/ui/button";
+import { Card } from "@/components/ui/card";
+import { Empty, Loaded } from "@/components/ui/states";
+import { money } from "@/lib/format";
+import { leverName } from "@/lib/levers";
+
+/** What the savings are owed to. */
+export function Levers({ span }: { span: Span }) {
+  const breakdown = useResource(
+    ["metrics", "levers", span],
+    (api) =>
+      api.GET("/v1/metrics/breakdown", { params: { query: { by: "lever", grain: SPANS[span].grain, since: since(span) } } }),
+    { keepPreviousData: true },
+  );
+  return (
+    <Card
+      title="Saved by"
+      hint={SPANS[span].name}
+      actions={
+        <Button asChild size="small">
+          <Link href="/savings/">All savings</Link>
+        </Button>
+      }
+    >
+      <Loaded found={breakdown}>
+        {(found) =>
+          found.rows.length === 0 ? (
+            <Empty title="Nothing was answered in this time" />
+          ) : (
+            <Bars
+              title="Savings by what they are owed to"
+              summary={found.rows.map((row) => `${leverName(row.name)}: ${money(row.saved_cents)}`).join(", ")}
+              rows={found.rows.map((row) => ({ name: leverName(row.name), value: Number(row.saved_cents) }))}
+              format={money}
+            />
+          )
+        }
+      </Loaded>
+    </Card>
+  );
+}

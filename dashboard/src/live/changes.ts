@@ -1,0 +1,37 @@
+"use client";
+
+import { useEffect, useRef } from "react";
+import { useSession } from "@/auth/session";
+
+const PAUSE_MS = 1000; // between two times that a change is told: a batch's counts move often
+
+/** Calls `told` soon after a row of the tenant's in one of the tables of few changes was changed.
+ *
+ * Where nobody is live nothing is told: what must not be missed is asked for from time to time as well.
+ */
+export function useChanges(table: "batches" | "experiments" | "alerts", told: () => void): void {
+  const { supabase, tenant } = useSession();
+  const latest = useRef(told);
+  useEffect(() => {
+    latest.current = told;
+  });
+  const id = tenant?.id;
+  useEffect(() => {
+    if (!supabase || !id) return;
+    let pending: ReturnType<typeof setTimeout> | undefined;
+    const soon = () => {
+      pending ??= setTimeout(() => {
+        pending = undefined;
+        latest.current();
+      }, PAUSE_MS);
+    };
+    const channel = supabase
+      .channel(`changes:${table}:${id}`)
+      .on("postgres_changes", { event: "*", schema: "public", table, filter: `tenant_id=eq.${id}` }, soon)
+      .subscribe();
+    return () => {
+      clearTimeout(pending);
+      supabase.removeChannel(channel);
+    };
+  }, [supabase, id, table]);
+}
