@@ -29,19 +29,6 @@ export function milliseconds(value: number | null | undefined): string {
   return value < 1000 ? `${whole.format(value)} ms` : `${(value / 1000).toFixed(value < 10_000 ? 2 : 1)} s`;
 }
 
-const SIZES: [unit: string, size: number][] = [
-  ["GB", 1e9],
-  ["MB", 1e6],
-  ["kB", 1e3],
-  ["bytes", 1],
-];
-
-export function bytes(value: number | null | undefined): string {
-  if (value == null) return UNKNOWN;
-  const [unit, size] = SIZES.find(([, each]) => value >= each) ?? ["bytes", 1];
-  return `${short.format(value / size)} ${unit}`;
-}
-
 /** A span of time, as coarse as it is long: 4 s, 12 min, 3 h, 2 d. */
 export function seconds(value: number | null | undefined): string {
   if (value == null) return UNKNOWN;
@@ -55,6 +42,19 @@ const SPANS: readonly (readonly [string, number])[] = [
   ["min", 60],
   ["s", 1],
 ];
+
+const SIZES: [unit: string, size: number][] = [
+  ["GB", 1e9],
+  ["MB", 1e6],
+  ["kB", 1e3],
+  ["bytes", 1],
+];
+
+export function bytes(value: number | null | undefined): string {
+  if (value == null) return UNKNOWN;
+  const [unit, size] = SIZES.find(([, each]) => value >= each) ?? ["bytes", 1];
+  return `${short.format(value / size)} ${unit}`;
+}
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });

@@ -65,32 +65,28 @@ function Words({ entry }: { entry: Detail }) {
 const times = (n: number): string => (n === 1 ? "once" : `${count(n)} times`);
 
 function Known({ entry }: { entry: Detail }) {
-  const served = entry.hit_at ? `${times(entry.hits)}, last ${ago(entry.hit_at)}` : times(entry.hits);
-  const judged = entry.good + entry.bad === 0 ? "By nobody yet" : `${times(entry.good)} right, ${times(entry.bad)} wrong`;
   return (
     <Card title="How it is kept">
       <Facts
         facts={[
-          ["Served again", served],
-          ["Judged", judged],
-          ["Size", bytes(entry.bytes)],
+          ["Served again", `${times(entry.hits)}${entry.hit_at ? `, last ${ago(entry.hit_at)}` : ""}`],
+          [
+            "Judged",
+            entry.good + entry.bad === 0 ? "By nobody yet" : `${times(entry.good)} right, ${times(entry.bad)} wrong`,
+          ],
           ["Kept", when(entry.created_at)],
           ["Until", when(entry.expires_at)],
-          ["Tags", entry.tags.length > 0 ? <Tags key="tags" tags={entry.tags} /> : "None"],
-          ["Namespace", <code key="namespace" className="text-xs">{entry.namespace}</code>],
+          ["Size", bytes(entry.bytes)],
+          ["Tags", <Tags key="tags" tags={entry.tags} />],
+          [
+            "Namespace",
+            <code key="namespace" className="text-xs">
+              {entry.namespace}
+            </code>,
+          ],
         ]}
       />
     </Card>
-  );
-}
-
-function Tags({ tags }: { tags: readonly string[] }) {
-  return (
-    <span className="flex flex-wrap gap-1">
-      {tags.map((tag) => (
-        <Badge key={tag}>{tag}</Badge>
-      ))}
-    </span>
   );
 }
 
@@ -113,16 +109,6 @@ function Provenance({ entry }: { entry: Detail }) {
         ]}
       />
     </Card>
-  );
-}
-
-function Reasons({ reasons }: { reasons: readonly string[] }) {
-  return (
-    <ul className="grid gap-0.5">
-      {reasons.map((reason) => (
-        <li key={reason}>{reason}</li>
-      ))}
-    </ul>
   );
 }
 
@@ -152,5 +138,26 @@ function ForgetOne({ id }: { id: string }) {
         onConfirm={confirm}
       />
     </>
+  );
+}
+
+function Tags({ tags }: { tags: readonly string[] }) {
+  if (tags.length === 0) return "None";
+  return (
+    <span className="flex flex-wrap gap-1">
+      {tags.map((tag) => (
+        <Badge key={tag}>{tag}</Badge>
+      ))}
+    </span>
+  );
+}
+
+function Reasons({ reasons }: { reasons: readonly string[] }) {
+  return (
+    <ul className="grid gap-0.5">
+      {reasons.map((reason) => (
+        <li key={reason}>{reason}</li>
+      ))}
+    </ul>
   );
 }

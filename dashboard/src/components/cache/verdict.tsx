@@ -46,15 +46,21 @@ const DIGITS = 3;
 
 function Figures({ found }: { found: Explanation }) {
   const { pair, verdict, cosine } = found;
-  const near = `${cosine?.toFixed(DIGITS)} (cosine); below ${found.least_cosine.toFixed(DIGITS)} nothing is looked at`;
   return (
     <Facts
       facts={[
-        ["Near in meaning", cosine == null ? undefined : near],
+        [
+          "Near in meaning",
+          cosine == null
+            ? undefined
+            : `${cosine.toFixed(DIGITS)} (cosine); below ${found.least_cosine.toFixed(DIGITS)} nothing is looked at`,
+        ],
         ["The two alone", pair ? `${percent(pair.score)} likely that one answer serves both` : undefined],
         [
           "In the namespace",
-          verdict ? `${percent(verdict.probability)} likely; from ${percent(verdict.cut_probability)} on it is served` : undefined,
+          verdict
+            ? `${percent(verdict.probability)} likely; from ${percent(verdict.cut_probability)} on it is served`
+            : undefined,
         ],
       ]}
     />
