@@ -1,8 +1,8 @@
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
+import { Progress } from "@/components/ui/progress";
 import { type Column, Table } from "@/components/ui/table";
 import { between, ENOUGH, type Holdout, measured, quality, untilMeasured } from "@/components/savings/words";
-import { classes } from "@/lib/classes";
 import { count, milliseconds, money, percent, UNKNOWN } from "@/lib/format";
 
 const STATUS: Record<Holdout["status"], { tone: Tone; name: string }> = {
@@ -22,7 +22,7 @@ export function AgainstHoldout({ holdout }: { holdout: Holdout }) {
     >
       <div className="grid grid-cols-1 gap-5">
         <p>{measured(holdout)}</p>
-        {holdout.status === "too_few" && <Progress holdout={holdout} />}
+        {holdout.status === "too_few" && <Waiting holdout={holdout} />}
         {holdout.status === "measured" && <Estimates holdout={holdout} />}
         {(holdout.status !== "off" || holdout.baseline.jobs > 0) && (
           <>
@@ -39,20 +39,12 @@ export function AgainstHoldout({ holdout }: { holdout: Holdout }) {
   );
 }
 
-function Progress({ holdout }: { holdout: Holdout }) {
+function Waiting({ holdout }: { holdout: Holdout }) {
   const { baseline } = holdout;
   const wait = untilMeasured(holdout);
   return (
     <div className="grid gap-1.5 text-sm">
-      <progress
-        className={classes(
-          "h-2 w-full appearance-none overflow-hidden rounded-full bg-muted [&::-moz-progress-bar]:bg-primary",
-          "[&::-webkit-progress-bar]:bg-muted [&::-webkit-progress-value]:bg-primary",
-        )}
-        max={ENOUGH}
-        value={Math.min(baseline.jobs, ENOUGH)}
-        aria-label="Held-out jobs that have been answered, of those needed"
-      />
+      <Progress label="Held-out jobs that have been answered, of those needed" total={ENOUGH} done={Math.min(baseline.jobs, ENOUGH)} />
       {wait && <p className="text-muted-foreground">{wait}</p>}
     </div>
   );

@@ -10,19 +10,9 @@ import { Card } from "@/components/ui/card";
 import { Empty, Loaded } from "@/components/ui/states";
 import { type Column, Table } from "@/components/ui/table";
 import { count, money } from "@/lib/format";
+import { leverName } from "@/lib/levers";
 
 type Row = components["schemas"]["BreakdownRow"];
-
-/** To what a saving is owed. */
-const LEVERS: Record<string, string> = {
-  routing: "A cheaper model",
-  exact: "The same request again, from the cache",
-  semantic: "A like question, from the cache",
-  shared: "One call for several who asked at once",
-  lane: "A provider's batch at its discount",
-  comparison: "What comparing answers cost",
-};
-const named = (lever: string): string => LEVERS[lever] ?? lever;
 
 /** `estimated` is what was saved by the price list, US cents. */
 export function ByLever({ days, estimated }: { days: number; estimated: number }) {
@@ -57,7 +47,7 @@ export function ByLever({ days, estimated }: { days: number; estimated: number }
 }
 
 const COLUMNS: Column<Row>[] = [
-  { name: "Lever", cell: (row) => named(row.name) },
+  { name: "Lever", cell: (row) => leverName(row.name) },
   { name: "Answers", cell: (row) => count(row.answered), number: true },
   { name: "Paid", cell: (row) => money(row.cost_cents), number: true, wide: true },
   { name: "At list price", cell: (row) => money(row.baseline_cost_cents), number: true, wide: true },
@@ -67,13 +57,13 @@ const COLUMNS: Column<Row>[] = [
 function Levers({ rows }: { rows: readonly Row[] }) {
   const found = rows.toSorted((one, other) => Number(other.saved_cents) - Number(one.saved_cents));
   const best = found[0];
-  const most = best && Number(best.saved_cents) > 0 ? `Most is owed to this: ${named(best.name).toLowerCase()}.` : "Nothing was saved yet.";
+  const most = best && Number(best.saved_cents) > 0 ? `Most is owed to this: ${leverName(best.name).toLowerCase()}.` : "Nothing was saved yet.";
   return (
     <div className="grid gap-6 lg:grid-cols-2">
       <Bars
         title="Saved by lever"
         summary={most}
-        rows={found.map((row) => ({ name: named(row.name), value: Number(row.saved_cents) }))}
+        rows={found.map((row) => ({ name: leverName(row.name), value: Number(row.saved_cents) }))}
         format={money}
       />
       <Table label="Levers" columns={COLUMNS} rows={found} rowKey={(row) => row.name} />
@@ -106,7 +96,7 @@ function Days({ history }: { history: History }) {
       title="Saved each day"
       summary={`By lever, days of UTC. The best of ${count(found.length)} days saved ${money(best)}.`}
       points={found}
-      series={lines(shown, named)}
+      series={lines(shown, leverName)}
       format={money}
       stacked
     />
