@@ -75,7 +75,7 @@ def browser() -> Iterator[Browser]:
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     if not (PAGES / "index.html").is_file():
         unavailable("the dashboard's pages are not built: `make dashboard`")
-    environment = {"DASHBOARD_DIR": str(PAGES), "HOLDOUT_SHARE": "0"}
+    environment = {"DASHBOARD_DIR": str(PAGES), "HOLDOUT_SHARE": "0", "AUTH_SIGNUP": "true"}
     with stack(tmp_path_factory.mktemp("browser") / "state", "--no-flower", environment=environment) as running:
         found = Product(running)
         assert Files.under(running.state_dir).home.exists()
