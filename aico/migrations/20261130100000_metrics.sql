@@ -37,7 +37,7 @@ create table public.metric_ticks (
   seq bigint not null default 0,          -- of the last tick; the next one's is higher by one
   told_at timestamptz not null default 'epoch',
   changed timestamptz[] not null default '{}'
-) with (fillfactor = 50);
+);
 create index metric_ticks_due on public.metric_ticks (told_at) where changed <> '{}';
 
 -- What a saving is owed to: an answer that was there, a shared call, a provider's batch at its discount, or the choice of
