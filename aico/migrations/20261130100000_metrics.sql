@@ -37,7 +37,7 @@ create table public.metric_ticks (
   seq bigint not null default 0,          -- of the last tick; the next one's is higher by one
   told_at timestamptz not null default 'epoch',
   changed timestamptz[] not null default '{}'
-) with (fillfactor = 50);
+);
 create index metric_ticks_due on public.metric_ticks (told_at) where changed <> '{}';
 
 -- What a saving is owed to: an answer that was there, a shared call, a provider's batch at its discount, or the choice of
@@ -67,9 +67,10 @@ create type private.metric_cell as (
 -- Adds them to the rollups of all grains, and notes which seconds are to be told. From the 100th tag of a day on, new ones
 -- are summed up under one name, which no tag can have. Seconds that are kept no longer are not made anew. Rows are locked
 -- in one order, so that recorders never deadlock. O(names in the cells). With its owner's rights, so that tenants are
--- compared once a cell and not with each row: cells of other tenants than the service acts for are left out.
+-- compared once a cell and not with each row: cells of other tenants than the service acts for are left out. Planned once a
+-- session: planning takes longer than adding a few cells.
 create function private.add_metrics(cells private.metric_cell[]) returns void
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = 'force_generic_plan' as $$
 declare
   oldest constant timestamptz := date_trunc('second', now() - interval '1 hour');
 begin

@@ -131,7 +131,7 @@ cells as (  -- what ended in one second and is alike
   select b.tenant_id, private.second_of(b.kind, b.at, b.latency_ms) as second, b.kind, b.batch, b.provider, b.model,
     coalesce(b.strategy, '') as route, coalesce(j.tags, '{}') as tags,
     count(*) filter (where e.ends) as requests,
-    count(*) filter (where e.ends and b.outcome = 'ok') as answered,
+    count(*) filter (where e.answers) as answered,
     count(*) as attempts,
     count(*) filter (where b.outcome <> 'ok') as failed_attempts,
     count(*) filter (where b.cost_cents is null) as unpriced_attempts,
@@ -149,9 +149,12 @@ cells as (  -- what ended in one second and is alike
     select b.outcome <> 'cancelled' and coalesce(b.concludes,
       b.kind in ('exact_hit', 'shared') or b.outcome = 'lost' and j.status in ('failed', 'expired')) as ends
   ) c
+  cross join lateral (  -- what was answered may have been a draft that did not pass, and nothing after it
+    select c.ends and b.outcome = 'ok' and coalesce(j.status, 'completed') in ('completed', 'incomplete') as answers
+  ) a
   cross join lateral (
     -- As its caller felt it, where the job is still there. Nobody waits for a batch.
-    select c.ends, case when c.ends and b.outcome = 'ok' and not b.batch and j.class is distinct from 'batch'
+    select c.ends, a.answers, case when a.answers and not b.batch and j.class is distinct from 'batch'
       then least(132, ceil(6 / ln(2.0::float8)
         * ln(greatest(1, coalesce(extract(epoch from j.took) * 1000, b.latency_ms))::float8)))::integer end as place
   ) e

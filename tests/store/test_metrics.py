@@ -104,6 +104,13 @@ def test_an_attempt_after_which_the_job_goes_on_is_no_request(board: Board) -> N
     assert (row["requests"], row["attempts"], row["failed_attempts"]) == (0, 2, 2)
 
 
+def test_a_draft_that_did_not_pass_is_no_answer(board: Board) -> None:
+    """The call after it was never made: it would have been too dear."""
+    board.booked(call(), status="failed", baseline=None)
+    (row,) = board.rows("day", "lever")
+    assert (row["requests"], row["answered"], row["failed_attempts"], row["latency"]) == (1, 0, 0, 0)
+
+
 def test_a_job_whose_last_worker_died_has_failed(board: Board) -> None:
     job = board.ended(call(outcome=AttemptOutcome.LOST), status="expired")
     board.admin.execute("update ledger_outbox set concludes = null where job_id = %s", (job,))  # as the sweeper does

@@ -131,6 +131,14 @@ def test_a_client_that_heard_every_tick_knows_what_the_series_says(board: Board)
     assert board.run(metrics.seq(board.tenant.id)) == [len(board.ticks())]
 
 
+def test_of_many_who_tell_at_the_same_time_one_does(board: Board) -> None:
+    ends(board, [5, 6])
+    with ThreadPoolExecutor(4) as processes:
+        told = list(processes.map(lambda _: board.tell_at_once(), range(12)))
+    assert len(told) == 12
+    assert [tick["seq"] for tick in board.ticks()] == [1]
+
+
 def test_several_processes_tell_without_gaps_and_leave_nothing_out(board: Board) -> None:
     def work(number: int) -> None:
         job = board.ended(call(at=NOW - timedelta(seconds=number % 7)))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from conftest import Tenant
 from workers.batching import scene
-from workers.erasing import Desk, desk, fill
+from workers.erasing import MARK, Desk, desk, fill
 from workers.test_route import provider, routed
 
 from aico.core.data_rights import receipt_digest
@@ -101,6 +101,28 @@ def test_the_accounts_stay_as_they_were(desk: Desk) -> None:
     assert len(before[0]) == 11
     desk.erase()
     assert [desk.admin.execute(query, (desk.tenant.id,)).fetchall() for query in (figures, sums)] == before
+
+
+def test_sums_under_a_tag_go_with_it_and_all_others_stay(desk: Desk, make_tenant: Callable[[], Tenant]) -> None:
+    other = Desk(desk.runtime, make_tenant(), desk.admin)
+    for one in (desk, other):
+        one.answered("who asks?", tags=(MARK, "team:a"))
+
+    def sums(one: Desk) -> dict[str, int]:
+        rows = desk.admin.execute(
+            "select dimension || ' ' || name as name, sum(attempts)::integer as attempts from metric_rollups"
+            " where tenant_id = %s group by dimension, name",
+            (one.tenant.id,),
+        ).fetchall()
+        return {row["name"]: row["attempts"] for row in rows}
+
+    before = sums(desk)
+    assert sums(other) == before
+    assert desk.erase(tag=MARK).counts["metric_rollups"] == 3
+    assert sums(desk) == {name: count for name, count in before.items() if name != f"tag {MARK}"}
+    desk.erase()
+    assert sums(desk) == {name: count for name, count in before.items() if not name.startswith("tag ")}
+    assert sums(other) == before
 
 
 def test_another_tenants_data_is_left_alone(desk: Desk, make_tenant: Callable[[], Tenant]) -> None:
