@@ -29,8 +29,10 @@ begin
   order by b.tenant_id, b.at desc, b.id
   on conflict do nothing;
   if found then
-    delete from public.answer_samples s using (select distinct b.tenant_id from booked b) t
-    where s.tenant_id = t.tenant_id and s.at < now() - interval '1 hour';
+    delete from public.answer_samples s where (s.tenant_id, s.job_id) in (
+      select o.tenant_id, o.job_id from public.answer_samples o
+      where o.tenant_id = any (array(select distinct b.tenant_id from booked b)) and o.at < now() - interval '1 hour'
+      for update skip locked);  -- two who book at once do not wait for each other
   end if;
   return null;
 end $$;

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import anyio
 from dotenv import dotenv_values
+from realtime import RealtimePostgresChangesListenEvent
 
 from acceptance.conftest import Running
 from acceptance.test_product import aico, ask
@@ -34,7 +35,9 @@ def test_an_answer_is_told_to_a_member_while_it_is_booked(product: Running) -> N
 
         channel = client.channel("answers")
         channel.on_system(lambda _: followed.set())
-        channel.on_postgres_changes("INSERT", schema="public", table="answer_samples", callback=changed)
+        channel.on_postgres_changes(
+            RealtimePostgresChangesListenEvent.Insert, schema="public", table="answer_samples", callback=changed
+        )
         async with asyncio.timeout(60):
             await channel.subscribe()
             await followed.wait()

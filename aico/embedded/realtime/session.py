@@ -66,13 +66,13 @@ class Session:
             join = parse_join(message.topic, message.payload)
             self._take_room(message.topic, join)
             holder = holder_of(join.token, self._services.keys)
-            refusal = await self._refusal(holder, join)
+            bindings, fault = await self._admit(holder, join)
         except (InvalidInput, Unauthorized) as error:
-            refusal = str(error)
-        if refusal is not None:
-            self._reply(message, refusal)
+            self._reply(message, str(error))
             return
-        bindings, fault = await self._bindings(holder, join)
+        except (TimeoutError, Unavailable):
+            self._reply(message, _AWAY)
+            return
         if (old := self._connection.channels.get(message.topic)) is not None:
             old.push("phx_close", "{}")
             self._services.channels.remove(old)
@@ -91,26 +91,30 @@ class Session:
         if not channels.joins.take():
             raise InvalidInput("ClientJoinRateLimitReached: Too many joins per second")
 
-    async def _refusal(self, holder: Holder, join: Join) -> str | None:
-        channels = self._services.channels
-        if holder.person is not None and channels.of_person(holder.person) >= channels.limits.person_channels:
-            return "ChannelRateLimitReached: Too many channels of this account"
-        try:
-            async with asyncio.timeout(_SOURCE_PATIENCE):
-                await self._services.source.ready.wait()
-            return await self._services.refusal(holder, join)
-        except (TimeoutError, Unavailable):
-            return _AWAY
+    async def _admit(self, holder: Holder, join: Join) -> tuple[tuple[Binding, ...], str | None]:
+        """What the channel follows: all that it asks for, or with the reason nothing.
 
-    async def _bindings(self, holder: Holder, join: Join) -> tuple[tuple[Binding, ...], str | None]:
-        """Those that can be followed: all, or with the reason none."""
+        Raises InvalidInput, Unauthorized, and Unavailable or TimeoutError where clients are to try again.
+        """
+        channels, source = self._services.channels, self._services.source
+        if holder.person is not None and channels.of_person(holder.person) >= channels.limits.person_channels:
+            raise InvalidInput("ChannelRateLimitReached: Too many channels of this account")
+        async with asyncio.timeout(_SOURCE_PATIENCE):
+            await source.ready.wait()
+        refusal = await self._services.refusal(holder, join)
+        if refusal is not None:
+            raise Unauthorized(refusal)
+        fault: str | None = None
+        bindings: tuple[Binding, ...] = ()
         try:
             bindings = parse_bindings(join.changes)
             for binding in bindings:
                 await self._services.database.check(holder, binding)
-        except (InvalidInput, Unavailable) as error:
-            return (), str(error)
-        return bindings, None
+        except InvalidInput as error:
+            fault, bindings = str(error), ()
+        if not source.ready.is_set():  # whoever joined before has been told that it was lost; this one has not
+            raise Unavailable("changes cannot be followed at the moment")
+        return bindings, fault
 
     def _welcome(self, channel: Channel, fault: str | None) -> None:
         if channel.join.presence:

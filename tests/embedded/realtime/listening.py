@@ -123,7 +123,7 @@ class PythonListener:
         await self._channels[name].send_broadcast(event, payload)
 
     async def unsubscribe(self, name: str) -> None:
-        await self.client.remove_channel(self._channels[name])
+        await self._channels[name].unsubscribe()
 
     def _changed(self, name: str, number: int, told: Any) -> None:
         data = told["data"]

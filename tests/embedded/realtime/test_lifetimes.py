@@ -204,6 +204,23 @@ def test_whoever_may_have_missed_something_is_told_and_subscribed_again(
     anyio.run(play)
 
 
+def test_who_joins_while_nothing_can_be_followed_is_to_try_again(serve_live: Serve, database: Database) -> None:
+    with serve_live() as live:
+        eve = live.join(new_tenant(database).id)
+        source = live.realtime._services.source
+
+        async def play() -> None:
+            async with speaking(live) as line:
+                assert (await line.join(eve.topic, eve, private=True))["status"] == "ok"
+                source.ready.clear()
+                refused = await line.join(eve.topic, eve, private=True)
+                assert refused["response"]["reason"].startswith("UnableToConnectToProject")
+                source.ready.set()
+                assert (await line.join(eve.topic, eve, private=True))["status"] == "ok"
+
+        anyio.run(play)
+
+
 @pytest.fixture(scope="module")
 def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> tuple[PostgresServer, Path]:
     """A database that may be stopped, and its log."""
