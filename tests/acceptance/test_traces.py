@@ -111,7 +111,7 @@ def test_a_call_is_told_by_the_conventions(product: Traced) -> None:
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]  # Celery greets in its own words
     (line,) = (line for line in lines if line["event"] == "job_ended" and line["job_id"] == job["id"])
     assert line["trace_id"] == call.trace
-    assert line["tenant_id"] == product.trace_of(job["id"])[0].attributes["aico.tenant.id"]
+    assert line["tenant_id"] == product.collector.named(call.trace, "job").attributes["aico.tenant.id"]
 
 
 @pytest.mark.timeout(180)
