@@ -68,6 +68,10 @@ def at_least(row: Row, rate: float) -> Row:
     return replace(row, aim=f">= {rate:,.0f}/s", met=row.rate >= rate)
 
 
+def within(row: Row, milliseconds: float) -> Row:
+    return replace(row, aim=f"p50 <= {milliseconds:g} ms", met=row.p50_ms <= milliseconds)
+
+
 def adding_at_most(row: Row, direct: Row, milliseconds: float | None) -> Row:
     """The row with what its median adds to that of calling the provider directly, and the aim for it, if any."""
     added = row.p50_ms - direct.p50_ms

@@ -19,9 +19,8 @@ from aico.core.chat import ChatRequest, ImagePart, Message, Part, TextPart
 
 _PLAIN = {"role", "content"}
 _SHORT = 1_000  # characters that may be normalised whatever they are
-_MOST_MARKS = (
-    30  # on one letter, as in Unicode's Stream-Safe Text Format: sorting them takes the square of their number
-)
+# On one letter, as in Unicode's Stream-Safe Text Format: sorting them takes the square of their number.
+_MOST_MARKS = 30
 _MARKS_IN_DISGUISE = frozenset("\u0f73\u0f75\u0f81")  # made of marks, and none themselves
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 

@@ -109,6 +109,32 @@ alter table public.tenants
   add column max_error_rate double precision check (max_error_rate > 0 and max_error_rate <= 0.5),  -- per hit
   add column cache_guards text check (cache_guards in ('strict', 'lenient', 'off'));
 
+-- The nearest live entries of one tenant's namespace, nearest first, by exact search over L2-normalised vectors: their
+-- inner product is the cosine similarity. Linear in the namespace's rows.
+create function private.nearest_entries(
+  tenant uuid,
+  cache_namespace bytea,
+  embedding_model text,
+  query_embedding extensions.halfvec(384),
+  least_similarity real,
+  match_count integer,
+  max_age interval default null
+) returns table (id uuid, question text, model text, answer_group uuid, compared boolean, similarity real)
+language sql stable set search_path = '' as $$
+  select e.id, e.question, e.model, e.answer_group, e.compared, nearest.similarity
+  from (
+    select v.entry_id, (-(v.embedding operator(extensions.<#>) query_embedding))::real as similarity
+    from public.cache_vectors v
+    where v.tenant_id = tenant and v.namespace = cache_namespace and v.model = embedding_model
+      and v.expires_at > now() and (max_age is null or v.created_at >= now() - max_age)
+    order by v.embedding operator(extensions.<#>) query_embedding
+    limit match_count
+  ) nearest
+  join public.cache_entries e on e.tenant_id = tenant and e.id = nearest.entry_id
+  where nearest.similarity >= least_similarity and e.question is not null
+  order by nearest.similarity desc
+$$;
+
 revoke execute on all functions in schema public, private from public, anon, authenticated;
 grant execute on all functions in schema private to aico_service;
 grant execute on function private.my_tenants(), private.programme_of(uuid) to authenticated;

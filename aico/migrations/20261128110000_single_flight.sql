@@ -183,13 +183,7 @@ begin
   return query select h.job_id, h.class, null::numeric, true from private.hand_over(tenant, flown, leader) h;
 end $$;
 
--- What counts against quotas: calls, and what was asked about a kept answer in place of one.
-create function private.is_charged(kind text, strategy text) returns boolean
-language sql immutable set search_path = '' as $$
-  select kind in ('call', 'shared') or kind = 'judge' and strategy is not distinct from 'cache'
-$$;
-
--- As before, with the above; and what jobs bear of each other's calls is charged to whoever bears it, in cents alone.
+-- As before; and what jobs bear of each other's calls is charged to whoever bears it, in cents alone.
 create or replace function private.charge_quotas() returns trigger
 language plpgsql set search_path = '' as $$
 declare
@@ -198,8 +192,7 @@ declare
 begin
   limited := array(
     select distinct f.tenant_id from fresh f
-    where private.is_charged(f.kind, f.strategy)
-      and exists (select from public.quotas q where q.tenant_id = f.tenant_id));
+    where f.kind in ('call', 'shared') and exists (select from public.quotas q where q.tenant_id = f.tenant_id));
   if cardinality(limited) = 0 then
     return null;
   end if;
@@ -218,7 +211,7 @@ begin
         select distinct l.tenant_id, l.scope, l.period, l.unit from public.quotas l where l.tenant_id = any (limited)
       ) q on q.tenant_id = f.tenant_id
         and q.scope = any (private.scopes_of(coalesce(f.api_key_id, j.api_key_id), j.tags))
-      where private.is_charged(f.kind, f.strategy)
+      where f.kind in ('call', 'shared')
       group by f.tenant_id, q.scope, q.period, q.unit, starts_at
       on conflict on constraint quota_windows_pkey do update set used = w.used + excluded.used
       returning w.*
@@ -250,14 +243,13 @@ language sql stable set search_path = '' as $$
       a.input_uncached + a.cache_read + a.cache_write + a.output as tokens,
       coalesce(a.cost_cents, 0) + coalesce(a.shared_cents, 0) as cents
     from public.ledger_attempts a left join public.jobs j on j.tenant_id = tenant and j.id = a.job_id
-    where a.tenant_id = tenant and a.at >= since and private.is_charged(a.kind, a.strategy)
-      and (quota_scope <> 'tenant' or a.kind = 'judge')
+    where quota_scope <> 'tenant' and a.tenant_id = tenant and a.at >= since and a.kind in ('call', 'shared')
       and quota_scope = any (private.scopes_of(coalesce(a.api_key_id, j.api_key_id), j.tags))
     union all
     select o.outcome = 'ok' and o.kind = 'call', o.input_uncached + o.cache_read + o.cache_write + o.output,
       coalesce(o.cost_cents, 0) + case when quota_scope = 'tenant' then 0 else coalesce(o.shared_cents, 0) end
     from public.ledger_outbox o left join public.jobs j on j.tenant_id = tenant and j.id = o.job_id
-    where o.tenant_id = tenant and o.at >= since and private.is_charged(o.kind, o.strategy)
+    where o.tenant_id = tenant and o.at >= since and o.kind in ('call', 'shared')
       and quota_scope = any (private.scopes_of(coalesce(o.api_key_id, j.api_key_id), j.tags))
   ),
   counted as (
@@ -278,7 +270,7 @@ declare
 begin
   foreach made in array array[
     'private.turn(uuid, uuid)', 'private.hand_over(uuid, bytea, uuid)', 'private.hand_over_stranded()',
-    'private.land(uuid, uuid, bytea, jsonb, jsonb, numeric, integer)', 'private.is_charged(text, text)'
+    'private.land(uuid, uuid, bytea, jsonb, jsonb, numeric, integer)'
   ]::regprocedure[] loop
     execute format('revoke execute on function %s from public, anon, authenticated', made);
     execute format('grant execute on function %s to aico_service', made);

@@ -128,10 +128,9 @@ begin
 end
 $$;
 
--- The nearest live entries of one namespace with a question that can be compared, nearest first: by exact search, linear
--- in the namespace's rows, or by its own index where it has one that is used. That few rows come of a search is said, for
--- else all entries of the tenant are read to join them.
-create function private.nearest_entries(
+-- As before, but by the namespace's own index where it has one that is used. That few rows come of a search is said,
+-- for else all entries of the tenant are read to join them.
+create or replace function private.nearest_entries(
   tenant uuid,
   cache_namespace bytea,
   embedding_model text,

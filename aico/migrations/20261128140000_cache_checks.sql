@@ -12,9 +12,8 @@ alter table public.cache_checks
   alter column features drop not null,
   add check (not sampled or score is not null and features is not null),
   drop constraint cache_checks_kind_check,
-  -- exact: the same question, answered from the cache; only what a caller says of it is kept. asked: a model said whether
-  -- the answer serves; a sample only where it was served and drawn to be audited like a hit.
-  add check (kind in ('hit', 'held', 'near', 'exact', 'asked'));
+  -- exact: the same question, answered from the cache; only what a caller says of it is kept
+  add check (kind in ('hit', 'held', 'near', 'exact'));
 create index cache_checks_due on public.cache_checks (step_at) where step_at is not null;
 -- Of a question the answers that do not serve it.
 create index cache_checks_refuted on public.cache_checks (tenant_id, fingerprint) where not verdict;
@@ -67,9 +66,9 @@ create function private.take_on_checks(batch_size integer) returns bigint
 language sql volatile security definer set search_path = '' as $$
   with looked as (
     select c.tenant_id, c.job_id, j.status in ('queued', 'in_progress') as open, j.routing ->> 'model' as served,
-      case when c.kind not in ('hit', 'asked') then e.model end as rival,
+      case when c.kind <> 'hit' then e.model end as rival,
       j.status = 'completed' and j.answer is not null and j.routing ->> 'model' is not null
-        and (c.kind in ('hit', 'asked') or e.id is not null) and (c.kind <> 'asked' or j.served_from is not null) as usable
+        and (c.kind = 'hit' or e.id is not null) as usable
     from public.cache_checks c
     join public.jobs j on j.tenant_id = c.tenant_id and j.id = c.job_id
     left join public.cache_entries e on e.tenant_id = c.tenant_id and e.id = c.entry_id
@@ -119,7 +118,7 @@ begin
     answered_by = coalesce(
       (
         select j.served_from from public.jobs j
-        where j.tenant_id = tenant and j.id = job and c.kind in ('hit', 'asked', 'exact')
+        where j.tenant_id = tenant and j.id = job and c.kind in ('hit', 'exact')
       ),
       (
         select e.job_id from public.cache_entries e
@@ -136,12 +135,12 @@ begin
     insert into public.cache_namespaces as n (tenant_id, namespace, verdicts) values (tenant, checked.namespace, 1)
     on conflict on constraint cache_namespaces_pkey do update set verdicts = n.verdicts + 1;
   end if;
-  if checked.kind in ('hit', 'asked') then
+  if checked.kind = 'hit' then
     perform private.copy_to_question(checked, same);
   elsif checked.kind in ('near', 'held') then
     perform private.group_answers(checked, same);
   end if;
-  if checked.kind not in ('near', 'asked') then  -- what scored too little was not the answer's fault
+  if checked.kind <> 'near' then  -- what scored too little was not the answer's fault
     gone := private.count_judgement(checked, same, least_good);
   end if;
   return query select case when checked.kind <> 'exact' then checked.namespace end, checked.entry_id, gone;
@@ -237,9 +236,7 @@ begin
   return (
     select s.namespace
     from public.cache_checks c, lateral private.settle_check(tenant, job, same, 'user', least_good) s
-    where c.tenant_id = tenant and c.job_id = job and (c.kind in ('hit', 'exact') or c.kind = 'asked' and c.entry_id = (
-      select j.near_entry from public.jobs j
-      where j.tenant_id = tenant and j.id = job and j.routing ->> 'cache' = 'semantic'))
+    where c.tenant_id = tenant and c.job_id = job and c.kind in ('hit', 'exact')
   );
 end $$;
 

@@ -12,7 +12,9 @@ cross join lateral (  -- answers that are known not to serve this question
     select unnest(c.refuted) from public.cache_checks c
     where c.tenant_id = %(tenant)s and c.fingerprint = j.fingerprint and c.refuted is not null
   ) r
-  join public.cache_entries e on e.tenant_id = %(tenant)s and e.job_id = r.answered_by
+  cross join lateral (  -- offset: else all the tenant's entries are read to join those few
+    select e.id from public.cache_entries e where e.tenant_id = %(tenant)s and e.job_id = r.answered_by offset 0
+  ) e
   where j.tenant_id = %(tenant)s and j.id = p.id
 ) refuted
 cross join lateral private.nearest_entries(

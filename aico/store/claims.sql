@@ -86,6 +86,13 @@ with ending as (
     %(rival_answers)s::text[], %(costs)s::numeric[], %(lifetimes)s::real[]
   ) as f (id, fence, status, answer, routing, error, keep, entry, compare, rival, rival_answer, cost, lifetime)
 ),
+kept as materialized (  -- what is served: an answer that was erased meanwhile is not, and its job is taken on again
+  select e.id, e.job_id
+  from (select distinct f.entry from ending f where f.entry is not null) f
+  cross join lateral (  -- each by its key, whatever statistics say
+    select k.id, k.job_id from public.cache_entries k where k.tenant_id = %(tenant)s and k.id = f.entry for key share
+  ) e
+),
 prior as (
   select j.id, j.namespace, j.fingerprint, j.embedding, j.embedding_model, j.tags, j.near_entry, j.flight,
     case when f.keep and j.embedding is not null then j.request #>> '{messages,-1,content}' end as question,
@@ -93,9 +100,7 @@ prior as (
       then left(j.request #>> '{messages,0,content}', 120) else '' end as label
   from public.jobs j join ending f on f.id = j.id and f.fence = j.fence
   where j.tenant_id = %(tenant)s and j.status in ('queued', 'in_progress')
-    and (f.entry is null or exists (  -- an answer that was erased meanwhile is not served; the job is taken on again
-      select from public.cache_entries e where e.tenant_id = %(tenant)s and e.id = f.entry for key share
-    ))
+    and j.id = any (%(ids)s::uuid[]) and (f.entry is null or f.entry in (select id from kept))
   for update of j
 ),
 landed as (  -- who waited for one of these: has its answer too, or is to lead
@@ -114,7 +119,7 @@ done as (
   set status = f.status, answer = f.answer, routing = case when g.leader is null then f.routing
     else f.routing || jsonb_build_object('cost_cents', (f.cost - g.cents)::text) end, error = f.error, finished_at = now(),
     lease_until = null, calling = null, embedding = null, near_entry = coalesce(f.entry, j.near_entry),
-    served_from = (select e.job_id from public.cache_entries e where e.tenant_id = %(tenant)s and e.id = f.entry)
+    served_from = (select k.job_id from kept k where k.id = f.entry)
   from ending f join prior p on p.id = f.id left join given g on g.leader = f.id
   where j.tenant_id = %(tenant)s and j.id = f.id
   returning j.id, j.status
