@@ -60,7 +60,7 @@ every_query = pytest.mark.parametrize("query", QUERIES.values(), ids=list(QUERIE
 def told() -> dict[str, dict[str, set[str]]]:
     """By sample's name: the values of each label that the product may give it, from an exposition of everything."""
     hits = [
-        Total(kind, outcome, "local", "m", 1, 1, 1, 1, Decimal(1), Decimal(2), Decimal(1), Decimal(1))
+        Total(kind, outcome, "local", "m", 1, 1, 1, 1, Decimal(1), Decimal(2), Decimal(1), Decimal(1), "routing")
         for kind in AttemptKind
         for outcome in ("ok", "retryable", "fatal", "cancelled", "lost")
     ]
