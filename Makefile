@@ -20,7 +20,7 @@ SIDE_BY_SIDE ?= --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) -
 
 # What the dashboard is built of. It asks the service's own description which routes there are.
 PAGES := dashboard/out/.built
-PAGE_SOURCES := $(wildcard dashboard/*.json dashboard/*.ts dashboard/*.mjs) $(shell find dashboard/src dashboard/public -type f)
+PAGE_SOURCES := $(wildcard dashboard/*.json dashboard/*.ts dashboard/*.mjs) $(shell find dashboard/src -type f)
 
 LOCKS := requirements/runtime.txt requirements/models.txt requirements/local-model.txt
 RUN_STAMP := $(VENV)/.run
