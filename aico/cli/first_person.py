@@ -1,4 +1,7 @@
-"""Whoever starts the product for the first time can sign in at once: as the owner of the tenant whose key he has."""
+"""Whoever starts the product for the first time can sign in at once.
+
+He owns the tenant whose key he has, and since all of it runs for him he is its operator too.
+"""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -9,7 +12,7 @@ from uuid import UUID
 from aico.cli.auth_admin import AuthAdmin
 from aico.cli.stack import Stack
 from aico.cli.tenancy import ensure_tenant
-from aico.core.access import Role
+from aico.core.access import OPERATOR_CLAIM, Role
 from aico.embedded.secret_file import load_or_create_secret
 from aico.store import members
 from aico.store.blocking import Database
@@ -36,6 +39,7 @@ def ensure_owner(admin: AuthAdmin, database: Database, tenant: str, password_fil
         people = [admin.create(OWNER, load_or_create_secret(password_file).get_secret_value())]
     if len(people) == 1 and _is_new_owner(people[0]):
         tenant_id = ensure_tenant(database, tenant)
+        admin.change(people[0]["id"], app_metadata={OPERATOR_CLAIM: True})
         database.run(Scope.tenant(tenant_id), members.add(tenant_id, UUID(people[0]["id"]), Role.OWNER))
 
 

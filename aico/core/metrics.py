@@ -23,7 +23,7 @@ LENGTHS = {Grain.SECOND: timedelta(seconds=1), Grain.MINUTE: timedelta(minutes=1
 USUAL = {Grain.SECOND: timedelta(minutes=5), Grain.MINUTE: timedelta(hours=24), Grain.DAY: timedelta(days=30)}
 SECONDS_KEPT = timedelta(hours=1)
 MINUTES_KEPT = timedelta(days=35)
-MOST_BUCKETS = 1440
+MOST_BUCKETS = 1500  # a day of minutes, begun within one of them and asked for by a clock of its own
 MOST_DAYS = 366
 MOST_SPLIT_BUCKETS = 400  # of a series that is split by a dimension
 _YEARS = range(2000, 2101)

@@ -20,6 +20,11 @@ PAGES = ROOT / "dashboard" / "out"
 PASSWORD = "correct horse battery staple"
 TENANT = "development"
 PATIENCE_MS = 20_000
+# All pages of the navigation.
+PLACES = (
+    *("/overview/", "/savings/", "/models/", "/cache/", "/jobs/", "/batches/", "/experiments/", "/keys/"),
+    *("/webhooks/", "/budgets/", "/members/", "/settings/", "/operator/", "/start/"),
+)
 # The browser's own calls home fail on a closed network, and root needs the sandbox off.
 _SWITCHES = (
     "--no-sandbox",
@@ -45,11 +50,12 @@ class Product:
         )
         return done.stdout
 
-    def ask(self, prompt: str) -> None:
-        """A prompt, until it is answered."""
+    def ask(self, prompt: str) -> str:
+        """A prompt, until it is answered. Returns the job's id."""
         with self.running.client() as client:
             job = client.submit({"prompt": prompt})
             assert client.wait(job["id"])["status"] == "completed"
+            return str(job["id"])
 
     def add_person(self, email: str, role: str = "owner", tenant: str = TENANT) -> None:
         self.aico("users", "create", email, "--tenant", tenant, "--role", role, "--password-stdin", given=PASSWORD)
@@ -110,15 +116,25 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 SignIn = Callable[..., Page]
 
 
+@pytest.fixture(scope="package")
+def sessions() -> dict[str, dict[str, str]]:
+    """What the browser keeps of each person's sign-in: the service limits how often one address signs in."""
+    return {}
+
+
 @pytest.fixture
-def sign_in(product: Product, context: BrowserContext) -> SignIn:
-    """Opens a page of the dashboard as somebody who has just signed in."""
+def sign_in(product: Product, context: BrowserContext, sessions: dict[str, dict[str, str]]) -> SignIn:
+    """Opens a page of the dashboard as somebody who has signed in."""
 
     def opened(path: str = "/overview/", email: str = "ann@example.com") -> Page:
         page = context.new_page()
+        page.goto(product.running.url + "/config.json")
+        page.evaluate("kept => Object.assign(localStorage, kept)", sessions.get(email, {}))
         page.goto(product.running.url + path)
-        fill_in(page, email, PASSWORD)
-        page.wait_for_url(f"**{path}")
+        if email not in sessions:
+            fill_in(page, email, PASSWORD)
+            page.wait_for_url(f"**{path}")
+            sessions[email] = page.evaluate("({...localStorage})")
         expect(page.get_by_role("main")).to_be_visible()
         return page
 

@@ -31,8 +31,9 @@ def test_a_sign_in_leads_to_no_other_host(product: Product, context: BrowserCont
         page.close()
 
 
-def test_after_the_sign_out_nothing_is_left_to_see(sign_in: SignIn) -> None:
-    page = sign_in()
+def test_after_the_sign_out_nothing_is_left_to_see(sign_in: SignIn, product: Product) -> None:
+    product.add_person("ben@example.com")
+    page = sign_in(email="ben@example.com")
     page.get_by_role("button", name="Account").click()
     page.get_by_role("menuitem", name="Sign out").click()
     page.wait_for_url("**/sign-in/**")

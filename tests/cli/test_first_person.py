@@ -49,14 +49,16 @@ def roles(postgres: Postgres, tenant: str) -> list[tuple[UUID, str]]:
         return connection.execute(f"{query} where t.name = %s", (tenant,)).fetchall()
 
 
-def test_the_first_person_owns_the_tenant_and_signs_in_with_the_password_of_a_private_file(
+def test_the_first_person_owns_the_tenant_operates_it_all_and_signs_in_with_the_password_of_a_private_file(
     project: Project, fresh: Fresh, database: Database, postgres: Postgres, tenant: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "owner.password"
     ensure_owner(fresh, database, tenant, file)
     signed_in = project.sign_in(OWNER, file.read_text())
     assert signed_in.status_code == 200
-    assert roles(postgres, tenant) == [(UUID(signed_in.json()["user"]["id"]), "owner")]
+    user = signed_in.json()["user"]
+    assert roles(postgres, tenant) == [(UUID(user["id"]), "owner")]
+    assert user["app_metadata"]["aico_operator"] is True
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 

@@ -34,7 +34,7 @@ export function Lifetime({ one, onChanged }: { one: Namespace; onChanged: () => 
   const [unit, amount] = shown(one.ttl_seconds);
   return (
     <>
-      <Button size="small" aria-label={`Change how long the answers of ${title(one)} are kept`} onClick={() => setOpen(true)}>
+      <Button size="small" aria-label={`Change lifetime of the answers of ${title(one)}`} onClick={() => setOpen(true)}>
         Change lifetime
       </Button>
       <FormDialog

@@ -87,7 +87,7 @@ function One({ one, usual, onShow, onChanged }: { one: Namespace; usual: number 
       <Figures one={one} />
       <div className="flex flex-wrap gap-2">
         {reads && (
-          <Button size="small" aria-label={`Show the answers of ${title(one)}`} onClick={() => onShow(one.namespace)}>
+          <Button size="small" aria-label={`Show answers of ${title(one)}`} onClick={() => onShow(one.namespace)}>
             Show answers
           </Button>
         )}

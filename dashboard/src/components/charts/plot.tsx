@@ -38,6 +38,7 @@ export function Plot({ title, points, series, format, stacked }: Props) {
           content={(shown) => <Values shown={shown} series={series} styles={styles} format={format} time={fullTime(points)} />}
         />
         {series.map(({ key, name }, index) =>
+          (!stacked || points.some(({ values }) => values[key])) &&
           drawn({ key, name, look: styles[index], stacked, dots: points.length <= DOTS_UP_TO }),
         )}
       </ComposedChart>

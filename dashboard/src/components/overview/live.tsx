@@ -22,7 +22,7 @@ export function LiveRequests() {
       ) : (
         <TimeSeries
           title="Requests in five seconds each"
-          summary={`${count(total)} requests in the last ${KEPT_SECONDS / 60} minutes`}
+          summary="Called, answered without a call, or failed"
           points={points}
           series={[
             { key: "called", name: "Called", color: 2 },

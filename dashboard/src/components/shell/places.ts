@@ -20,6 +20,7 @@ export interface Place {
   href: string;
   name: string;
   icon: LucideIcon;
+  operators?: boolean; // theirs alone
 }
 
 export interface Group {
@@ -59,7 +60,7 @@ export const GROUPS: readonly Group[] = [
   {
     name: "Operate",
     places: [
-      { href: "/operator/", name: "Operator", icon: Wrench },
+      { href: "/operator/", name: "Operator", icon: Wrench, operators: true },
       { href: "/start/", name: "Get started", icon: Gauge },
     ],
   },
