@@ -1,20 +1,22 @@
 """The dashboard's built pages, served as files: who may see what is settled by the routes that they ask."""
 
 import base64
+import gzip
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from functools import cache
+from http import HTTPStatus
 from os import PathLike, stat_result
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Scope
+from starlette.types import Scope
 
 from aico import __version__
 from aico.core.settings import Settings
@@ -22,7 +24,7 @@ from aico.core.settings import Settings
 _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 _FOREVER = "public, max-age=31536000, immutable"  # names there change with what is in them
 _EACH_TIME = "no-cache"  # asked for again each time, and sent again where it has changed
-_SMALLEST_COMPRESSED = 1024  # bytes
+_COMPRESSED = frozenset({".css", ".html", ".js", ".svg", ".txt"})
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
@@ -35,16 +37,12 @@ def routes(settings: Settings) -> list[BaseRoute]:
     if not built(settings):
         return [config]
     content_policy = _content_policy(settings.supabase_url)
-    whole = _compressed(_Pages(folder, content_policy))
+    whole = _Pages(folder, content_policy)
     tops = sorted(folder.iterdir())
     return [
         config,
-        Mount("/_next/static", _compressed(_Lasting(directory=folder / "_next" / "static"))),
-        *(
-            Mount(f"/{top.name}", _compressed(_Pages(top, content_policy)))
-            for top in tops
-            if top.is_dir() and top.name != "_next"
-        ),
+        Mount("/_next/static", _Lasting(directory=folder / "_next" / "static")),
+        *(Mount(f"/{top.name}", _Pages(top, content_policy)) for top in tops if top.is_dir() and top.name != "_next"),
         *(Route(f"/{top.name}", whole, methods=["GET"], include_in_schema=False) for top in tops if top.is_file()),
         Route("/", whole, methods=["GET"], include_in_schema=False),
     ]
@@ -70,11 +68,32 @@ def _config(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
     return config
 
 
-def _compressed(app: ASGIApp) -> ASGIApp:
-    return GZipMiddleware(app, minimum_size=_SMALLEST_COMPRESSED)
+class _Files(StaticFiles):
+    """Files, compressed once: the loop that sends them is the one that takes jobs."""
+
+    def file_response(
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        path = Path(full_path)
+        if path.suffix not in _COMPRESSED:
+            return response
+        response.headers["Vary"] = "Accept-Encoding"
+        if response.status_code == HTTPStatus.NOT_MODIFIED or "gzip" not in Headers(scope=scope).get(
+            "Accept-Encoding", ""
+        ):
+            return response
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        headers["Content-Encoding"] = "gzip"
+        return Response(_gzipped(path, stat_result.st_mtime_ns), response.status_code, headers)
 
 
-class _Lasting(StaticFiles):
+@cache
+def _gzipped(path: Path, _changed_ns: int) -> bytes:
+    return gzip.compress(path.read_bytes())
+
+
+class _Lasting(_Files):
     def file_response(
         self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
@@ -84,7 +103,7 @@ class _Lasting(StaticFiles):
         return response
 
 
-class _Pages(StaticFiles):
+class _Pages(_Files):
     """Pages run the scripts that they were built with, and speak to this service and its Supabase project alone."""
 
     def __init__(self, folder: Path, content_policy: Callable[[str], str]) -> None:

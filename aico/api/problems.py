@@ -166,4 +166,5 @@ def install(app: FastAPI) -> None:
         log.error("unexpected_error", path=request.url.path, exc_info=error)
         detail = "an unexpected error; it has been logged"
         body = Problem(title="Internal error", status=500, detail=detail, code="internal_error")
-        return refused(request.url.path, body)
+        # The server ends the connection next: a client that kept it would lose its next request.
+        return refused(request.url.path, body, {"Connection": "close"})

@@ -59,6 +59,12 @@ def test_scripts_are_compressed_and_kept_and_pages_are_asked_for_again(client: h
     script = client.get("/_next/static/a.js")
     assert script.headers["Content-Encoding"] == "gzip"
     assert "immutable" in script.headers["Cache-Control"]
+    plain = client.get("/_next/static/a.js", headers={"Accept-Encoding": "identity"})
+    assert plain.text == script.text == "go()" * 1000
+    assert int(script.headers["Content-Length"]) < int(plain.headers["Content-Length"])
+    assert plain.headers["Vary"] == script.headers["Vary"] == "Accept-Encoding"
+    assert plain.headers["Content-Type"] == script.headers["Content-Type"]
+    assert client.head("/_next/static/a.js").headers["Content-Encoding"] == "gzip"
     etag = client.get("/overview/").headers["ETag"]
     assert client.get("/overview/", headers={"If-None-Match": etag}).status_code == 304
 
