@@ -30,10 +30,10 @@ STRANGERS := $(VENV)/third-party
 STRANGERS_STAMPS := $(STRANGERS)/.python $(STRANGERS)/.node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up dashboard test faults check bench bench-routing bench-cache doctor clean suite ready
+.PHONY: help demo up dashboard screenshots test faults check bench bench-routing bench-cache doctor clean suite ready
 
 help: ## Show this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUN_STAMP) ## Start everything, send the example prompts, show what they cost, stop everything
 	@$(BIN)/aico demo $(ARGS)
@@ -73,6 +73,9 @@ bench-cache: $(TEST_STAMP) ## Measure what the semantic cache serves, and wrongl
 	$(BIN)/python -m bench.cache $(ARGS)
 
 dashboard: $(PAGES) ## Build the dashboard's pages; needs Node 20.9 or later
+
+screenshots: $(TEST_STAMP) ## Take the documentation's pictures of the product that runs (ARGS="--state-dir DIR --seconds 0")
+	$(BIN)/python docs/images/take.py $(ARGS)
 
 $(PAGES): $(PAGE_SOURCES) | $(RUN_STAMP)
 	@if command -v npm >/dev/null; then \

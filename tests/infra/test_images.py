@@ -77,6 +77,15 @@ def test_context_leaves_secrets_and_local_state_out() -> None:
         assert not any(Path(outside).is_relative_to(allowed) for allowed in CONTEXT)
 
 
+def test_the_pages_in_the_image_are_built_there_and_served() -> None:
+    image = ROOT / "infra" / "docker" / "Dockerfile"
+    (served,) = (argument for argument in arguments(image, "COPY") if argument.startswith("--from=pages"))
+    assert f"DASHBOARD_DIR={served.split()[-1]}" in " ".join(arguments(image, "ENV"))
+    left_out = (ROOT / ".dockerignore").read_text().splitlines()
+    ignored = [line for line in (ROOT / ".gitignore").read_text().splitlines() if line.startswith("dashboard/")]
+    assert {line.rstrip("/") for line in ignored} - {"dashboard/next-env.d.ts"} <= set(left_out)
+
+
 def test_torch_is_a_release_that_the_package_accepts() -> None:
     cuda = ROOT / "infra" / "docker" / "Dockerfile.cuda"
     (pinned,) = (argument.removeprefix("TORCH_VERSION=") for argument in arguments(cuda, "ARG"))
