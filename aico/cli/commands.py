@@ -39,13 +39,13 @@ COMMANDS: Mapping[str, str] = {
     "billing": "billing:app",
 }
 PROCESSES: Mapping[str, str] = {
-    "serve": "processes:serve",
+    "serve": "serving:serve",
     "worker": "processes:worker",
-    "sweep": "processes:sweep",
+    "sweep": "sweeping:sweep",
     "flower": "processes:flower",
     "migrate": "processes:migrate",
-    "health": "processes:health",
-    "openapi": "processes:openapi",
+    "health": "health:health",
+    "openapi": "serving:openapi",
 }
 
 Runnable = TyperCommand | TyperGroup

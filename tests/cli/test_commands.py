@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from aico import __version__
 from aico.cli.main import app
+from aico.workers.app import WORKERS, WorkerKind
 
 
 def _commands(command: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -47,6 +48,14 @@ def test_a_group_is_listed_by_the_name_it_is_called_by(aico: Aico) -> None:
 def test_a_command_loads_no_more_than_it_needs() -> None:
     """Each process of the product begins with this module, and is begun again after each crash."""
     probe = "import sys, aico.cli.main; print([name for name in ('fastapi', 'celery', 'mcp') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", WORKERS.values(), ids=list(WORKERS))
+def test_a_worker_loads_nothing_of_the_api(kind: WorkerKind) -> None:
+    """It would double its memory, and the time that it takes to start."""
+    probe = f"import sys, aico.cli.processes, {kind.module}; print([n for n in ('fastapi', 'mcp') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
