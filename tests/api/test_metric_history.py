@@ -105,6 +105,20 @@ def test_names_beyond_those_that_are_shown_go_together(api: httpx2.Client, board
     assert others["points"][0]["requests"] == 4
 
 
+@pytest.mark.parametrize("by", [{}, {"by": "model"}], ids=["all together", "by model"])
+def test_a_line_goes_from_its_oldest_bucket_to_its_newest_whatever_they_cost(
+    api: httpx2.Client, board: Board, by: dict[str, str]
+) -> None:
+    for days, cents in enumerate(("3", "1", "2")):
+        board.booked(
+            call(cents, at=NOW - timedelta(days=days)), call("0.5", model="cheap", at=NOW - timedelta(days=days))
+        )
+    board.booked(call("4", model="cheap", at=NOW - timedelta(days=3)))
+    lines = {line["name"]: [point["at"] for point in line["points"]] for line in get(api, "series", **by)["series"]}
+    assert all(at == sorted(at) for at in lines.values())
+    assert list(lines) == (["local/small", "local/cheap"] if by else [None]), "the dearest of the whole period first"
+
+
 def test_seconds_and_days_say_the_same(api: httpx2.Client, board: Board) -> None:
     book_a_day(board)
     both = [
