@@ -5,6 +5,7 @@ import time
 from typing import NoReturn
 
 from aico.core.errors import Unavailable
+from aico.core.logs import log
 from aico.embedded.realtime.channels import Channel
 from aico.embedded.realtime.dispatch import Dispatcher
 from aico.embedded.realtime.session import Services
@@ -38,6 +39,9 @@ async def _recheck(services: Services, due: list[Channel]) -> None:
         try:
             refusal = await services.refusal(channel.holder, channel.join)
         except Unavailable:
+            return
+        except Exception:  # noqa: BLE001 # whatever it was, tokens go on to expire
+            log.exception("realtime_recheck_failed")
             return
         channel.checked_at = time.monotonic()
         if refusal is not None and channel.joined:

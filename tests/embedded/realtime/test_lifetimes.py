@@ -117,6 +117,27 @@ def test_a_right_that_ended_elsewhere_is_seen_at_the_next_look(
         anyio.run(play)
 
 
+def test_a_database_that_is_too_slow_to_be_asked_lets_nobody_hear_more_than_before(
+    serve_live: Serve, database: Database
+) -> None:
+    with serve_live(limits=Limits(recheck_seconds=0)) as live:
+        eve, tom = (live.join(new_tenant(database).id) for _ in range(2))
+
+        async def play() -> None:
+            async with speaking(live) as hers, speaking(live) as his:
+                assert (await hers.join(eve.topic, eve, private=True))["status"] == "ok"
+                with live.database.transaction():
+                    live.database.execute("lock table realtime.messages")
+                    answer = await his.join(tom.topic, tom, private=True)
+                    assert answer["response"]["reason"].startswith("UnableToConnectToProject")
+                assert (await his.join(tom.topic, tom, private=True))["status"] == "ok"
+                live.database.execute("delete from auth.sessions where user_id = %s", (eve.id,))
+                assert (await hers.hear("system"))["payload"]["status"] == "error"
+                await hers.hear("phx_close")
+
+        anyio.run(play)
+
+
 @pytest.mark.parametrize("what", ["expired", "forged", "another server's", "a role's", "no uuid", "junk", "of nobody"])
 def test_a_token_that_is_no_token_opens_nothing(live: Live, ann: Person, what: str) -> None:
     other = SigningKeys(live.project.files.signing_keys, "https://elsewhere.example/auth/v1")
