@@ -210,6 +210,23 @@ def test_recorders_side_by_side_lose_nothing(board: Board, make_tenant: Callable
         assert sum(one.sums("second", "lever", "requests").values()) == 60
 
 
+def test_who_books_takes_sums_in_the_order_in_which_who_prices_anew_does(board: Board) -> None:
+    """So neither waits for what the other holds: a correction has the sums of the ledger before it comes to these."""
+    board.booked(call())
+    job = board.ended(call())
+    with ThreadPoolExecutor(1) as recorder:
+        with board.admin.transaction():
+            board.admin.execute("select from rollups where tenant_id = %s for update", (board.tenant.id,))
+            booking = recorder.submit(board.book, job)
+            waits = "select from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+            while not board.admin.execute(waits).fetchall():
+                assert not booking.done()
+            board.admin.execute("select from metric_ticks where tenant_id = %s for update nowait", (board.tenant.id,))
+            board.admin.execute("select from metric_rollups where tenant_id = %s for update nowait", (board.tenant.id,))
+        booking.result()
+    assert board.sums("day", "lever", "requests") == {"routing": 2}
+
+
 def test_what_is_priced_anew_is_corrected_in_the_sums(board: Board) -> None:
     board.booked(call(None), tags=("a",))
     board.booked(call("1"))
