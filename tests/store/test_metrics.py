@@ -242,6 +242,19 @@ def test_what_is_priced_anew_is_corrected_in_the_sums(board: Board) -> None:
         assert board.sums(grain, "lever", "attempts") == {"routing": 2}
 
 
+def test_what_was_booked_before_there_were_sums_is_priced_anew_in_the_ledger_alone(board: Board) -> None:
+    board.admin.execute(
+        "insert into ledger_attempts (id, tenant_id, at, job_id, kind, outcome, provider, model, latency_ms, output)"
+        " values (gen_random_uuid(), %s, now(), gen_random_uuid(), 'call', 'ok', 'local', 'small', 7, 50)",
+        (board.tenant.id,),
+    )
+    selected = Selection(NOW - timedelta(hours=1), NOW + timedelta(hours=1))
+    (booked,) = board.run(repricing.page(board.tenant.id, selected, after=None, limit=10))
+    correction = Correction(booked, Charge(Decimal(3), "later", None))
+    assert board.run(repricing.correct(board.tenant.id, new_id(), "operator", [correction])) == [1]
+    assert [board.rows(grain, "lever") for grain in GRAINS] == [[], [], []]
+
+
 def test_another_tenants_sums_are_neither_seen_nor_added_to(board: Board, make_tenant: Callable[[], Tenant]) -> None:
     board.booked(call())
     other = make_tenant()
