@@ -156,6 +156,19 @@ def test_what_comes_late_is_in_its_minute_and_its_day_but_makes_no_second_that_i
     assert board.sums("day", "lever", "requests") == {"routing": 1}
 
 
+def test_what_comes_later_than_minutes_are_kept_is_in_its_day_alone(board: Board) -> None:
+    board.booked(call(at=NOW - timedelta(days=36)))
+    assert [len(board.rows(grain, "lever")) for grain in GRAINS] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("kind", [AttemptKind.CALL, AttemptKind.SHADOW, AttemptKind.JUDGE])
+def test_a_call_is_in_the_second_in_which_it_ended_whatever_it_was_for(board: Board, kind: AttemptKind) -> None:
+    began = NOW.replace(microsecond=0) - timedelta(seconds=100)
+    board.booked(call(at=began, kind=kind, latency_ms=40_000), concludes=False)
+    (second,) = board.rows("second", "lever")
+    assert second["bucket"] == began + timedelta(seconds=40)
+
+
 def test_tags_beyond_a_hundred_a_day_go_under_one_name(board: Board) -> None:
     board.book(
         *(board.ended(call(), tags=[f"t{number:03}" for number in range(start, start + 16)]) for start in (0, 16))
