@@ -229,6 +229,25 @@ def test_a_person_has_a_limit_of_channels_over_all_connections(serve_live: Serve
         anyio.run(play)
 
 
+def test_a_person_has_a_limit_of_changes_over_all_connections(serve_live: Serve, database: Database) -> None:
+    """They are all asked for in one question, which is written while everybody waits."""
+    with serve_live(limits=Limits(person_bindings=3)) as live:
+        eve, tom = (live.join(new_tenant(database).id) for _ in range(2))
+        two = [{"table": "alerts"}, {"table": "batches"}]
+
+        async def play() -> None:
+            async with speaking(live) as one, speaking(live) as other:
+                assert (await one.join("a", eve, postgres_changes=two))["status"] == "ok"
+                refused = await other.join("b", eve, postgres_changes=two)
+                assert "Too many postgres_changes of this account" in refused["response"]["reason"]
+                assert (await other.join("b", tom, postgres_changes=two))["status"] == "ok"
+                assert (await other.join("c", eve, postgres_changes=two[:1]))["status"] == "ok"
+                await one.ask("realtime:a", "phx_leave")
+                assert (await one.join("d", eve, postgres_changes=two))["status"] == "ok"
+
+        anyio.run(play)
+
+
 def test_joins_beyond_the_limit_are_refused_in_the_words_that_clients_know(serve_live: Serve) -> None:
     with serve_live(limits=Limits(joins_per_second=0.4)) as live:
 
