@@ -173,7 +173,11 @@ event as (  -- what is said of a job as a whole counts once: with the ending tha
       || case when g.leader is null then '{}' else jsonb_build_object('shared_cents', -g.cents,
         'job_cents', (e.attempt ->> 'job_cents')::numeric - g.cents) end
       else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] || '{"concludes": false}' end) r
-  on conflict do nothing
+  on conflict (tenant_id, job_id, id) do update set concludes = true, strategy = excluded.strategy,
+    propensity = excluded.propensity, assignment_unit = excluded.assignment_unit, policy_version = excluded.policy_version,
+    baseline_model = excluded.baseline_model, baseline_cost_cents = excluded.baseline_cost_cents, arms = excluded.arms,
+    job_cents = excluded.job_cents
+  where excluded.concludes  -- noted as a failure while it was not known that it was the last one
 ),
 decided as (  -- what was decided when the job was parked stands
   insert into public.decisions as d (tenant_id, job_id, at, task, strategy, policy_version, learned_version, asked,
