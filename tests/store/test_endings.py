@@ -13,7 +13,7 @@ from builders import completed, ending_of, new_job
 from conftest import Tenant
 
 from aico.core.assignment import ROUTED, Assigned
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, Policy
 from aico.core.ids import new_id
 from aico.core.jobs import CacheMode, JobError, JobStatus
 from aico.store import claims, jobs, ledger
@@ -108,3 +108,19 @@ def test_a_failure_that_was_noted_before_the_end_is_the_end_all_the_same(world: 
     ).fetchone()
     assert row is not None
     assert tuple(row.values()) == (1, 3.0, 1)
+
+
+def test_a_failure_that_was_noted_is_of_the_strategy_that_chose_it(world: World) -> None:
+    job = world.submitted()
+    (held,) = world.run(claims.claim(world.tenant, job, 30))
+    failure, answer = attempted(AttemptOutcome.RETRYABLE, "1"), attempted(AttemptOutcome.OK, "2")
+    world.run(claims.note([], [(held, failure)]))
+    ending = replace(ending_of(held), attempts=(failure, answer), policy=Policy(strategy="cascade"))
+    assert world.run(claims.finish(world.tenant, [ending], 60))
+    world.run(ledger.book([world.tenant], [job]))
+    rows = world.admin.execute(
+        "select name, attempts, requests, answered from metric_rollups"
+        " where tenant_id = %s and grain = 'day' and dimension = 'route'",
+        (world.tenant,),
+    ).fetchall()
+    assert [tuple(row.values()) for row in rows] == [("cascade", 2, 1, 1)]
