@@ -51,12 +51,13 @@ def period(
     grain: Grain, since: datetime | None, until: datetime | None, now: datetime, *, most: int = MOST_BUCKETS
 ) -> Period:
     """The buckets that the time between these touches; without them the latest ones. Raises BadPeriod."""
+    limit = min(most, MOST_DAYS) if grain is Grain.DAY else most
+    longest = limit * LENGTHS[grain]
     end = _ceiling(grain, now if until is None else _sane("until", until))
-    begin = end - USUAL[grain] if since is None else _floor(grain, _sane("since", since))
+    begin = end - min(USUAL[grain], longest) if since is None else _floor(grain, _sane("since", since))
     if begin >= end:
         raise BadPeriod("since", "must be before `until`")
-    limit = min(most, MOST_DAYS) if grain is Grain.DAY else most
-    if end - begin > limit * LENGTHS[grain]:
+    if end - begin > longest:
         raise BadPeriod("since", f"is too long before `until`: at most {limit} buckets of a {grain} are given at once")
     return Period(grain, begin, end)
 

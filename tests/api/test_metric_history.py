@@ -182,6 +182,13 @@ def test_a_split_series_has_fewer_buckets(api: httpx2.Client) -> None:
     assert_problem(api.get("/v1/metrics/series", params={**asked, "by": "model"}), 422)
 
 
+@pytest.mark.parametrize("grain", ["second", "minute", "day"])
+def test_whoever_names_no_period_is_given_one_that_can_be_given(api: httpx2.Client, grain: str) -> None:
+    shown = get(api, "series", grain=grain, by="lever")
+    length = datetime.fromisoformat(shown["until"]) - datetime.fromisoformat(shown["since"])
+    assert length == timedelta(minutes={"second": 5, "minute": 400, "day": 30 * 24 * 60}[grain])
+
+
 @pytest.mark.parametrize("by", ["", "key", "lever'; drop table metric_rollups; --", "(other)"])
 def test_what_is_no_dimension_is_refused(api: httpx2.Client, by: str) -> None:
     assert_problem(api.get("/v1/metrics/breakdown", params={"by": by}), 422)
