@@ -176,6 +176,13 @@ def test_what_is_no_period_is_refused_and_the_parameter_named(
     assert param in str(problem)
 
 
+def test_a_range_that_is_just_long_enough_may_begin_and_end_within_buckets(api: httpx2.Client) -> None:
+    asked = {"grain": "minute", "since": "2026-11-01T09:30:30Z", "until": "2026-11-02T09:30:30.250Z"}
+    shown = get(api, "series", **asked)
+    ends = [datetime.fromisoformat(shown[name]) for name in ("since", "until")]
+    assert ends == [datetime(2026, 11, 1, 9, 30, tzinfo=UTC), datetime(2026, 11, 2, 9, 31, tzinfo=UTC)]
+
+
 def test_a_split_series_has_fewer_buckets(api: httpx2.Client) -> None:
     asked = {"grain": "minute", "since": "2026-11-01T00:00:00Z", "until": "2026-11-01T06:41:00Z"}
     assert get(api, "series", **asked)["series"] == []
