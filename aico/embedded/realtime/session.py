@@ -148,7 +148,9 @@ class Session:
         try:
             holder = holder_of(token, self._services.keys)
             refusal = await self._services.refusal(holder, channel.join)
-        except Unauthorized as error:
+            if holder.person != channel.holder.person:
+                self._take_share(holder, channel.bindings)
+        except (InvalidInput, Unauthorized) as error:
             refusal = str(error)
         except Unavailable:
             self._services.channels.interrupt([channel], _AWAY)

@@ -61,6 +61,23 @@ def test_a_person_has_a_limit_of_changes_over_all_connections(serve_live: Serve,
         anyio.run(play)
 
 
+def test_who_joins_as_nobody_and_then_signs_in_has_the_same_limit(serve_live: Serve, database: Database) -> None:
+    with serve_live(limits=Limits(person_channels=1)) as live:
+        eve = live.join(new_tenant(database).id)
+
+        async def play() -> None:
+            async with speaking(live) as line:
+                assert (await line.join("a"))["status"] == "ok"
+                assert (await line.join("b"))["status"] == "ok"
+                for name in ("a", "a", "b"):  # the second time it is the same person's already
+                    await line.say(f"realtime:{name}", "access_token", {"access_token": eve.token})
+                refused = await line.hear("system")
+                assert "Too many channels of this account" in refused["payload"]["message"]
+                assert (await line.hear("phx_close"))["topic"] == "realtime:b"
+
+        anyio.run(play)
+
+
 def test_joins_beyond_the_limit_are_refused_in_the_words_that_clients_know(serve_live: Serve) -> None:
     with serve_live(limits=Limits(joins_per_second=0.4)) as live:
 
