@@ -37,7 +37,7 @@ class HitRates(BaseModel):
 
 
 class Figures(BaseModel):
-    requests: Annotated[int, Field(description="Jobs that ended, but for those that were cancelled or reached nobody.")]
+    requests: Annotated[int, Field(description="Jobs that ended with an attempt, but for cancelled ones.")]
     answered: int
     failed: int
     hits: Hits

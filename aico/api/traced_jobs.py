@@ -3,7 +3,10 @@
 from decimal import Decimal
 from uuid import UUID
 
+import structlog
+
 from aico.api.services import Services
+from aico.core.errors import Unavailable
 from aico.core.jobs import JobStatus
 from aico.store import traces
 from aico.store.jobs import NewJob, Submitted
@@ -11,6 +14,8 @@ from aico.store.scope import Scope
 from aico.store.traces import EndedJob
 from aico.tracing import spans
 from aico.workers.ended import named, tell_ended
+
+log = structlog.get_logger()
 
 
 def trace_accepted(tenant: UUID, job: NewJob, stored: Submitted) -> None:
@@ -41,7 +46,13 @@ def trace_accepted(tenant: UUID, job: NewJob, stored: Submitted) -> None:
 
 
 async def trace_cancelled(held: Services, tenant: UUID, job: UUID) -> None:
-    """Tell the job's own span."""
-    if spans.on():
-        for ended in await held.database.run(Scope.tenant(tenant), traces.ended([tenant], [job])):
-            tell_ended(ended)
+    """Tell the job's own span. It never fails a request: the job is cancelled by now."""
+    if not spans.on():
+        return
+    try:
+        found = await held.database.run(Scope.tenant(tenant), traces.ended([tenant], [job]))
+    except Unavailable:
+        log.warning("jobs_not_traced", count=1)
+        return
+    for ended in found:
+        tell_ended(ended)

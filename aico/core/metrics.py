@@ -51,14 +51,17 @@ def period(
     grain: Grain, since: datetime | None, until: datetime | None, now: datetime, *, most: int = MOST_BUCKETS
 ) -> Period:
     """The buckets that the time between these touches; without them the latest ones. Raises BadPeriod."""
-    end = _ceiling(grain, now if until is None else _sane("until", until))
-    begin = end - USUAL[grain] if since is None else _floor(grain, _sane("since", since))
-    if begin >= end:
-        raise BadPeriod("since", "must be before `until`")
     limit = min(most, MOST_DAYS) if grain is Grain.DAY else most
-    if end - begin > limit * LENGTHS[grain]:
+    longest = limit * LENGTHS[grain]
+    end = now if until is None else _sane("until", until)
+    begin = None if since is None else _sane("since", since)
+    if begin is not None and end - begin >= longest + LENGTHS[grain]:  # who counts back from now is a moment late
         raise BadPeriod("since", f"is too long before `until`: at most {limit} buckets of a {grain} are given at once")
-    return Period(grain, begin, end)
+    last = _ceiling(grain, end)
+    first = last - min(USUAL[grain], longest) if begin is None else _floor(grain, begin)
+    if first >= last:
+        raise BadPeriod("since", "must be before `until`")
+    return Period(grain, first, last)
 
 
 def _sane(param: str, moment: datetime) -> datetime:

@@ -54,7 +54,7 @@ create function private.second_of(kind text, at timestamptz, latency_ms integer)
 language plpgsql stable set search_path = '' as $$
 begin
   return date_trunc('second',
-    least(now(), case kind when 'call' then at + latency_ms * interval '1 millisecond' else at end));
+    least(now(), case when kind in ('call', 'shadow', 'judge') then at + latency_ms * interval '1 millisecond' else at end));
 end $$;
 
 -- Attempts of one second that are alike, summed up.
@@ -65,8 +65,8 @@ create type private.metric_cell as (
 );
 
 -- Adds them to the rollups of all grains, and notes which seconds are to be told. From the 100th tag of a day on, new ones
--- are summed up under one name, which no tag can have. Seconds that are kept no longer are not made anew. Rows are locked
--- in one order, so that recorders never deadlock. O(names in the cells). With its owner's rights, so that tenants are
+-- are summed up under one name, which no tag can have. Seconds and minutes that are kept no longer are not made anew. Rows
+-- are locked in one order, so that recorders never deadlock. O(names in the cells). With its owner's rights, so that tenants are
 -- compared once a cell and not with each row: cells of other tenants than the service acts for are left out. Planned once a
 -- session: planning takes longer than adding a few cells.
 create function private.add_metrics(cells private.metric_cell[]) returns void
@@ -129,7 +129,7 @@ begin
     from by_second s
     left join surplus u on s.dimension = 'tag' and u.tenant_id = s.tenant_id and u.day = s.day and u.name = s.name
     cross join unnest(array['second', 'minute', 'day']) as g (grain)
-    where g.grain <> 'second' or s.second > oldest
+    where case g.grain when 'second' then s.second > oldest when 'minute' then s.second > now() - interval '35 days' else true end
     group by 1, 2, 3, 4, 5
     order by 1, 2, 3, 4, 5
   ),

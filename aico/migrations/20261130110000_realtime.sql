@@ -24,7 +24,7 @@ begin
   select distinct on (b.tenant_id) b.tenant_id, b.job_id, b.kind, b.provider, b.model, b.latency_ms, b.cost_cents,
     (select d.confidence from public.decisions d where d.tenant_id = b.tenant_id and d.job_id = b.job_id)
   from booked b
-  where b.outcome = 'ok' and not exists (
+  where b.outcome = 'ok' and b.concludes is not false and not exists (
     select from public.answer_samples s where s.tenant_id = b.tenant_id and s.at > now() - interval '1 second')
   order by b.tenant_id, b.at desc, b.id
   on conflict do nothing;

@@ -164,7 +164,7 @@ vector as (
     set model = excluded.model, embedding = excluded.embedding, expires_at = excluded.expires_at, created_at = now()
 ),
 event as (  -- what is said of a job as a whole counts once: with the ending that stands
-  insert into public.ledger_outbox
+  insert into public.ledger_outbox as o
   select r.*
   from jsonb_array_elements(%(events)s::jsonb) e (attempt)
   left join given g on g.leader = (e.attempt ->> 'job_id')::uuid and e.attempt ? 'baseline_model'
@@ -173,7 +173,12 @@ event as (  -- what is said of a job as a whole counts once: with the ending tha
       || case when g.leader is null then '{}' else jsonb_build_object('shared_cents', -g.cents,
         'job_cents', (e.attempt ->> 'job_cents')::numeric - g.cents) end
       else e.attempt - array['baseline_model', 'baseline_cost_cents', 'arms', 'job_cents'] || '{"concludes": false}' end) r
-  on conflict do nothing
+  on conflict (tenant_id, job_id, id) do update set  -- noted as a failure, before anybody knew how the job would end
+    concludes = o.concludes or excluded.concludes, strategy = excluded.strategy, propensity = excluded.propensity,
+    assignment_unit = excluded.assignment_unit, policy_version = excluded.policy_version,
+    baseline_model = coalesce(excluded.baseline_model, o.baseline_model),
+    baseline_cost_cents = coalesce(excluded.baseline_cost_cents, o.baseline_cost_cents),
+    arms = coalesce(excluded.arms, o.arms), job_cents = coalesce(excluded.job_cents, o.job_cents)
 ),
 decided as (  -- what was decided when the job was parked stands
   insert into public.decisions as d (tenant_id, job_id, at, task, strategy, policy_version, learned_version, asked,

@@ -150,9 +150,8 @@ def _row(job: NewJob) -> dict[str, Any]:
     if job.tags or job.echo:
         row |= {"tags": job.tags, "echo": job.echo}
     if job.batch is not None:
-        line = job.batch
-        row |= {"batch_id": str(line.batch), "batch_line": line.number, "custom_id": line.custom_id}
-        row["batch_fence"] = line.fence
+        row |= {"batch_id": str(job.batch.batch), "batch_line": job.batch.number}
+        row |= {"custom_id": job.batch.custom_id, "batch_fence": job.batch.fence}
     return row
 
 

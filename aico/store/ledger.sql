@@ -43,6 +43,7 @@ rolled as (
     latency_ms_sum = r.latency_ms_sum + excluded.latency_ms_sum,
     unpriced_baseline_cents = r.unpriced_baseline_cents + excluded.unpriced_baseline_cents,
     own_key_cents = r.own_key_cents + excluded.own_key_cents
+  returning 1
 ),
 armed as (
   select tenant_id, arm, (at at time zone 'UTC')::date as day,
@@ -74,6 +75,7 @@ arms_rolled as (
     baseline_cents = r.baseline_cents + excluded.baseline_cents,
     latency_ms = r.latency_ms + excluded.latency_ms,
     latency_ms_squared = r.latency_ms_squared + excluded.latency_ms_squared
+  returning 1
 ),
 drawn as materialized (  -- experiments on what makes several jobs, which so stay until this is done
   select e.tenant_id, e.id, e.unit, e.arms from public.experiments e
@@ -160,8 +162,9 @@ cells as (  -- what ended in one second and is alike
   ) e
   group by b.tenant_id, second, b.kind, b.batch, b.provider, b.model, route, j.tags, e.place
 ),
-measured as (
-  select private.add_metrics(array_agg(c::private.metric_cell)) from cells c having count(*) > 0
+measured as (  -- after the rollups: what is priced anew is locked in this order too
+  select private.add_metrics(array_agg(c::private.metric_cell)) from cells c
+  where (select count(*) from rolled) >= 0 and (select count(*) from arms_rolled) >= 0 having count(*) > 0
 ),
 sums as (
   select kind, outcome, provider, model, private.lever(kind, batch) as lever, count(*) as attempts,

@@ -17,7 +17,7 @@ class Sums:
 
     name: str  # along the dimension; empty without one
     at: datetime | None  # the bucket; None: the whole period
-    requests: int  # jobs that ended, but for those that were cancelled or reached nobody
+    requests: int  # jobs that ended with an attempt, but for cancelled ones
     answered: int
     exact_hits: int
     semantic_hits: int

@@ -10,13 +10,13 @@ ranked as (
   from wanted w where w.called <> '(other)' group by w.called
 ),
 named as (
-  select w.*, case when k.place <= %(most)s then w.called else '(other)' end as shown,
+  select w.*, k.place, case when k.place <= %(most)s then w.called else '(other)' end as shown,
     case when %(timed)s then w.bucket end as moment
   from wanted w left join ranked k on k.called = w.called
 )
 select s.*, ms[1] as latency_ms_p50, ms[2] as latency_ms_p95
 from (
-  select n.shown as name, n.moment as at, sum(n.requests)::bigint as requests, sum(n.answered)::bigint as answered,
+  select n.shown as name, n.moment as at, min(n.place) as place, sum(n.requests)::bigint as requests, sum(n.answered)::bigint as answered,
     sum(n.exact_hits)::bigint as exact_hits, sum(n.semantic_hits)::bigint as semantic_hits,
     sum(n.shared_hits)::bigint as shared_hits, sum(n.attempts)::bigint as attempts,
     sum(n.failed_attempts)::bigint as failed_attempts, sum(n.unpriced_attempts)::bigint as unpriced_attempts,
@@ -26,7 +26,7 @@ from (
   from named n
   group by n.shown, n.moment
 ) s
-order by s.name = '(other)', s.cost_cents desc, s.requests desc, s.name, s.at
+order by s.name = '(other)', s.place, s.at
 
 -- name: seq
 select coalesce((select t.seq from public.metric_ticks t where t.tenant_id = %(tenant)s), 0) as seq

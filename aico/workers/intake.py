@@ -23,6 +23,7 @@ from aico.wire.errors import Failure, failure_of, failure_of_faults
 from aico.wire.jsonl import RawLine, raw_lines
 from aico.workers.admission import Admission, Asker
 from aico.workers.batch_results import STOPPED
+from aico.workers.ended import trace_ended
 from aico.workers.queue import bells_for
 from aico.workers.redacting import Redactor
 from aico.workers.runtime import Runtime, patiently
@@ -110,6 +111,7 @@ class Intake:
         submitted = {one.id: one for found in stored for one in found}  # empty where the claim is lost
         bells = [bell for job in new if job.id in submitted for bell in bells_for(held.tenant, job, submitted[job.id])]
         self._runtime.tell(bells=bells)
+        trace_ended(self._runtime, [held.tenant], [one.id for one in submitted.values() if one.answer is not None])
         return advanced[0] if advanced else None
 
     def _taken(self, held: HeldBatch, raw: RawLine, why_not: BatchStatus | None) -> NewJob | NotedFault:

@@ -49,4 +49,8 @@ class Ticker:
         except Unavailable as error:
             log.warning("ticks_postponed", error=type(error).__name__)
             return RETRY_SECONDS
+        except Exception:
+            # The thread outlives it, as nobody would begin another.
+            log.exception("ticks_failed")
+            return RETRY_SECONDS
         return told.next_in

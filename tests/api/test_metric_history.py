@@ -105,6 +105,20 @@ def test_names_beyond_those_that_are_shown_go_together(api: httpx2.Client, board
     assert others["points"][0]["requests"] == 4
 
 
+@pytest.mark.parametrize("by", [{}, {"by": "model"}], ids=["all together", "by model"])
+def test_a_line_goes_from_its_oldest_bucket_to_its_newest_whatever_they_cost(
+    api: httpx2.Client, board: Board, by: dict[str, str]
+) -> None:
+    for days, cents in enumerate(("3", "1", "2")):
+        board.booked(
+            call(cents, at=NOW - timedelta(days=days)), call("0.5", model="cheap", at=NOW - timedelta(days=days))
+        )
+    board.booked(call("4", model="cheap", at=NOW - timedelta(days=3)))
+    lines = {line["name"]: [point["at"] for point in line["points"]] for line in get(api, "series", **by)["series"]}
+    assert all(at == sorted(at) for at in lines.values())
+    assert list(lines) == (["local/small", "local/cheap"] if by else [None]), "the dearest of the whole period first"
+
+
 def test_seconds_and_days_say_the_same(api: httpx2.Client, board: Board) -> None:
     book_a_day(board)
     both = [
@@ -168,10 +182,24 @@ def test_a_day_of_minutes_may_begin_within_one_and_before_the_services_own(api: 
     assert api.get(path, params={"grain": "minute", "since": since.isoformat()}).status_code == 200
 
 
+def test_a_range_that_is_just_long_enough_may_begin_and_end_within_buckets(api: httpx2.Client) -> None:
+    asked = {"grain": "minute", "since": "2026-11-01T09:30:30Z", "until": "2026-11-02T09:30:30.250Z"}
+    shown = get(api, "series", **asked)
+    ends = [datetime.fromisoformat(shown[name]) for name in ("since", "until")]
+    assert ends == [datetime(2026, 11, 1, 9, 30, tzinfo=UTC), datetime(2026, 11, 2, 9, 31, tzinfo=UTC)]
+
+
 def test_a_split_series_has_fewer_buckets(api: httpx2.Client) -> None:
     asked = {"grain": "minute", "since": "2026-11-01T00:00:00Z", "until": "2026-11-01T06:41:00Z"}
     assert get(api, "series", **asked)["series"] == []
     assert_problem(api.get("/v1/metrics/series", params={**asked, "by": "model"}), 422)
+
+
+@pytest.mark.parametrize("grain", ["second", "minute", "day"])
+def test_whoever_names_no_period_is_given_one_that_can_be_given(api: httpx2.Client, grain: str) -> None:
+    shown = get(api, "series", grain=grain, by="lever")
+    length = datetime.fromisoformat(shown["until"]) - datetime.fromisoformat(shown["since"])
+    assert length == timedelta(minutes={"second": 5, "minute": 400, "day": 30 * 24 * 60}[grain])
 
 
 @pytest.mark.parametrize("by", ["", "key", "lever'; drop table metric_rollups; --", "(other)"])

@@ -1,13 +1,20 @@
 """What of a caller's trace is stored with a job."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import uuid4
 
+import anyio
 import httpx2
 import psycopg
 import pytest
 from api.conftest import Connect, serving
 from conftest import Tenant
+from listening import listening
 
+from aico.api.services import Services
+from aico.api.traced_jobs import trace_cancelled
+from aico.core.errors import Unavailable
 from aico.core.settings import Settings
 from aico.tracing.switch import tracing
 
@@ -28,3 +35,13 @@ def test_a_callers_place_in_its_trace_is_stored_only_while_traces_are_on(
     stored = row[0]
     assert (stored is not None) is on
     assert stored is None or (stored[3:35] == trace and stored.endswith("-00") and "00f067aa0ba902b7" not in stored)
+
+
+def test_a_database_that_has_gone_does_not_undo_the_answer_to_a_cancellation() -> None:
+    async def gone(*_: object) -> None:
+        raise Unavailable("the database does not answer")
+
+    held = cast("Services", SimpleNamespace(database=SimpleNamespace(run=gone)))
+    with listening() as told:
+        anyio.run(trace_cancelled, held, uuid4(), uuid4())
+    assert told == []

@@ -63,3 +63,15 @@ def test_a_sample_says_how_confident_the_decision_was(admin: psycopg.Connection[
         (tenant, job),
     )
     assert admin.execute(SAMPLES, (tenant,)).fetchall() == [("m", "p", None, "low")]
+
+
+def test_what_nobody_was_given_is_no_sample(admin: psycopg.Connection[Any], database: Database) -> None:
+    tenant, job = new_tenant(database).id, uuid4()
+    admin.execute(
+        "insert into public.ledger_attempts"
+        " (id, tenant_id, at, job_id, kind, outcome, provider, model, latency_ms, concludes)"
+        " select gen_random_uuid(), %s, now() + n * interval '1 ms', %s, kind, 'ok', 'p', kind, 1, kind = 'call'"
+        " from unnest(array['call', 'shadow', 'judge']) with ordinality as k (kind, n)",
+        (tenant, job),
+    )
+    assert admin.execute(SAMPLES, (tenant,)).fetchall() == [("call", "p", None, None)]

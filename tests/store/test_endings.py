@@ -13,13 +13,26 @@ from builders import completed, ending_of, new_job
 from conftest import Tenant
 
 from aico.core.assignment import ROUTED, Assigned
-from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline
+from aico.core.attempts import Attempt, AttemptKind, AttemptOutcome, Baseline, Policy
 from aico.core.ids import new_id
-from aico.core.jobs import CacheMode
+from aico.core.jobs import CacheMode, JobError, JobStatus
 from aico.store import claims, jobs, ledger
 from aico.store.blocking import Database
 from aico.store.claims import Ending
 from aico.store.scope import Scope
+
+
+def attempted(outcome: AttemptOutcome, cents: str) -> Attempt:
+    return Attempt(
+        id=new_id(),
+        at=datetime.now(UTC),
+        kind=AttemptKind.CALL,
+        outcome=outcome,
+        provider="p",
+        model="m",
+        latency_ms=3,
+        cost_cents=Decimal(cents),
+    )
 
 
 class World:
@@ -35,16 +48,7 @@ class World:
         return job.id
 
     def end(self, ending: Ending, cents: str) -> Sequence[Any]:
-        attempt = Attempt(
-            id=new_id(),
-            at=datetime.now(UTC),
-            kind=AttemptKind.CALL,
-            outcome=AttemptOutcome.OK,
-            provider="p",
-            model="m",
-            latency_ms=3,
-            cost_cents=Decimal(cents),
-        )
+        attempt = attempted(AttemptOutcome.OK, cents)
         baseline = Baseline(model="b", cost_cents=Decimal(10))
         whole = replace(ending, attempts=(attempt,), baseline=baseline, arms=(ROUTED,))
         return self.run(claims.finish(self.tenant, [whole], 60))
@@ -83,3 +87,40 @@ def test_a_hit_whose_answer_was_erased_meanwhile_is_no_answer_of_the_job(world: 
     (held,) = world.run(claims.claim(world.tenant, job, 30))
     assert world.end(ending_of(held), "2")
     assert world.booked(job) == (3.0, 10.0, 1, 2.0)
+
+
+def test_a_failure_that_was_noted_before_the_end_is_the_end_all_the_same(world: World) -> None:
+    """Holders note what fails in case they die; what is noted is not the last word on the job."""
+    job = world.submitted()
+    (held,) = world.run(claims.claim(world.tenant, job, 30))
+    failure = attempted(AttemptOutcome.FATAL, "3")
+    world.run(claims.note([], [(held, failure)]))
+    error = JobError(code="all_candidates_failed", message="nobody answered")
+    ending = Ending(job, held.fence, JobStatus.FAILED, error=error, attempts=(failure,), arms=(ROUTED,))
+    finish = claims.finish(world.tenant, [ending], 60)
+    assert [len(world.run(finish)) for _ in range(2)] == [1, 0]  # said again, as if nobody had heard the answer
+    world.run(ledger.book([world.tenant], [job]))
+    row = world.admin.execute(
+        "select r.failed, r.cents::real as cents, (select sum(requests) - sum(answered) from metric_rollups m"
+        "  where m.tenant_id = r.tenant_id and grain = 'day' and dimension = 'lever') as requests"
+        " from arm_rollups r where r.tenant_id = %s",
+        (world.tenant,),
+    ).fetchone()
+    assert row is not None
+    assert tuple(row.values()) == (1, 3.0, 1)
+
+
+def test_a_failure_that_was_noted_is_of_the_strategy_that_chose_it(world: World) -> None:
+    job = world.submitted()
+    (held,) = world.run(claims.claim(world.tenant, job, 30))
+    failure, answer = attempted(AttemptOutcome.RETRYABLE, "1"), attempted(AttemptOutcome.OK, "2")
+    world.run(claims.note([], [(held, failure)]))
+    ending = replace(ending_of(held), attempts=(failure, answer), policy=Policy(strategy="cascade"))
+    assert world.run(claims.finish(world.tenant, [ending], 60))
+    world.run(ledger.book([world.tenant], [job]))
+    rows = world.admin.execute(
+        "select name, attempts, requests, answered from metric_rollups"
+        " where tenant_id = %s and grain = 'day' and dimension = 'route'",
+        (world.tenant,),
+    ).fetchall()
+    assert [tuple(row.values()) for row in rows] == [("cascade", 2, 1, 1)]

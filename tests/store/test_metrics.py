@@ -13,12 +13,9 @@ from conftest import Postgres, Tenant
 from metering import NOW, Board, Connection, call, failed
 
 from aico.core.attempts import AttemptKind, AttemptOutcome
-from aico.core.ids import new_id
 from aico.core.metrics import Dimension, Grain, Period
-from aico.core.repricing import Charge, Correction
-from aico.store import ledger, metrics, repricing
+from aico.store import ledger, metrics
 from aico.store.blocking import Database
-from aico.store.repricing import Selection
 from aico.store.scope import Scope
 from aico.store.statement import Statement
 
@@ -156,6 +153,19 @@ def test_what_comes_late_is_in_its_minute_and_its_day_but_makes_no_second_that_i
     assert board.sums("day", "lever", "requests") == {"routing": 1}
 
 
+def test_what_comes_later_than_minutes_are_kept_is_in_its_day_alone(board: Board) -> None:
+    board.booked(call(at=NOW - timedelta(days=36)))
+    assert [len(board.rows(grain, "lever")) for grain in GRAINS] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("kind", [AttemptKind.CALL, AttemptKind.SHADOW, AttemptKind.JUDGE])
+def test_a_call_is_in_the_second_in_which_it_ended_whatever_it_was_for(board: Board, kind: AttemptKind) -> None:
+    began = NOW.replace(microsecond=0) - timedelta(seconds=100)
+    board.booked(call(at=began, kind=kind, latency_ms=40_000), concludes=False)
+    (second,) = board.rows("second", "lever")
+    assert second["bucket"] == began + timedelta(seconds=40)
+
+
 def test_tags_beyond_a_hundred_a_day_go_under_one_name(board: Board) -> None:
     board.book(
         *(board.ended(call(), tags=[f"t{number:03}" for number in range(start, start + 16)]) for start in (0, 16))
@@ -208,21 +218,6 @@ def test_recorders_side_by_side_lose_nothing(board: Board, make_tenant: Callable
         assert one.sums("day", "lever", "cost_cents") == {"routing": 6}
         assert one.sums("day", "tag", "requests") == {"a": 60, "t0": 20, "t1": 20, "t2": 20}
         assert sum(one.sums("second", "lever", "requests").values()) == 60
-
-
-def test_what_is_priced_anew_is_corrected_in_the_sums(board: Board) -> None:
-    board.booked(call(None), tags=("a",))
-    board.booked(call("1"))
-    selected = Selection(NOW - timedelta(hours=1), NOW + timedelta(hours=1))
-    page = board.run(repricing.page(board.tenant.id, selected, after=None, limit=10))
-    corrections = [Correction(one, Charge(Decimal(3), "later", one.charge.baseline_cents)) for one in page]
-    assert board.run(repricing.correct(board.tenant.id, new_id(), "operator", corrections)) == [2]
-    for grain in GRAINS:
-        assert board.sums(grain, "lever", "cost_cents") == {"routing": 6}
-        assert board.sums(grain, "lever", "baseline_cost_cents") == {"routing": 8}
-        assert board.sums(grain, "lever", "unpriced_attempts") == {"routing": 0}
-        assert board.sums(grain, "tag", "cost_cents") == {"a": 3}
-        assert board.sums(grain, "lever", "attempts") == {"routing": 2}
 
 
 def test_another_tenants_sums_are_neither_seen_nor_added_to(board: Board, make_tenant: Callable[[], Tenant]) -> None:

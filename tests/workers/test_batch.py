@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from builders import ending_of
 from conftest import Tenant
+from listening import listening
 from workers.batching import Line, Scene, jsonl, line, scene
 
 from aico.core.access import OPERATOR
@@ -96,11 +97,16 @@ def test_what_was_answered_before_is_answered_at_once(scene: Scene) -> None:
     assert job.status is JobStatus.QUEUED
     (held,) = scene.run(claims.claim(scene.tenant.id, job.id, 30))
     scene.run(claims.finish(scene.tenant.id, [ending_of(held)], 3600))
-    batch = scene.taken_in([line("b", "What is it?", **same), line("c", "What is it?", **same)])
+    with listening() as told:
+        batch = scene.taken_in([line("b", "What is it?", **same), line("c", "What is it?", **same), line("d", "And?")])
+    own = {span.attributes["aico.job.id"] for span in told if span.name == "job"}
+    *hits, other = scene.jobs(batch)
+    assert own == {str(hit.id) for hit in hits}
+    scene.answer(other)
     ended = scene.finish(batch)
-    assert (ended.status.value, ended.completed) == ("completed", 2)
+    assert (ended.status.value, ended.completed) == ("completed", 3)
     bodies = [result["response"]["body"] for result in scene.content(ended.output_file_id)]
-    assert [body["aico"]["cache"] for body in bodies] == ["exact", "exact"]
+    assert [body["aico"]["cache"] for body in bodies[:2]] == ["exact", "exact"]
 
 
 def test_a_tenants_word_on_personal_questions_holds_for_lines_too(scene: Scene) -> None:

@@ -69,6 +69,18 @@ def test_an_outage_is_waited_for(board: Board, monkeypatch: pytest.MonkeyPatch) 
     assert board.ticks() == []
 
 
+def test_what_the_database_refuses_is_asked_again(board: Board, database: Database) -> None:
+    rename = "alter function private.{}(integer) rename to {}"
+    board.booked(call())
+    board.admin.execute(rename.format("tell_metrics", "tells_no_more").encode())
+    try:
+        assert Ticker(database).tell() == ticks.RETRY_SECONDS
+    finally:
+        board.admin.execute(rename.format("tells_no_more", "tell_metrics").encode())
+    Ticker(database).tell()
+    assert told_requests(board) == 1
+
+
 def test_the_sweeper_tells_what_a_recorder_died_over(board: Board, runtime: Runtime) -> None:
     board.booked(call())
     assert board.ticks() == []

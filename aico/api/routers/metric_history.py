@@ -27,7 +27,10 @@ GrainAsked = Annotated[
 ]
 Since = Annotated[
     Moment | None,
-    Query(description="The begin, rounded down to the grain. Default: 5 minutes, 24 hours or 30 days before `until`."),
+    Query(
+        description="The begin, rounded down to the grain. Default: 5 minutes, 24 hours or 30 days before `until`;"
+        " at most as many buckets as are given at once."
+    ),
 ]
 Until = Annotated[Moment | None, Query(description="The end, rounded up to the grain. Default: now.")]
 By = Annotated[

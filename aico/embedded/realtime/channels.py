@@ -88,7 +88,8 @@ class Channels:
         self.joins = Bucket(limits.joins_per_second)
         self.connections = 0
         self._by_topic: dict[tuple[str, bool], dict[Channel, None]] = {}
-        self._persons: Counter[UUID] = Counter()
+        self._persons: Counter[UUID] = Counter()  # channels of each
+        self._bindings: Counter[UUID] = Counter()
 
     def __iter__(self) -> Iterator[Channel]:
         return iter([channel for joined in self._by_topic.values() for channel in joined])
@@ -96,14 +97,14 @@ class Channels:
     def at(self, name: str, *, private: bool) -> Collection[Channel]:
         return self._by_topic.get((name, private), {})
 
-    def of_person(self, person: UUID) -> int:
-        return self._persons[person]
+    def of_person(self, person: UUID) -> tuple[int, int]:
+        """Channels, and the changes that they ask for."""
+        return self._persons[person], self._bindings[person]
 
     def add(self, channel: Channel) -> None:
         channel.connection.channels[channel.topic] = channel
         self._by_topic.setdefault((channel.name, channel.join.private), {})[channel] = None
-        if channel.holder.person is not None:
-            self._persons[channel.holder.person] += 1
+        self._count(channel)
 
     def remove(self, channel: Channel) -> None:
         if not channel.joined:
@@ -113,14 +114,13 @@ class Channels:
         del joined[channel]
         if not joined:
             del self._by_topic[channel.name, channel.join.private]
-        self._forget(channel.holder)
+        self._forget(channel)
 
     def renew(self, channel: Channel, holder: Holder) -> None:
         """The same channel goes on as somebody else, or with a newer token."""
-        self._forget(channel.holder)
+        self._forget(channel)
         channel.holder, channel.may_speak, channel.checked_at = holder, None, time.monotonic()
-        if holder.person is not None:
-            self._persons[holder.person] += 1
+        self._count(channel)
 
     def close(self, channel: Channel, message: str) -> None:
         """For good: clients do not come back by themselves."""
@@ -134,8 +134,16 @@ class Channels:
             channel.push("phx_error", compact({"reason": message}))
             self.remove(channel)
 
-    def _forget(self, holder: Holder) -> None:
-        if holder.person is not None:
-            self._persons[holder.person] -= 1
-            if not self._persons[holder.person]:
-                del self._persons[holder.person]
+    def _count(self, channel: Channel) -> None:
+        person = channel.holder.person
+        if person is not None:
+            self._persons[person] += 1
+            self._bindings[person] += len(channel.bindings)
+
+    def _forget(self, channel: Channel) -> None:
+        person = channel.holder.person
+        if person is not None:
+            self._persons[person] -= 1
+            self._bindings[person] -= len(channel.bindings)
+            if not self._persons[person]:
+                del self._persons[person], self._bindings[person]

@@ -141,14 +141,12 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection[dict[str, Any]]]:
-        """Nothing that is done here stays. Raises Unavailable where there is no database."""
+        """Nothing that is done here stays. Raises Unavailable where no database answers in time."""
         try:
             async with self._pool.connection() as connection:
                 connection.row_factory = dict_row  # type: ignore[assignment]
                 async with connection.transaction(force_rollback=True):
                     yield connection  # type: ignore[misc]
-        except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
-            raise
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             await self._pool.check()
             raise Unavailable("the database does not answer") from error

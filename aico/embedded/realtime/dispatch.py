@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aico.core.errors import Unavailable
+from aico.core.errors import InvalidInput, Unavailable
 from aico.core.logs import log
 from aico.embedded.realtime.channels import Channel, Channels
 from aico.embedded.realtime.credentials import Holder
@@ -115,7 +115,7 @@ class Dispatcher:
             if not table.key:
                 return []
             seen = await self._database.see(holder, table, [change.new for _, change in placed], filters)
-        except Refused as error:
+        except (Refused, InvalidInput) as error:  # the latter: a column that it names is there no more
             for channel in channels:
                 self._channels.close(channel, f"postgres_changes: {error}")
             return []

@@ -13,6 +13,7 @@ class Limits:
     channels: int = 100  # of a connection
     person_channels: int = 300  # of a person, over all connections
     bindings: int = 50  # of a channel: changes that it asks for
+    person_bindings: int = 300  # of a person: all of them are asked for in one question
     joins_per_second: float = 100  # of everybody; a rest of some seconds lets them come at once
     messages_per_second: float = 100  # of a connection, likewise
     queued_frames: int = 2_000  # that a client has not read; one more and the connection is ended

@@ -96,9 +96,7 @@ class Session:
 
         Raises InvalidInput, Unauthorized, and Unavailable or TimeoutError where clients are to try again.
         """
-        channels, source = self._services.channels, self._services.source
-        if holder.person is not None and channels.of_person(holder.person) >= channels.limits.person_channels:
-            raise InvalidInput("ChannelRateLimitReached: Too many channels of this account")
+        source = self._services.source
         async with asyncio.timeout(_SOURCE_PATIENCE):
             await source.ready.wait()
         refusal = await self._services.refusal(holder, join)
@@ -114,7 +112,19 @@ class Session:
             fault, bindings = str(error), ()
         if not source.ready.is_set():  # whoever joined before has been told that it was lost; this one has not
             raise Unavailable("changes cannot be followed at the moment")
+        self._take_share(holder, bindings)
         return bindings, fault
+
+    def _take_share(self, holder: Holder, bindings: tuple[Binding, ...]) -> None:
+        """Raises InvalidInput where a person has too much. Asked last, as the same one may have joined elsewhere."""
+        if holder.person is None:
+            return
+        channels, limits = self._services.channels, self._services.channels.limits
+        joined, asked = channels.of_person(holder.person)
+        if joined >= limits.person_channels:
+            raise InvalidInput("ChannelRateLimitReached: Too many channels of this account")
+        if asked + len(bindings) > limits.person_bindings:
+            raise InvalidInput("ChannelRateLimitReached: Too many postgres_changes of this account")
 
     def _welcome(self, channel: Channel, fault: str | None) -> None:
         if channel.join.presence:
@@ -138,7 +148,9 @@ class Session:
         try:
             holder = holder_of(token, self._services.keys)
             refusal = await self._services.refusal(holder, channel.join)
-        except Unauthorized as error:
+            if holder.person != channel.holder.person:
+                self._take_share(holder, channel.bindings)
+        except (InvalidInput, Unauthorized) as error:
             refusal = str(error)
         except Unavailable:
             self._services.channels.interrupt([channel], _AWAY)

@@ -104,6 +104,23 @@ def test_a_table_that_is_altered_is_told_as_it_is_from_then_on(
     anyio.run(play)
 
 
+def test_a_filter_whose_column_has_gone_ends_its_own_channel_and_no_other(
+    live: Live, ann: Person, bob: Person, things: psycopg.Connection[Any]
+) -> None:
+    async def play() -> None:
+        async with speaking(live) as hers, speaking(live) as his:
+            await followed(hers, ann, {**SAID, "filter": "n=gt.1"})
+            await followed(his, bob, SAID)
+            things.execute("alter table live_test.things drop column n")
+            things.execute("insert into live_test.things (\"Key 1\", k2) values (1, 'a')")
+            assert (await told(his))["record"]["k2"] == "a"
+            await hers.hear("phx_close")
+            things.execute("insert into live_test.things (\"Key 1\", k2) values (2, 'b')")
+            assert (await told(his))["record"]["k2"] == "b"
+
+    anyio.run(play)
+
+
 def test_of_a_row_that_is_too_large_small_values_are_told(
     serve_live: Serve, database: Database, things: psycopg.Connection[Any]
 ) -> None:
