@@ -1,27 +1,17 @@
 "use client";
 
 import { useResource } from "@/api/hooks";
+import { asked, type Span } from "@/components/overview/spans";
 import { Stat, Stats } from "@/components/ui/stat";
 import { Loaded } from "@/components/ui/states";
 import { count, milliseconds, money, percent, UNKNOWN } from "@/lib/format";
 
 const REFRESHED_MS = 15_000;
 
-export type Span = "hour" | "day" | "month";
-
-/** The period that is shown: its grain, and how long it reaches back. */
-export const SPANS: Record<Span, { name: string; grain: "minute" | "day"; milliseconds: number }> = {
-  hour: { name: "Last hour", grain: "minute", milliseconds: 3_600_000 },
-  day: { name: "Last 24 hours", grain: "minute", milliseconds: 86_400_000 },
-  month: { name: "Last 30 days", grain: "day", milliseconds: 30 * 86_400_000 },
-};
-
-export const since = (span: Span): string => new Date(Date.now() - SPANS[span].milliseconds).toISOString();
-
 export function Figures({ span }: { span: Span }) {
   const overview = useResource(
     ["metrics", "overview", span],
-    (api) => api.GET("/v1/metrics/overview", { params: { query: { grain: SPANS[span].grain, since: since(span) } } }),
+    (api) => api.GET("/v1/metrics/overview", { params: { query: asked(span) } }),
     { refreshInterval: REFRESHED_MS, keepPreviousData: true },
   );
   return (
@@ -41,7 +31,7 @@ export function Figures({ span }: { span: Span }) {
             <Stat
               name="Answered without a call"
               value={found.answered ? percent(hits / found.answered) : UNKNOWN}
-              hint={`${count(found.hits.exact)} the same, ${count(found.hits.semantic)} alike, ${count(found.hits.shared)} shared`}
+              hint={`${percent(found.hit_rates.exact)} the same, ${percent(found.hit_rates.semantic)} alike, ${percent(found.hit_rates.shared)} shared`}
             />
             <Stat name="Half are answered within" value={milliseconds(found.latency_ms_p50)} hint="p50, whole answers" />
             <Stat name="95 of 100 within" value={milliseconds(found.latency_ms_p95)} hint="p95, whole answers" />
