@@ -6,7 +6,7 @@ import { useAction, useResource } from "@/api/hooks";
 import type { Batch } from "@/components/batches/words";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
-import { compact } from "@/lib/format";
+import { bytes } from "@/lib/format";
 import { saveFile } from "@/lib/save-file";
 
 const load = async (api: Api, id: string) => {
@@ -30,7 +30,7 @@ function FileRow({ id, what }: { id: string; what: string }) {
       <div className="min-w-0">
         <p className="text-sm font-medium">{what}</p>
         <p className="text-xs text-muted-foreground wrap-anywhere">
-          {about.data ? `${about.data.filename} · ${compact(about.data.bytes)} bytes` : (about.error?.message ?? id)}
+          {about.data ? `${about.data.filename} · ${bytes(about.data.bytes)}` : (about.error?.message ?? id)}
         </p>
       </div>
       {!about.error && (

@@ -120,6 +120,7 @@ function ForgetOne({ id }: { id: string }) {
   const router = useRouter();
   const confirm = async () => {
     if (!(await run(id))) return;
+    setOpen(false);
     toast.success("The answer was deleted.");
     router.push("/cache/");
   };

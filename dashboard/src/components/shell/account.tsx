@@ -2,6 +2,8 @@
 
 import { LogOut, User } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
+import { toast } from "sonner";
+import { plainWords } from "@/auth/plain-words";
 import { useSession } from "@/auth/session";
 import { Button } from "@/components/ui/button";
 
@@ -28,6 +30,10 @@ export function TenantChoice() {
 
 export function Account() {
   const { session, tenant, supabase } = useSession();
+  const leave = async () => {
+    const left = await supabase?.auth.signOut({ scope: "local" });
+    if (left?.error) toast.error(`You are still signed in. ${plainWords(left.error)}`);
+  };
   return (
     <DropdownMenu.Root>
       <DropdownMenu.Trigger asChild>
@@ -44,7 +50,7 @@ export function Account() {
           <DropdownMenu.Separator className="my-1 h-px bg-border" />
           <DropdownMenu.Item
             className="flex items-center gap-2 rounded px-2 py-1.5 text-sm data-highlighted:bg-muted"
-            onSelect={() => supabase?.auth.signOut({ scope: "local" })}
+            onSelect={() => void leave()}
           >
             <LogOut className="size-4" aria-hidden />
             Sign out
