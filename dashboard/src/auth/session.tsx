@@ -36,33 +36,53 @@ export function useSession(): Known {
   return known;
 }
 
-/** Who is signed in, for which tenant, and the way to the API. One client of Supabase for the life of the page. */
-export function SessionProvider({ children }: { children: ReactNode }) {
+/** Supabase's client and whose session it holds: undefined until that is known, null for nobody. */
+function useSupabase(onTrouble: (trouble: string) => void) {
   const [config, setConfig] = useState<Config | null>(null);
-  const [trouble, setTrouble] = useState<string | null>(null);
   const [supabase, setSupabase] = useState<SupabaseClient | null>(null);
   const [session, setSession] = useState<Session | null | undefined>(undefined);
-  const [found, setFound] = useState<{ user: string; memberships: Membership[] } | null>(null);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const acting = useRef<string | null>(null);
 
   useEffect(() => {
     loadConfig().then(
-      (known) => {
-        setConfig(known);
-        if (!known.supabaseUrl || !known.supabaseKey) return setSession(null);
-        setSupabase(createClient(known.supabaseUrl, known.supabaseKey));
+      (found) => {
+        setConfig(found);
+        if (!found.supabaseUrl || !found.supabaseKey) return setSession(null);
+        setSupabase(createClient(found.supabaseUrl, found.supabaseKey));
       },
-      (error: Error) => setTrouble(error.message),
+      (error: Error) => onTrouble(error.message),
     );
-    setChosen(window.localStorage.getItem(REMEMBERED));
-  }, []);
+  }, [onTrouble]);
 
   useEffect(() => {
     if (!supabase) return;
     const { data } = supabase.auth.onAuthStateChange((_, found) => setSession(found));
     return () => data.subscription.unsubscribe();
   }, [supabase]);
+  return { config, supabase, session };
+}
+
+/** The tenants of whoever is signed in; null until they are known. */
+function useMemberships(api: Api, user: string | null, onTrouble: (trouble: string) => void) {
+  const [found, setFound] = useState<{ user: string; memberships: Membership[] } | null>(null);
+  const reload = useCallback(async () => {
+    if (!user) return;
+    const { data } = await unwrap(api.GET("/v1/tenants"));
+    setFound({ user, memberships: data });
+  }, [api, user]);
+  useEffect(() => {
+    reload().catch((error: Error) => onTrouble(error.message));
+  }, [reload, onTrouble]);
+  // An answer that comes after another person has signed in is nobody's.
+  return { memberships: found && found.user === user ? found.memberships : null, reload };
+}
+
+/** Who is signed in, for which tenant, and the way to the API. One client of Supabase for the life of the page. */
+export function SessionProvider({ children }: { children: ReactNode }) {
+  const [trouble, setTrouble] = useState<string | null>(null);
+  const { config, supabase, session } = useSupabase(setTrouble);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const acting = useRef<string | null>(null);
+  useEffect(() => setChosen(window.localStorage.getItem(REMEMBERED)), []);
 
   const api = useMemo(
     () =>
@@ -75,17 +95,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   );
 
   const user = session?.user.id ?? null;
-  const reload = useCallback(async () => {
-    if (!user) return;
-    const { data } = await unwrap(api.GET("/v1/tenants"));
-    setFound({ user, memberships: data });
-  }, [api, user]);
-  useEffect(() => {
-    reload().catch((error: Error) => setTrouble(error.message));
-  }, [reload]);
-  // An answer that comes after another person has signed in is nobody's.
-  const memberships = found?.user === user ? (found?.memberships ?? null) : null;
-
+  const { memberships, reload } = useMemberships(api, user, setTrouble);
   const choose = useCallback((tenant: string) => {
     window.localStorage.setItem(REMEMBERED, tenant);
     setChosen(tenant);

@@ -1,7 +1,7 @@
 "use client";
 
 import { Download } from "lucide-react";
-import type { Api } from "@/api/client";
+import { fetchFile } from "@/api/files";
 import { useAction, useResource } from "@/api/hooks";
 import type { Batch } from "@/components/batches/words";
 import { Button } from "@/components/ui/button";
@@ -9,18 +9,9 @@ import { Card } from "@/components/ui/card";
 import { bytes } from "@/lib/format";
 import { saveFile } from "@/lib/save-file";
 
-const load = async (api: Api, id: string) => {
-  // The route's description has no schema for what is in a file.
-  const { data, error, response } = await api.GET("/v1/files/{file_id}/content", {
-    params: { path: { file_id: id } },
-    parseAs: "blob",
-  });
-  return { data: data as Blob | undefined, error, response };
-};
-
 function FileRow({ id, what }: { id: string; what: string }) {
   const about = useResource(["file", id], (api) => api.GET("/v1/files/{file_id}", { params: { path: { file_id: id } } }));
-  const { run, busy } = useAction(load);
+  const { run, busy } = useAction(fetchFile);
   const fetchIt = async () => {
     const found = await run(id);
     if (found) saveFile(found.data, about.data?.filename ?? `${id}.jsonl`);
