@@ -89,6 +89,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       createApi(config?.apiUrl ?? "", async () => {
         const tenant = acting.current; // of when it was asked for: renewing a token takes its time
         const found = await supabase?.auth.getSession();
+        if (found?.error) throw found.error; // there is a session that could not be renewed: without it the answer would be no
         return { token: found?.data.session?.access_token ?? null, tenant };
       }),
     [config, supabase],

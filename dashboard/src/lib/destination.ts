@@ -6,5 +6,6 @@ export function destination(search: string): string {
   const wanted = new URLSearchParams(search).get("next");
   if (!wanted?.startsWith("/") || !URL.canParse(wanted, HERE)) return HOME;
   const url = new URL(wanted, HERE);
-  return url.origin === HERE ? url.pathname + url.search : HOME;
+  const elsewhere = url.origin !== HERE || url.pathname.startsWith("/sign-"); // the sign-in itself would wait for ever
+  return elsewhere ? HOME : url.pathname + url.search;
 }

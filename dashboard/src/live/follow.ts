@@ -28,10 +28,13 @@ export function follow(supabase: SupabaseClient, { topic, options, hear, told }:
     });
   };
   const reopen = async () => {
-    const { data } = await supabase.auth.getSession();
+    const session = await supabase.auth.getSession().then(
+      ({ data }) => data.session,
+      () => null,
+    );
     if (left) return;
-    if (data.session) {
-      void supabase.realtime.setAuth(data.session.access_token);
+    if (session) {
+      void supabase.realtime.setAuth(session.access_token);
       open();
     } else again = setTimeout(reopen, AGAIN_MS); // signed out, and this is left in a moment; or the server is away
   };

@@ -32,6 +32,7 @@ export function LiveRequests() {
           ]}
           format={count}
           stacked
+          whole
         />
       )}
     </Card>
