@@ -2,22 +2,34 @@
 
 import { LogOut, User } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
+import { useEffect, useRef } from "react";
 import { toast } from "sonner";
 import { plainWords } from "@/auth/plain-words";
 import { useSession } from "@/auth/session";
 import { Button } from "@/components/ui/button";
 
+let choosing = false; // all is made anew for another tenant, this too: whoever chose it is still here
+
 /** Whom one acts for, where there is a choice. */
 export function TenantChoice() {
   const { memberships, tenant, choose } = useSession();
+  const select = useRef<HTMLSelectElement>(null);
+  useEffect(() => {
+    if (choosing) select.current?.focus();
+    choosing = false;
+  }, []);
   if (!memberships || !tenant) return null;
   if (memberships.length === 1) return <span className="truncate text-sm font-medium">{tenant.name}</span>;
   return (
     <select
+      ref={select}
       aria-label="Tenant"
       className="h-9 max-w-48 truncate rounded-md border bg-card px-2 text-sm font-medium"
       value={tenant.id}
-      onChange={(event) => choose(event.target.value)}
+      onChange={(event) => {
+        choosing = true;
+        choose(event.target.value);
+      }}
     >
       {memberships.map((one) => (
         <option key={one.id} value={one.id}>
