@@ -3,9 +3,8 @@
 import { LogOut, User } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
 import { useEffect, useRef } from "react";
-import { toast } from "sonner";
-import { plainWords } from "@/auth/plain-words";
 import { useSession } from "@/auth/session";
+import { useSignOut } from "@/auth/sign-out";
 import { Button } from "@/components/ui/button";
 
 let choosing = false; // all is made anew for another tenant, this too: whoever chose it is still here
@@ -41,11 +40,8 @@ export function TenantChoice() {
 }
 
 export function Account() {
-  const { session, tenant, supabase } = useSession();
-  const leave = async () => {
-    const left = await supabase?.auth.signOut({ scope: "local" });
-    if (left?.error) toast.error(`You are still signed in. ${plainWords(left.error)}`);
-  };
+  const { session, tenant } = useSession();
+  const signOut = useSignOut();
   return (
     <DropdownMenu.Root>
       <DropdownMenu.Trigger asChild>
@@ -62,7 +58,7 @@ export function Account() {
           <DropdownMenu.Separator className="my-1 h-px bg-border" />
           <DropdownMenu.Item
             className="flex items-center gap-2 rounded px-2 py-1.5 text-sm data-highlighted:bg-muted"
-            onSelect={() => void leave()}
+            onSelect={signOut}
           >
             <LogOut className="size-4" aria-hidden />
             Sign out
