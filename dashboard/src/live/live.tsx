@@ -7,6 +7,7 @@ import { follow, type LiveState } from "@/live/follow";
 import { apply, NOTHING, type Recent, refill, type Second, type Tick } from "@/live/seconds";
 
 const AGAIN_MS = 5000; // after a history that could not be fetched
+export const UNTIL_LIVE_MS = 15_000; // between histories while no ticks come
 
 interface Live {
   state: LiveState;
@@ -31,7 +32,7 @@ function reduce(recent: Recent, news: News): Recent {
 export function LiveProvider({ children }: { children: ReactNode }) {
   const { supabase, tenant, session, api } = useSession();
   const [state, setState] = useState<LiveState>("connecting");
-  const [connections, setConnections] = useState(0);
+  const [asked, ask] = useReducer((times: number) => times + 1, 0);
   const [recent, tell] = useReducer(reduce, NOTHING);
   const id = tenant?.id;
   const token = session?.access_token;
@@ -50,14 +51,19 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       hear: (channel) => channel.on("broadcast", { event: "tick" }, ({ payload }) => tell({ kind: "tick", tick: payload as Tick })),
       told: (now) => {
         setState(now);
-        if (now === "live") setConnections((before) => before + 1);
+        if (now === "live") ask();
       },
     });
   }, [supabase, id]);
 
   const refetch = useCallback(() => fetchRecent(api, tell), [api]);
-  // At each connection, for what came before it, and after each gap.
-  useEffect(() => (connections > 0 ? refetch() : undefined), [connections, refetch]);
+  // At first, at each connection, for what came before it, from time to time where there is none, and after each gap.
+  useEffect(() => (id ? refetch() : undefined), [id, asked, refetch]);
+  useEffect(() => {
+    if (state === "live") return;
+    const timer = setInterval(ask, UNTIL_LIVE_MS);
+    return () => clearInterval(timer);
+  }, [state]);
   useEffect(() => (recent.missing === null ? undefined : refetch()), [recent.missing, refetch]);
 
   return <LiveContext.Provider value={{ state, recent }}>{children}</LiveContext.Provider>;

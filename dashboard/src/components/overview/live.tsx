@@ -3,8 +3,8 @@
 import { useEffect, useState } from "react";
 import { TimeSeries } from "@/components/charts/time-series";
 import { Card } from "@/components/ui/card";
-import { Empty } from "@/components/ui/states";
-import { useLive } from "@/live/live";
+import { Empty, Loading } from "@/components/ui/states";
+import { UNTIL_LIVE_MS, useLive } from "@/live/live";
 import { inSteps, KEPT_SECONDS, recently } from "@/live/seconds";
 import { count } from "@/lib/format";
 
@@ -12,18 +12,22 @@ const STEP_MS = 5000;
 
 /** Requests of the last minutes, as ticks tell of them. */
 export function LiveRequests() {
-  const { recent } = useLive();
+  const { recent, state } = useLive();
   const now = useNow(STEP_MS);
   const seconds = recently(recent, now);
   const total = seconds.reduce((sum, second) => sum + second.requests, 0);
+  const words = `${count(total)} requests in the last ${KEPT_SECONDS / 60} minutes`;
+  const known = recent.seq !== null;
   return (
-    <Card title="Live" hint={`${count(total)} requests in the last ${KEPT_SECONDS / 60} minutes`}>
-      {total === 0 ? (
-        <Empty title="Nothing has come in lately">Requests appear here within a second of their answers.</Empty>
+    <Card title="Live" hint={known && (state === "live" ? words : `${words}, looked at every ${UNTIL_LIVE_MS / 1000} seconds`)}>
+      {!known ? (
+        <Loading what="Looking for the last requests" />
+      ) : total === 0 ? (
+        <Empty title="Nothing has come in lately">Requests appear here soon after their answers.</Empty>
       ) : (
         <TimeSeries
           title="Requests in five seconds each"
-          summary={`${count(total)} requests in the last ${KEPT_SECONDS / 60} minutes`}
+          summary={words}
           points={inSteps(seconds, now)}
           series={[
             { key: "called", name: "Called", color: 2 },
