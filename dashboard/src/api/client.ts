@@ -14,6 +14,12 @@ export class Problem extends Error {
   }
 }
 
+const TOO_MANY = 429;
+const FAULT = 500; // and what is above it
+
+/** Whether the same request may be answered a little later: what was refused for what it asks will not be. */
+export const mayPass = ({ status }: Problem): boolean => status === 0 || status === TOO_MANY || status >= FAULT;
+
 /** `credentials` gives a fresh token for each request, and the tenant that it acts for. */
 export function createApi(baseUrl: string, credentials: () => Promise<{ token: string | null; tenant: string | null }>): Api {
   const api = createClient<paths>({ baseUrl });

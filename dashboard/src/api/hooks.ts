@@ -2,21 +2,34 @@
 
 import { useCallback, useState } from "react";
 import { toast } from "sonner";
-import useSWR, { type SWRConfiguration, type SWRResponse } from "swr";
+import useSWR, { type KeyedMutator, type SWRConfiguration, unstable_serialize, useSWRConfig } from "swr";
 import { type Api, Problem, unwrap } from "@/api/client";
 import { useSession } from "@/auth/session";
 
 type Load<T> = (api: Api) => Promise<{ data?: T; error?: unknown; response: Response }>;
 
-/** What a route returns, kept fresh. `name` must differ wherever the answer may; null waits. */
+export interface Resource<T> {
+  data: T | undefined;
+  error: Problem | undefined; // beside data: why it is no fresher
+  mutate: KeyedMutator<T>;
+}
+
+/** What a route returns, kept fresh. `name` must differ wherever the answer may; null waits.
+ *
+ * With `keepPreviousData` what had another name is shown until the answer comes, and not where it is refused: it would stand
+ * under a wrong title.
+ */
 export function useResource<T>(
   name: readonly unknown[] | null,
   load: Load<T>,
   options: SWRConfiguration<T, Problem> = {},
-): SWRResponse<T, Problem> {
+): Resource<T> {
   const { api, tenant } = useSession();
+  const { cache } = useSWRConfig();
   const key = name && tenant ? [tenant.id, ...name] : null;
-  return useSWR<T, Problem>(key, () => unwrap(load(api)), options);
+  const { data, error, mutate } = useSWR<T, Problem>(key, () => unwrap(load(api)), options);
+  const own: T | undefined = error && options.keepPreviousData ? cache.get(unstable_serialize(key))?.data : data;
+  return { data: own, error, mutate };
 }
 
 interface Action<T, A extends unknown[]> {

@@ -31,13 +31,17 @@ export function usePaged<R>(
   const key = (_: number, before: Page<R> | null): Key | null =>
     !name || !tenant || (before && !before.next) ? null : [tenant.id, ...name, before?.next ?? undefined];
   const fetchPage = (given: Key) => unwrap(load(api, given.at(-1) as string | undefined));
-  const { data, error, size, setSize, mutate } = useSWRInfinite<Page<R>, Problem>(key, fetchPage, options);
+  const { data, error, size, setSize, mutate } = useSWRInfinite<Page<R>, Problem>(key, fetchPage, {
+    revalidateAll: options.refreshInterval !== undefined, // what is open may be on any page
+    ...options,
+  });
+  const pages = data?.length ?? 0;
   return {
     rows: data?.flatMap((page) => page.data),
-    error,
+    error, // beside rows: of a further page, or why they are no fresher
     more: Boolean(data?.at(-1)?.next),
-    busy: data !== undefined && size > data.length,
-    loadMore: () => void setSize(size + 1),
+    busy: pages > 0 && size > pages && !error,
+    loadMore: () => void setSize(pages + 1),
     mutate: () => void mutate(),
   };
 }

@@ -2,8 +2,8 @@
 
 import { createClient, type Session, type SupabaseClient } from "@supabase/supabase-js";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
-import { SWRConfig } from "swr";
-import { type Api, createApi, unwrap } from "@/api/client";
+import { SWRConfig, type SWRConfiguration } from "swr";
+import { type Api, createApi, mayPass, Problem, unwrap } from "@/api/client";
 import type { components } from "@/api/schema";
 import { type Config, loadConfig } from "@/lib/config";
 
@@ -22,6 +22,11 @@ interface Known {
   reload: () => Promise<void>; // memberships, after one was added
 }
 
+/** A failure that may pass is tried again; one that is left would end all polling of its resource. */
+const FRESH: SWRConfiguration<unknown, Error> = {
+  provider: () => new Map(),
+  shouldRetryOnError: (error) => error instanceof Problem && mayPass(error),
+};
 const REMEMBERED = "aico.tenant";
 const SessionContext = createContext<Known | null>(null);
 
@@ -31,15 +36,11 @@ export function useSession(): Known {
   return known;
 }
 
-/** Who is signed in, for which tenant, and the way to the API. One client of Supabase for the life of the page. */
-export function SessionProvider({ children }: { children: ReactNode }) {
+/** Supabase's client and whose session it holds: undefined until that is known, null for nobody. */
+function useSupabase(onTrouble: (trouble: string) => void) {
   const [config, setConfig] = useState<Config | null>(null);
-  const [trouble, setTrouble] = useState<string | null>(null);
   const [supabase, setSupabase] = useState<SupabaseClient | null>(null);
   const [session, setSession] = useState<Session | null | undefined>(undefined);
-  const [memberships, setMemberships] = useState<Membership[] | null>(null);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const acting = useRef<string | null>(null);
 
   useEffect(() => {
     loadConfig().then(
@@ -48,36 +49,54 @@ export function SessionProvider({ children }: { children: ReactNode }) {
         if (!found.supabaseUrl || !found.supabaseKey) return setSession(null);
         setSupabase(createClient(found.supabaseUrl, found.supabaseKey));
       },
-      (error: Error) => setTrouble(error.message),
+      (error: Error) => onTrouble(error.message),
     );
-    setChosen(window.localStorage.getItem(REMEMBERED));
-  }, []);
+  }, [onTrouble]);
 
   useEffect(() => {
     if (!supabase) return;
     const { data } = supabase.auth.onAuthStateChange((_, found) => setSession(found));
     return () => data.subscription.unsubscribe();
   }, [supabase]);
+  return { config, supabase, session };
+}
+
+/** The tenants of whoever is signed in; null until they are known. */
+function useMemberships(api: Api, user: string | null, onTrouble: (trouble: string) => void) {
+  const [found, setFound] = useState<{ user: string; memberships: Membership[] } | null>(null);
+  const reload = useCallback(async () => {
+    if (!user) return;
+    const { data } = await unwrap(api.GET("/v1/tenants"));
+    setFound({ user, memberships: data });
+  }, [api, user]);
+  useEffect(() => {
+    reload().catch((error: Error) => onTrouble(error.message));
+  }, [reload, onTrouble]);
+  // An answer that comes after another person has signed in is nobody's.
+  return { memberships: found && found.user === user ? found.memberships : null, reload };
+}
+
+/** Who is signed in, for which tenant, and the way to the API. One client of Supabase for the life of the page. */
+export function SessionProvider({ children }: { children: ReactNode }) {
+  const [trouble, setTrouble] = useState<string | null>(null);
+  const { config, supabase, session } = useSupabase(setTrouble);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const acting = useRef<string | null>(null);
+  useEffect(() => setChosen(window.localStorage.getItem(REMEMBERED)), []);
 
   const api = useMemo(
     () =>
       createApi(config?.apiUrl ?? "", async () => {
+        const tenant = acting.current; // of when it was asked for: renewing a token takes its time
         const found = await supabase?.auth.getSession();
-        return { token: found?.data.session?.access_token ?? null, tenant: acting.current };
+        if (found?.error) throw found.error; // there is a session that could not be renewed: without it the answer would be no
+        return { token: found?.data.session?.access_token ?? null, tenant };
       }),
     [config, supabase],
   );
 
   const user = session?.user.id ?? null;
-  const reload = useCallback(async () => {
-    const found = await unwrap(api.GET("/v1/tenants"));
-    setMemberships(found.data);
-  }, [api]);
-  useEffect(() => {
-    setMemberships(null);
-    if (user) reload().catch((error: Error) => setTrouble(error.message));
-  }, [user, reload]);
-
+  const { memberships, reload } = useMemberships(api, user, setTrouble);
   const choose = useCallback((tenant: string) => {
     window.localStorage.setItem(REMEMBERED, tenant);
     setChosen(tenant);
@@ -91,7 +110,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       value={{ status, trouble, config, supabase, session: session ?? null, api, memberships, tenant, choose, reload }}
     >
       {/* Another person, or another tenant, sees nothing of what was kept for the last one. */}
-      <SWRConfig key={`${user}:${tenant?.id}`} value={{ provider: () => new Map(), shouldRetryOnError: false }}>
+      <SWRConfig key={`${user}:${tenant?.id}`} value={FRESH}>
         {children}
       </SWRConfig>
     </SessionContext.Provider>

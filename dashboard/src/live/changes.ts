@@ -2,10 +2,12 @@
 
 import { useEffect, useRef } from "react";
 import { useSession } from "@/auth/session";
+import { follow } from "@/live/follow";
 
 const PAUSE_MS = 1000; // between two times that a change is told: a batch's counts move often
 
-/** Calls `told` soon after a row of the tenant's in one of the tables of few changes was changed.
+/** Calls `told` soon after a row of the tenant's in one of the tables of few changes was changed, and after each connection:
+ * what was changed before it was told to nobody.
  *
  * Where nobody is live nothing is told: what must not be missed is asked for from time to time as well.
  */
@@ -25,13 +27,15 @@ export function useChanges(table: "batches" | "experiments" | "alerts", told: ()
         latest.current();
       }, PAUSE_MS);
     };
-    const channel = supabase
-      .channel(`changes:${table}:${id}`)
-      .on("postgres_changes", { event: "*", schema: "public", table, filter: `tenant_id=eq.${id}` }, soon)
-      .subscribe();
+    const leave = follow(supabase, {
+      topic: `changes:${table}:${id}`,
+      hear: (channel) =>
+        channel.on("postgres_changes", { event: "*", schema: "public", table, filter: `tenant_id=eq.${id}` }, soon),
+      told: (state) => state === "live" && soon(),
+    });
     return () => {
       clearTimeout(pending);
-      supabase.removeChannel(channel);
+      leave();
     };
   }, [supabase, id, table]);
 }

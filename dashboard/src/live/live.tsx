@@ -1,11 +1,13 @@
 "use client";
 
-import { createContext, type ReactNode, useContext, useEffect, useReducer, useState } from "react";
-import { unwrap } from "@/api/client";
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useReducer, useState } from "react";
+import { type Api, mayPass, Problem, unwrap } from "@/api/client";
 import { useSession } from "@/auth/session";
+import { follow, type LiveState } from "@/live/follow";
 import { apply, NOTHING, type Recent, refill, type Second, type Tick } from "@/live/seconds";
 
-export type LiveState = "connecting" | "live" | "off";
+const AGAIN_MS = 5000; // after a history that could not be fetched
+export const UNTIL_LIVE_MS = 15_000; // between histories while no ticks come
 
 interface Live {
   state: LiveState;
@@ -30,6 +32,7 @@ function reduce(recent: Recent, news: News): Recent {
 export function LiveProvider({ children }: { children: ReactNode }) {
   const { supabase, tenant, session, api } = useSession();
   const [state, setState] = useState<LiveState>("connecting");
+  const [asked, ask] = useReducer((times: number) => times + 1, 0);
   const [recent, tell] = useReducer(reduce, NOTHING);
   const id = tenant?.id;
   const token = session?.access_token;
@@ -42,31 +45,46 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     if (!supabase || !id) return;
     tell({ kind: "another tenant" });
     setState("connecting");
-    const channel = supabase
-      .channel(`tenant:${id}:metrics`, { config: { private: true } })
-      .on("broadcast", { event: "tick" }, ({ payload }) => tell({ kind: "tick", tick: payload as Tick }))
-      .subscribe((status) => setState(status === "SUBSCRIBED" ? "live" : status === "CLOSED" ? "off" : "connecting"));
-    return () => {
-      supabase.removeChannel(channel);
-    };
+    return follow(supabase, {
+      topic: `tenant:${id}:metrics`,
+      options: { config: { private: true } },
+      hear: (channel) => channel.on("broadcast", { event: "tick" }, ({ payload }) => tell({ kind: "tick", tick: payload as Tick })),
+      told: (now) => {
+        setState(now);
+        if (now === "live") ask();
+      },
+    });
   }, [supabase, id]);
 
-  // At each connection, for what came before it, and after each gap.
+  const refetch = useCallback(() => fetchRecent(api, tell), [api]);
+  // At first, at each connection, for what came before it, from time to time where there is none, and after each gap.
+  useEffect(() => (id ? refetch() : undefined), [id, asked, refetch]);
   useEffect(() => {
-    if (!id || (state !== "live" && !recent.missed)) return;
-    let current = true;
-    unwrap(api.GET("/v1/metrics/series", { params: { query: { grain: "second" } } })).then(
-      (found) => {
-        if (!current) return;
-        const seconds = (found.series[0]?.points ?? []).map((point) => ({ ...point, at: new Date(point.at).toISOString() }));
-        tell({ kind: "history", seq: found.seq, seconds });
-      },
-      () => undefined, // the next tick, or the next connection, asks again
-    );
-    return () => {
-      current = false;
-    };
-  }, [api, id, state, recent.missed]);
+    if (state === "live") return;
+    const timer = setInterval(ask, UNTIL_LIVE_MS);
+    return () => clearInterval(timer);
+  }, [state]);
+  useEffect(() => (recent.missing === null ? undefined : refetch()), [recent.missing, refetch]);
 
   return <LiveContext.Provider value={{ state, recent }}>{children}</LiveContext.Provider>;
+}
+
+/** Asks for the last minutes until they have come, or until what it returns is called. */
+function fetchRecent(api: Api, tell: (news: News) => void): () => void {
+  let left = false;
+  let again: ReturnType<typeof setTimeout> | undefined;
+  const ask = async () => {
+    try {
+      const found = await unwrap(api.GET("/v1/metrics/series", { params: { query: { grain: "second" } } }));
+      if (!left) tell({ kind: "history", seq: found.seq, seconds: found.series[0]?.points ?? [] });
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (!left && mayPass(error)) again = setTimeout(ask, AGAIN_MS);
+    }
+  };
+  void ask();
+  return () => {
+    left = true;
+    clearTimeout(again);
+  };
 }

@@ -1,7 +1,8 @@
 "use client";
 
 import { classes } from "@/lib/classes";
-import { type LiveState, useLive } from "@/live/live";
+import type { LiveState } from "@/live/follow";
+import { useLive } from "@/live/live";
 
 const WORDS: Record<LiveState, string> = { live: "Live", connecting: "Connecting", off: "Not live" };
 

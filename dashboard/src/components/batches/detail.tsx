@@ -3,7 +3,8 @@
 import { CancelBatch } from "@/components/batches/cancel";
 import { Files } from "@/components/batches/files";
 import { BatchBadge, BatchProgress } from "@/components/batches/list";
-import { type Batch, nameOf, shortId } from "@/components/batches/words";
+import { type Batch, nameOf } from "@/components/batches/words";
+import { shortId } from "@/components/jobs/words";
 import { PageTitle } from "@/components/shell/frame";
 import { Card } from "@/components/ui/card";
 import { Facts } from "@/components/ui/facts";

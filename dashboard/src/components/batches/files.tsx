@@ -1,26 +1,17 @@
 "use client";
 
 import { Download } from "lucide-react";
-import type { Api } from "@/api/client";
+import { fetchFile } from "@/api/files";
 import { useAction, useResource } from "@/api/hooks";
 import type { Batch } from "@/components/batches/words";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
-import { compact } from "@/lib/format";
+import { bytes } from "@/lib/format";
 import { saveFile } from "@/lib/save-file";
-
-const load = async (api: Api, id: string) => {
-  // The route's description has no schema for what is in a file.
-  const { data, error, response } = await api.GET("/v1/files/{file_id}/content", {
-    params: { path: { file_id: id } },
-    parseAs: "blob",
-  });
-  return { data: data as Blob | undefined, error, response };
-};
 
 function FileRow({ id, what }: { id: string; what: string }) {
   const about = useResource(["file", id], (api) => api.GET("/v1/files/{file_id}", { params: { path: { file_id: id } } }));
-  const { run, busy } = useAction(load);
+  const { run, busy } = useAction(fetchFile);
   const fetchIt = async () => {
     const found = await run(id);
     if (found) saveFile(found.data, about.data?.filename ?? `${id}.jsonl`);
@@ -30,7 +21,7 @@ function FileRow({ id, what }: { id: string; what: string }) {
       <div className="min-w-0">
         <p className="text-sm font-medium">{what}</p>
         <p className="text-xs text-muted-foreground wrap-anywhere">
-          {about.data ? `${about.data.filename} · ${compact(about.data.bytes)} bytes` : (about.error?.message ?? id)}
+          {about.data ? `${about.data.filename} · ${bytes(about.data.bytes)}` : (about.error?.message ?? id)}
         </p>
       </div>
       {!about.error && (

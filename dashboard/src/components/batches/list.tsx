@@ -2,7 +2,8 @@
 
 import Link from "next/link";
 import { usePaged } from "@/api/paged";
-import { type Batch, batchPath, isOpen, nameOf, shortId, STATUSES } from "@/components/batches/words";
+import { type Batch, batchPath, isOpen, nameOf, STATUSES } from "@/components/batches/words";
+import { shortId } from "@/components/jobs/words";
 import { Badge } from "@/components/ui/badge";
 import { Paged } from "@/components/ui/paged";
 import { Progress } from "@/components/ui/progress";

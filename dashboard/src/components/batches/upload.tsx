@@ -64,7 +64,9 @@ export function NewBatch() {
     const file = given.get("file");
     if (!(file instanceof File)) return;
     const found = await run({ file, endpoint, completion_window: text(given, "window"), name: text(given, "name") });
-    if (found) router.push(batchPath(found.data.id));
+    if (!found) return;
+    setOpen(false); // before the way there, in which it could be sent again
+    router.push(batchPath(found.data.id));
   };
   return (
     <>

@@ -24,7 +24,6 @@ const CANCELLABLE: ReadonlySet<BatchStatus> = new Set(["validating", "in_progres
 export const isOpen = (batch: Batch): boolean => OPEN.has(batch.status);
 export const mayBeCancelled = (batch: Batch): boolean => CANCELLABLE.has(batch.status);
 
-export const shortId = (id: string): string => id.slice(-12);
 export const batchPath = (id: string): string => `/batches/detail/?id=${encodeURIComponent(id)}`;
 
 /** What its maker called it, if anything. */

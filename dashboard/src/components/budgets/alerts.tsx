@@ -9,6 +9,7 @@ import { Card } from "@/components/ui/card";
 import { Paged } from "@/components/ui/paged";
 import { Empty } from "@/components/ui/states";
 import { ago, money, when } from "@/lib/format";
+import { useChanges } from "@/live/changes";
 
 type Alert = components["schemas"]["AlertView"];
 
@@ -26,6 +27,7 @@ export function Alerts() {
 
 function AlertCard() {
   const found = usePaged<Alert>(["alerts"], (api, after) => api.GET("/v1/alerts", { params: { query: { after } } }));
+  useChanges("alerts", found.mutate);
   return (
     <Card title="Alerts" hint="What was told about limits, unusual spend, unknown prices and experiments. Webhooks are sent them too.">
       <Paged found={found} empty={<Empty title="No alert">Limits are told of at 50, 80 and 100 % of a day or a month.</Empty>}>

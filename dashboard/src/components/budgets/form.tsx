@@ -4,7 +4,7 @@ import { useState } from "react";
 import type { Api } from "@/api/client";
 import { useAction } from "@/api/hooks";
 import type { components } from "@/api/schema";
-import { centsOf, dollarsOf, type Quota, scopeParts } from "@/components/budgets/words";
+import { centsOf, dollarsOf, numberOf, type Quota, scopeParts } from "@/components/budgets/words";
 import { Choice, TextField } from "@/components/ui/field";
 import { FormDialog, text } from "@/components/ui/form";
 
@@ -46,7 +46,7 @@ export function SetQuota({ from, keys, onClose, onDone }: Props) {
   const [wrong, setWrong] = useState<string | null>(null);
   const submit = async (given: FormData) => {
     const limit = limitOf(text(given, "limit"), unit);
-    setWrong(limit === null ? "An amount, such as 25 or 0.50." : null);
+    setWrong(limit === null ? "An amount, such as 25 or 0.50, with a point and not a comma." : null);
     if (limit === null) return;
     const scope = fixed ? (from.scope ?? "tenant") : kind === "tenant" ? kind : `${kind}:${text(given, "of")}`;
     const period = from.period ?? (text(given, "period") as Quota["period"]);
@@ -95,6 +95,6 @@ const PLAIN = /^\d{1,16}(\.\d{1,6})?$/;
 
 function limitOf(given: string, unit: Quota["unit"]): string | null {
   if (unit === "cents") return centsOf(given);
-  const plain = given.replaceAll(",", "");
-  return PLAIN.test(plain) ? plain : null;
+  const plain = numberOf(given);
+  return plain !== null && PLAIN.test(plain) ? plain : null;
 }

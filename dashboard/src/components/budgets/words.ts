@@ -21,9 +21,18 @@ export function scopeParts(scope: string): { kind: "tenant" | "key" | "tag"; of:
   return kind === "key" || kind === "tag" ? { kind, of: rest.join(":") } : { kind: "tenant", of: "" };
 }
 
+/** A number as typed in, without its thousands' commas. Null where it is none, or where a comma may be meant as a point. */
+export function numberOf(typed: string): string | null {
+  const found = /^(\d+|\d{1,3}(?:,\d{3})+)(\.\d+)?$/.exec(typed.trim());
+  return found && `${found[1]?.replaceAll(",", "")}${found[2] ?? ""}`;
+}
+
+/** What `centsOf` takes, for a field's own check. */
+export const AMOUNT = String.raw`\$?\s*(\d{1,13}|\d{1,3}(,\d{3}){1,3})(\.\d{1,8})?`;
+
 /** US dollars as typed in, as decimal cents without any loss. Null where it is no amount. */
 export function centsOf(dollars: string): string | null {
-  const found = /^(\d{1,13})(?:\.(\d{1,8}))?$/.exec(dollars.trim().replace(/^\$\s*/, "").replaceAll(",", ""));
+  const found = /^(\d{1,13})(?:\.(\d{1,8}))?$/.exec(numberOf(dollars.trim().replace(/^\$/, "")) ?? "");
   if (!found) return null;
   const fraction = (found[2] ?? "").padEnd(2, "0");
   const whole = `${found[1]}${fraction.slice(0, 2)}`.replace(/^0+(?=\d)/, "");

@@ -1,7 +1,7 @@
 "use client";
 
 import Link from "next/link";
-import type { FormEvent, Ref } from "react";
+import { type ChangeEvent, type FormEvent, type MouseEvent, type Ref, useEffect, useState } from "react";
 import { usePaged } from "@/api/paged";
 import { Permitted, usePermitted } from "@/auth/permitted";
 import { type Chosen, Forget } from "@/components/cache/forget";
@@ -10,7 +10,6 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { TextField } from "@/components/ui/field";
-import { text } from "@/components/ui/form";
 import { Paged } from "@/components/ui/paged";
 import { Empty } from "@/components/ui/states";
 import { type Column, Table } from "@/components/ui/table";
@@ -44,34 +43,39 @@ export function Entries({ filters, onFilters, onChanged, place }: Props) {
   );
 }
 
+/** What is typed in follows a choice that was made elsewhere. */
 function Search({ filters, onFilters }: Pick<Props, "filters" | "onFilters">) {
+  const [typed, setTyped] = useState(filters);
+  useEffect(() => setTyped(filters), [filters]);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const given = new FormData(event.currentTarget);
-    const found: Filters = {};
-    for (const name of ["q", "tag", "model", "namespace"] as const) {
-      const value = text(given, name);
-      if (value) found[name] = value;
-    }
-    onFilters(found);
+    onFilters(Object.fromEntries(Object.entries(typed).flatMap(([name, value]) => (value.trim() ? [[name, value.trim()]] : []))));
   };
+  const clear = (event: MouseEvent<HTMLButtonElement>) => {
+    event.currentTarget.form?.querySelector("input")?.focus(); // the button goes
+    onFilters({});
+  };
+  const field = (name: keyof Filters) => ({
+    name,
+    value: typed[name] ?? "",
+    onChange: (event: ChangeEvent<HTMLInputElement>) => setTyped((before) => ({ ...before, [name]: event.target.value })),
+  });
   return (
     <form
       role="search"
       aria-label="Kept answers"
-      key={JSON.stringify(filters)} // a choice that was made elsewhere shows in the fields
       onSubmit={submit}
       className="mb-4 grid items-end gap-3 sm:grid-cols-2 lg:grid-cols-[2fr_1fr_1fr_1fr_auto]"
     >
-      <TextField label="Words of the question" name="q" type="search" maxLength={200} defaultValue={filters.q} />
-      <TextField label="Tag" name="tag" defaultValue={filters.tag} />
-      <TextField label="Model" name="model" defaultValue={filters.model} />
-      <TextField label="Namespace" name="namespace" pattern={HASH.source} title="64 hexadecimal digits" defaultValue={filters.namespace} />
+      <TextField label="Words of the question" type="search" maxLength={200} {...field("q")} />
+      <TextField label="Tag" {...field("tag")} />
+      <TextField label="Model" {...field("model")} />
+      <TextField label="Namespace" pattern={HASH.source} title="64 hexadecimal digits" {...field("namespace")} />
       <div className="flex gap-2">
         <Button type="submit" look="primary">
           Search
         </Button>
-        {Object.keys(filters).length > 0 && <Button onClick={() => onFilters({})}>Clear</Button>}
+        {Object.keys(filters).length > 0 && <Button onClick={clear}>Clear</Button>}
       </div>
     </form>
   );

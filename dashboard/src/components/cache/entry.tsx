@@ -8,6 +8,7 @@ import type { Api } from "@/api/client";
 import { useAction, useResource } from "@/api/hooks";
 import type { components } from "@/api/schema";
 import { usePermitted } from "@/auth/permitted";
+import { jobPath } from "@/components/jobs/words";
 import { PageTitle } from "@/components/shell/frame";
 import { Back } from "@/components/ui/back";
 import { Badge } from "@/components/ui/badge";
@@ -98,7 +99,7 @@ function Provenance({ entry }: { entry: Detail }) {
         facts={[
           [
             "Job",
-            <Link key="job" href={`/jobs/detail/?id=${entry.job_id}`} className="text-primary underline underline-offset-4">
+            <Link key="job" href={jobPath(entry.job_id)} className="text-primary underline underline-offset-4">
               {entry.job_id}
             </Link>,
           ],
@@ -120,6 +121,7 @@ function ForgetOne({ id }: { id: string }) {
   const router = useRouter();
   const confirm = async () => {
     if (!(await run(id))) return;
+    setOpen(false);
     toast.success("The answer was deleted.");
     router.push("/cache/");
   };

@@ -22,7 +22,11 @@ const change = (api: Api, namespace: string, seconds: number | null) =>
 /** How long a namespace's answers are kept. */
 export function Lifetime({ one, onChanged }: { one: Namespace; onChanged: () => void }) {
   const [open, setOpen] = useState(false);
-  const { run, busy, problem } = useAction(change, { quiet: true });
+  const { run, busy, problem, forget } = useAction(change, { quiet: true });
+  const show = (shown: boolean) => {
+    forget();
+    setOpen(shown);
+  };
   const submit = async (given: FormData) => {
     const amount = text(given, "amount");
     const seconds = amount === "" ? null : Math.round(Number(amount) * Number(text(given, "unit")));
@@ -34,12 +38,12 @@ export function Lifetime({ one, onChanged }: { one: Namespace; onChanged: () => 
   const [unit, amount] = shown(one.ttl_seconds);
   return (
     <>
-      <Button size="small" aria-label={`Change lifetime of the answers of ${title(one)}`} onClick={() => setOpen(true)}>
+      <Button size="small" aria-label={`Change lifetime of the answers of ${title(one)}`} onClick={() => show(true)}>
         Change lifetime
       </Button>
       <FormDialog
         open={open}
-        onOpenChange={setOpen}
+        onOpenChange={show}
         title="How long its answers are kept"
         hint="What is older already is deleted at once; a longer time brings nothing back."
         action="Set lifetime"

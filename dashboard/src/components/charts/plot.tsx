@@ -9,13 +9,14 @@ interface Props {
   series: readonly Series[];
   format: Format;
   stacked: boolean;
+  whole: boolean;
 }
 
 const AXIS = { stroke: "var(--border)", tick: { fill: "var(--muted-foreground)", fontSize: 12 }, tickLine: false } as const;
 const DOTS_UP_TO = 31; // points: more of them would touch each other
 
 /** Nothing moves by itself: what is drawn anew twice a second would never stand still. */
-export function Plot({ title, points, series, format, stacked }: Props) {
+export function Plot({ title, points, series, format, stacked, whole }: Props) {
   const styles = looks(series);
   const rows = points.map(({ at, values }) => ({ ...values, at: Date.parse(at) }));
   return (
@@ -31,7 +32,7 @@ export function Plot({ title, points, series, format, stacked }: Props) {
           minTickGap={32}
           {...AXIS}
         />
-        <YAxis width="auto" tickFormatter={format} axisLine={false} {...AXIS} />
+        <YAxis width="auto" allowDecimals={!whole} tickFormatter={format} axisLine={false} {...AXIS} />
         <Tooltip
           isAnimationActive={false}
           cursor={{ stroke: "var(--muted-foreground)" }}

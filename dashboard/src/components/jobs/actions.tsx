@@ -1,7 +1,7 @@
 "use client";
 
 import { useRouter } from "next/navigation";
-import { useState } from "react";
+import { useState, useTransition } from "react";
 import type { Api } from "@/api/client";
 import { useAction } from "@/api/hooks";
 import { usePermitted } from "@/auth/permitted";
@@ -50,12 +50,13 @@ function Cancel({ job, onChange }: { job: Job; onChange: () => void }) {
 function Replay({ job }: { job: Job }) {
   const router = useRouter();
   const { run, busy } = useAction(replay);
+  const [going, go] = useTransition(); // until the other job is there: a second click would replay it again
   const start = async () => {
     const found = await run(job.id);
-    if (found) router.push(jobPath(found.data.id));
+    if (found) go(() => router.push(jobPath(found.data.id)));
   };
   return (
-    <Button look="primary" busy={busy} onClick={start}>
+    <Button look="primary" busy={busy || going} onClick={start}>
       Replay
     </Button>
   );

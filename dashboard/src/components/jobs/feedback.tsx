@@ -37,10 +37,10 @@ export function Feedback({ job }: { job: Job }) {
       <p className="text-sm text-muted-foreground">{told(score, kept.data?.comment, mayWrite)}</p>
       {mayWrite && (
         <div role="group" aria-label="Judge the answer" className="flex gap-1">
-          <Button size="small" aria-label="Good answer" aria-pressed={score === WORTH.up} disabled={busy} onClick={() => say("up")}>
+          <Button size="small" aria-label="Good answer" aria-pressed={score === WORTH.up} busy={busy} onClick={() => say("up")}>
             <ThumbsUp aria-hidden className={score === WORTH.up ? "text-success" : undefined} />
           </Button>
-          <Button size="small" aria-label="Bad answer" aria-pressed={score === WORTH.down} disabled={busy} onClick={() => say("down")}>
+          <Button size="small" aria-label="Bad answer" aria-pressed={score === WORTH.down} busy={busy} onClick={() => say("down")}>
             <ThumbsDown aria-hidden className={score === WORTH.down ? "text-danger" : undefined} />
           </Button>
         </div>

@@ -1,7 +1,7 @@
 "use client";
 
 import { useRouter, useSearchParams } from "next/navigation";
-import { type FormEvent, useCallback } from "react";
+import { type FormEvent, useCallback, useEffect, useState } from "react";
 import { CLASSES, type JobClass, type JobStatus, STATUSES } from "@/components/jobs/words";
 import { Button } from "@/components/ui/button";
 import { Choice, TextField } from "@/components/ui/field";
@@ -42,10 +42,6 @@ const STATUS_OPTIONS = [["", "All"], ...Object.entries(STATUSES).map(([value, { 
 const CLASS_OPTIONS = [["", "All"], ...Object.entries(CLASSES)] as const;
 
 export function Filters({ filter, onChange }: { filter: Filter; onChange: (change: Partial<Filter>) => void }) {
-  const find = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    onChange({ tag: String(new FormData(event.currentTarget).get("tag")).trim() });
-  };
   return (
     <div className="grid items-end gap-3 sm:grid-cols-3">
       <Choice
@@ -60,12 +56,25 @@ export function Filters({ filter, onChange }: { filter: Filter; onChange: (chang
         value={filter.class ?? ""}
         onChange={(event) => onChange({ class: (event.target.value || undefined) as JobClass | undefined })}
       />
-      <form role="search" onSubmit={find} className="flex items-end gap-2">
-        <div className="grow">
-          <TextField key={filter.tag ?? ""} label="Tag" name="tag" maxLength={64} defaultValue={filter.tag} />
-        </div>
-        <Button type="submit">Find</Button>
-      </form>
+      <TagSearch tag={filter.tag ?? ""} onFind={(tag) => onChange({ tag })} />
     </div>
+  );
+}
+
+/** What is typed in follows the address, which the way back changes too. */
+function TagSearch({ tag, onFind }: { tag: string; onFind: (tag: string) => void }) {
+  const [typed, setTyped] = useState(tag);
+  useEffect(() => setTyped(tag), [tag]);
+  const find = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    onFind(typed.trim());
+  };
+  return (
+    <form role="search" onSubmit={find} className="flex items-end gap-2">
+      <div className="grow">
+        <TextField label="Tag" name="tag" maxLength={64} value={typed} onChange={(event) => setTyped(event.target.value)} />
+      </div>
+      <Button type="submit">Find</Button>
+    </form>
   );
 }

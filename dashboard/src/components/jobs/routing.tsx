@@ -1,4 +1,5 @@
 import Link from "next/link";
+import { experimentPath } from "@/components/experiments/words";
 import { CacheBadge } from "@/components/jobs/status";
 import { CACHE_STATES, type Routing, savedCents } from "@/components/jobs/words";
 import { Badge } from "@/components/ui/badge";
@@ -22,7 +23,7 @@ function Arm({ name }: { name: string }) {
   const [experiment, arm] = [name.slice(0, 36), name.slice(37)];
   if (!arm || name.startsWith(HOLDOUT)) return <>{name}</>;
   return (
-    <Link href={`/experiments/detail/?id=${encodeURIComponent(experiment)}`} className="underline underline-offset-4">
+    <Link href={experimentPath(experiment)} className="underline underline-offset-4">
       {arm}
     </Link>
   );

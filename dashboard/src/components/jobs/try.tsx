@@ -43,7 +43,7 @@ export function TryPrompt({ onSubmitted }: { onSubmitted: () => void }) {
         <Send aria-hidden />
         Try a prompt
       </Button>
-      <Dialog open={open} onOpenChange={show} title="Try a prompt" hint="It is a job like any other, and is booked.">
+      <Dialog sticky open={open} onOpenChange={show} title="Try a prompt" hint="It is a job like any other, and is booked.">
         {job ? (
           <Followed submitted={job} onAnother={() => setJob(null)} onEnded={onSubmitted} />
         ) : (
@@ -69,7 +69,8 @@ function PromptForm({ onSubmitted }: { onSubmitted: (job: Job) => void }) {
     const found = await run({ prompt: text(given, "prompt"), model: text(given, "model"), stream: true, ...(cache && { cache }) });
     if (found) onSubmitted(found.data);
   };
-  const options = models.data?.data.map((model) => [model.id, model.id] as const) ?? [["auto", "auto"] as const];
+  const answering = models.data?.data.filter((model) => !model.capabilities.includes("embeddings"));
+  const options = answering?.map((model) => [model.id, model.id] as const) ?? [["auto", "auto"] as const];
   return (
     <form onSubmit={send} className="grid gap-4">
       <TextArea label="Prompt" name="prompt" required autoFocus />

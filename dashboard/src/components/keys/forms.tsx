@@ -1,5 +1,6 @@
 "use client";
 
+import { useState } from "react";
 import type { Api } from "@/api/client";
 import { useAction } from "@/api/hooks";
 import type { components } from "@/api/schema";
@@ -8,7 +9,7 @@ import { useSession } from "@/auth/session";
 import { ModelLimit, modelsOf } from "@/components/keys/models";
 import { type DeedProps, SCOPES, USUAL_SCOPES } from "@/components/keys/types";
 import { Check, Choice, TextField } from "@/components/ui/field";
-import { Choices, FormDialog, text, texts } from "@/components/ui/form";
+import { Choices, FormDialog, text, texts, Wrong } from "@/components/ui/form";
 import { onDay } from "@/lib/format";
 
 type KeyRequest = components["schemas"]["KeyRequest"];
@@ -34,10 +35,14 @@ export function MakeKey({ onClose, onDone }: Omit<DeedProps, "apiKey">) {
   const { run, busy, problem } = useAction(make, { quiet: true });
   const { tenant } = useSession();
   const models = usePermitted("usage:read");
+  const [unchosen, setUnchosen] = useState(false);
   const submit = async (given: FormData) => {
+    const scopes = texts(given, "scopes") as Permission[];
+    setUnchosen(scopes.length === 0); // the service takes none for the usual ones
+    if (scopes.length === 0) return;
     const made = await run({
       name: text(given, "name"),
-      scopes: texts(given, "scopes") as Permission[],
+      scopes,
       expires_at: expiry(text(given, "life")),
       models: modelsOf(given),
     });
@@ -68,6 +73,7 @@ export function MakeKey({ onClose, onDone }: Omit<DeedProps, "apiKey">) {
             />
           ))}
         </div>
+        {unchosen && <Wrong>Choose at least one thing that it may do.</Wrong>}
       </Choices>
       <Choice label="Expires" name="life" options={LIVES} />
       {models && <ModelLimit limit={null} />}

@@ -5,6 +5,7 @@ import type { FormEvent } from "react";
 import type { Api } from "@/api/client";
 import { useAction } from "@/api/hooks";
 import { useSession } from "@/auth/session";
+import { useSignOut } from "@/auth/sign-out";
 import { forgetToken } from "@/components/members/link";
 import { Button } from "@/components/ui/button";
 import { TextField } from "@/components/ui/field";
@@ -14,7 +15,8 @@ const accept = (api: Api, token: string) => api.POST("/v1/invitations/accept", {
 
 /** Asks before anybody becomes a member: a link that was merely opened changes nothing. */
 export function Accept({ token }: { token: string }) {
-  const { session, supabase, reload, choose } = useSession();
+  const { session, reload, choose } = useSession();
+  const signOut = useSignOut();
   const { run, busy, problem } = useAction(accept, { quiet: true });
   const router = useRouter();
   const submit = async (event: FormEvent<HTMLFormElement>) => {
@@ -45,7 +47,7 @@ export function Accept({ token }: { token: string }) {
           <Button type="submit" look="primary" busy={busy}>
             Accept
           </Button>
-          <Button look="quiet" onClick={() => supabase?.auth.signOut({ scope: "local" })}>
+          <Button look="quiet" onClick={signOut}>
             Sign in as somebody else
           </Button>
         </div>

@@ -76,32 +76,50 @@ function Who({ member, me }: { member: Member; me: boolean }) {
 const change = (api: Api, user_id: string, role: Role) =>
   api.PATCH("/v1/members/{user_id}", { params: { path: { user_id } }, body: { role } });
 
-/** Nobody is offered a choice of his own role: who takes less could not take it back. */
+/** Nobody is offered a choice of his own role: who takes less could not take it back. It is asked first: in some browsers the
+ * arrow keys choose at once what they pass.
+ */
 function RoleChoice({ member, onChanged }: { member: Member; onChanged: () => void }) {
   const { run, busy } = useAction(change);
+  const [wanted, setWanted] = useState<Role | null>(null);
   const grantable = useGrantable();
   if (!grantable(member.role)) return <>{member.role}</>;
-  const choose = async (role: Role) => {
-    if (!(await run(member.user_id, role))) return;
-    toast.success(`${nameOf(member)} is ${role} now.`);
+  const confirmed = async () => {
+    if (!wanted || !(await run(member.user_id, wanted))) return;
+    setWanted(null);
+    toast.success(`${nameOf(member)} is ${wanted} now.`);
     onChanged();
   };
   return (
-    <select
-      aria-label={`Role of ${nameOf(member)}`}
-      className={classes(inputStyle, "w-28")}
-      value={member.role}
-      disabled={busy}
-      onChange={(event) => choose(event.target.value as Role)}
-    >
-      {ROLES.filter(([role]) => grantable(role)).map(([role]) => (
-        <option key={role} value={role}>
-          {role}
-        </option>
-      ))}
-    </select>
+    <>
+      <select
+        aria-label={`Role of ${nameOf(member)}`}
+        className={classes(inputStyle, "w-28")}
+        value={member.role}
+        onChange={(event) => setWanted(event.target.value as Role)}
+      >
+        {ROLES.filter(([role]) => grantable(role)).map(([role]) => (
+          <option key={role} value={role}>
+            {role}
+          </option>
+        ))}
+      </select>
+      <Confirm
+        open={wanted !== null}
+        onOpenChange={() => setWanted(null)}
+        title={`Make the member ${wanted ?? ""}?`}
+        hint={`${nameOf(member)} is ${member.role}. As ${wanted ?? ""}: ${wordsOf(wanted)}.`}
+        action="Change the role"
+        keep={`Leave it at ${member.role}`}
+        look="primary"
+        busy={busy}
+        onConfirm={confirmed}
+      />
+    </>
   );
 }
+
+const wordsOf = (role: Role | null): string => ROLES.find(([one]) => one === role)?.[1] ?? "";
 
 function RemoveMember({ member, onClose, onDone }: { member: Member; onClose: () => void; onDone: () => void }) {
   const { run, busy } = useAction(remove);

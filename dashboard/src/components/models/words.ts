@@ -53,9 +53,15 @@ export const SOURCES: Record<components["schemas"]["OutcomeRow"]["source"], stri
   implicit: "Signs, such as asking again",
 };
 
-const DECIMALS = 3;
-/** US dollars for a million tokens, as lists of prices have them. */
-export const perMillion = (dollars: string | null | undefined): string =>
-  dollars == null ? UNKNOWN : `$${Number(dollars).toFixed(Number(dollars) >= 1 ? 2 : DECIMALS)}`;
+/** US dollars for a million tokens, as lists of prices have them: to the last digit, since some are fractions of a cent. */
+export const perMillion = (dollars: string | null | undefined): string => (dollars == null ? UNKNOWN : price.format(Number(dollars)));
+
+const MOST_DIGITS = 8;
+const price = new Intl.NumberFormat("en-US", {
+  style: "currency",
+  currency: "USD",
+  minimumFractionDigits: 2,
+  maximumFractionDigits: MOST_DIGITS,
+});
 
 export const quality = (value: number | null | undefined): string => (value == null ? UNKNOWN : value.toFixed(2));

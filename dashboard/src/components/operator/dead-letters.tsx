@@ -9,6 +9,7 @@ import { usePaged } from "@/api/paged";
 import type { components } from "@/api/schema";
 import { usePermitted } from "@/auth/permitted";
 import { useSession } from "@/auth/session";
+import { jobPath } from "@/components/jobs/words";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
@@ -56,7 +57,7 @@ export function DeadLetters() {
 
 function JobLink({ id }: { id: string }) {
   return (
-    <Link href={`/jobs/detail/?id=${encodeURIComponent(id)}`} className="text-primary underline underline-offset-4 hover:no-underline">
+    <Link href={jobPath(id)} className="text-primary underline underline-offset-4 hover:no-underline">
       <code className="text-xs whitespace-nowrap">{id}</code>
     </Link>
   );

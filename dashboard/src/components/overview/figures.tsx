@@ -1,27 +1,18 @@
 "use client";
 
 import { useResource } from "@/api/hooks";
+import { asked, type Span } from "@/components/overview/spans";
+import { USUAL_DAYS } from "@/components/period";
 import { Stat, Stats } from "@/components/ui/stat";
 import { Loaded } from "@/components/ui/states";
 import { count, milliseconds, money, percent, UNKNOWN } from "@/lib/format";
 
 const REFRESHED_MS = 15_000;
 
-export type Span = "hour" | "day" | "month";
-
-/** The period that is shown: its grain, and how long it reaches back. */
-export const SPANS: Record<Span, { name: string; grain: "minute" | "day"; milliseconds: number }> = {
-  hour: { name: "Last hour", grain: "minute", milliseconds: 3_600_000 },
-  day: { name: "Last 24 hours", grain: "minute", milliseconds: 86_400_000 },
-  month: { name: "Last 30 days", grain: "day", milliseconds: 30 * 86_400_000 },
-};
-
-export const since = (span: Span): string => new Date(Date.now() - SPANS[span].milliseconds).toISOString();
-
 export function Figures({ span }: { span: Span }) {
   const overview = useResource(
     ["metrics", "overview", span],
-    (api) => api.GET("/v1/metrics/overview", { params: { query: { grain: SPANS[span].grain, since: since(span) } } }),
+    (api) => api.GET("/v1/metrics/overview", { params: { query: asked(span) } }),
     { refreshInterval: REFRESHED_MS, keepPreviousData: true },
   );
   return (
@@ -41,7 +32,7 @@ export function Figures({ span }: { span: Span }) {
             <Stat
               name="Answered without a call"
               value={found.answered ? percent(hits / found.answered) : UNKNOWN}
-              hint={`${count(found.hits.exact)} the same, ${count(found.hits.semantic)} alike, ${count(found.hits.shared)} shared`}
+              hint={`${percent(found.hit_rates.exact)} the same, ${percent(found.hit_rates.semantic)} alike, ${percent(found.hit_rates.shared)} shared`}
             />
             <Stat name="Half are answered within" value={milliseconds(found.latency_ms_p50)} hint="p50, whole answers" />
             <Stat name="95 of 100 within" value={milliseconds(found.latency_ms_p95)} hint="p95, whole answers" />
@@ -58,24 +49,31 @@ function unpriced(attempts: number): string {
   return attempts === 0 ? "All prices known" : `${count(attempts)} calls without a known price are left out`;
 }
 
+const SLOW_MS = 60_000; // both are of a month: they move slowly
+
 /** What chance says: jobs that were kept from us against those that were not. */
 function HoldoutStat() {
-  const { data } = useResource(["savings"], (api) => api.GET("/v1/savings"));
-  const holdout = data?.holdout;
-  if (!holdout) return <Stat name="Saved, measured" value={UNKNOWN} hint="Against a random holdout" />;
-  const saved = holdout.saved_share;
+  const { data, error } = useResource(
+    ["savings", USUAL_DAYS],
+    (api) => api.GET("/v1/savings", { params: { query: { days: USUAL_DAYS } } }),
+    { refreshInterval: SLOW_MS },
+  );
+  if (!data) return <Stat name="Saved, measured" value={UNKNOWN} hint={error?.message ?? "Against a random holdout"} />;
+  const { saved_share: saved, status, confidence } = data.holdout;
   const words = {
     off: "The holdout is off",
     too_few: "Too few held-out jobs yet",
-    measured: saved ? `${percent(saved.low)} to ${percent(saved.high)}, against a random holdout` : "No baseline cost yet",
-  }[holdout.status];
+    measured: saved
+      ? `${percent(confidence)} interval ${percent(saved.low)} to ${percent(saved.high)}, last ${USUAL_DAYS} days, against a random holdout`
+      : "No baseline cost yet",
+  }[status];
   return <Stat name="Saved, measured" value={percent(saved?.value)} hint={words} />;
 }
 
 /** The worst that is known of what the cache serves. */
 function QualityStat() {
-  const { data } = useResource(["cache", "stats"], (api) => api.GET("/v1/cache/stats"));
-  if (!data) return <Stat name="Wrong cache hits, at most" value={UNKNOWN} />;
+  const { data, error } = useResource(["cache", "stats"], (api) => api.GET("/v1/cache/stats"), { refreshInterval: SLOW_MS });
+  if (!data) return <Stat name="Wrong cache hits, at most" value={UNKNOWN} hint={error?.message} />;
   const bounds = data.namespaces.flatMap((one) => (one.bound === null ? [] : [one.bound]));
   const allowed = `${percent(data.target)} allowed`;
   return (

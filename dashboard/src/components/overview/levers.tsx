@@ -3,20 +3,21 @@
 import Link from "next/link";
 import { useResource } from "@/api/hooks";
 import { Bars } from "@/components/charts/bars";
-import { SPANS, type Span, since } from "@/components/overview/figures";
+import { asked, SPANS, type Span } from "@/components/overview/spans";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Empty, Loaded } from "@/components/ui/states";
 import { money } from "@/lib/format";
 import { leverName } from "@/lib/levers";
 
+const REFRESHED_MS = 30_000;
+
 /** What the savings are owed to. */
 export function Levers({ span }: { span: Span }) {
   const breakdown = useResource(
     ["metrics", "levers", span],
-    (api) =>
-      api.GET("/v1/metrics/breakdown", { params: { query: { by: "lever", grain: SPANS[span].grain, since: since(span) } } }),
-    { keepPreviousData: true },
+    (api) => api.GET("/v1/metrics/breakdown", { params: { query: { by: "lever", ...asked(span) } } }),
+    { refreshInterval: REFRESHED_MS, keepPreviousData: true },
   );
   return (
     <Card

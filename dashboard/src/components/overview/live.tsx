@@ -1,29 +1,34 @@
 "use client";
 
+import { useEffect, useState } from "react";
 import { TimeSeries } from "@/components/charts/time-series";
 import { Card } from "@/components/ui/card";
-import { Empty } from "@/components/ui/states";
-import { useLive } from "@/live/live";
-import { KEPT_SECONDS, type Second } from "@/live/seconds";
+import { Empty, Loading } from "@/components/ui/states";
+import { UNTIL_LIVE_MS, useLive } from "@/live/live";
+import { inSteps, KEPT_SECONDS, recently } from "@/live/seconds";
 import { count } from "@/lib/format";
 
-const EACH_SECONDS = 5; // a point
+const STEP_MS = 5000;
 
 /** Requests of the last minutes, as ticks tell of them. */
 export function LiveRequests() {
-  const { recent } = useLive();
-  const seconds = [...recent.seconds.values()];
-  const points = inSteps(seconds);
+  const { recent, state } = useLive();
+  const now = useNow(STEP_MS);
+  const seconds = recently(recent, now);
   const total = seconds.reduce((sum, second) => sum + second.requests, 0);
+  const words = `${count(total)} requests in the last ${KEPT_SECONDS / 60} minutes`;
+  const known = recent.seq !== null;
   return (
-    <Card title="Live" hint={`${count(total)} requests in the last ${KEPT_SECONDS / 60} minutes`}>
-      {total === 0 ? (
-        <Empty title="Nothing has come in lately">Requests appear here within a second of their answers.</Empty>
+    <Card title="Live" hint={known && (state === "live" ? words : `${words}, looked at every ${UNTIL_LIVE_MS / 1000} seconds`)}>
+      {!known ? (
+        <Loading what="Looking for the last requests" />
+      ) : total === 0 ? (
+        <Empty title="Nothing has come in lately">Requests appear here soon after their answers.</Empty>
       ) : (
         <TimeSeries
           title="Requests in five seconds each"
           summary="Called, answered without a call, or failed"
-          points={points}
+          points={inSteps(seconds, now)}
           series={[
             { key: "called", name: "Called", color: 2 },
             { key: "hits", name: "Without a call", color: 1 },
@@ -31,36 +36,19 @@ export function LiveRequests() {
           ]}
           format={count}
           stacked
+          whole
         />
       )}
     </Card>
   );
 }
 
-interface Step {
-  called: number;
-  hits: number;
-  failed: number;
-}
-
-/** Of nothing, nothing: a tenant that has asked nothing yet has no newest second. */
-function inSteps(seconds: readonly Second[]): { at: string; values: Record<string, number> }[] {
-  const width = EACH_SECONDS * 1000;
-  const steps = new Map<number, Step>();
-  for (const second of seconds) {
-    const at = Math.floor(Date.parse(second.at) / width) * width;
-    const step = steps.get(at) ?? { called: 0, hits: 0, failed: 0 };
-    const hits = second.hits.exact + second.hits.semantic + second.hits.shared;
-    step.hits += hits;
-    step.failed += second.failed;
-    step.called += second.answered - hits;
-    steps.set(at, step);
-  }
-  if (steps.size === 0) return [];
-  const newest = Math.max(...steps.keys());
-  const begin = newest - KEPT_SECONDS * 1000 + width;
-  return Array.from({ length: KEPT_SECONDS / EACH_SECONDS }, (_, index) => begin + index * width).map((at) => ({
-    at: new Date(at).toISOString(),
-    values: { ...(steps.get(at) ?? { called: 0, hits: 0, failed: 0 }) },
-  }));
+/** The time, every so often: what is recent is so for a while only, also where nothing new comes. */
+function useNow(everyMs: number): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
 }

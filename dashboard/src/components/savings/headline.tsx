@@ -1,7 +1,7 @@
 import Link from "next/link";
 import { Empty } from "@/components/ui/states";
 import { Stat, Stats } from "@/components/ui/stat";
-import { between, type Savings } from "@/components/savings/words";
+import { between, counted, type Savings } from "@/components/savings/words";
 import { count, money, onDay, percent } from "@/lib/format";
 
 /** The two results side by side, and of how much they are. */
@@ -42,4 +42,4 @@ export function Headline({ found }: { found: Savings }) {
 }
 
 const measurement = ({ holdout }: Savings): string =>
-  holdout.status === "off" ? "nothing is held out" : `${count(holdout.baseline.jobs)} jobs held out so far`;
+  holdout.status === "off" ? "nothing is held out" : `${count(counted(holdout.baseline))} jobs held out so far`;

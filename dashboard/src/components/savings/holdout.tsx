@@ -2,7 +2,7 @@ import { Badge, type Tone } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { Progress } from "@/components/ui/progress";
 import { type Column, Table } from "@/components/ui/table";
-import { between, ENOUGH, type Holdout, measured, quality, untilMeasured } from "@/components/savings/words";
+import { between, counted, ENOUGH, type Holdout, measured, quality, untilMeasured } from "@/components/savings/words";
 import { count, milliseconds, money, percent, UNKNOWN } from "@/lib/format";
 
 const STATUS: Record<Holdout["status"], { tone: Tone; name: string }> = {
@@ -40,11 +40,10 @@ export function AgainstHoldout({ holdout }: { holdout: Holdout }) {
 }
 
 function Waiting({ holdout }: { holdout: Holdout }) {
-  const { baseline } = holdout;
   const wait = untilMeasured(holdout);
   return (
     <div className="grid gap-1.5 text-sm">
-      <Progress label="Held-out jobs that have been answered, of those needed" total={ENOUGH} done={Math.min(baseline.jobs, ENOUGH)} />
+      <Progress label="Held-out jobs that have been answered, of those needed" total={ENOUGH} done={Math.min(counted(holdout.baseline), ENOUGH)} />
       {wait && <p className="text-muted-foreground">{wait}</p>}
     </div>
   );

@@ -13,8 +13,11 @@ interface Estimate {
   high: number | string;
 }
 
-/** Jobs that each arm needs before their difference is told; the service's rule, as docs/savings.md has it. */
+/** Jobs of known cost that each arm needs before their difference is told; the service's rule, as docs/savings.md has it. */
 export const ENOUGH = 30;
+
+/** The jobs of an arm that count towards that. */
+export const counted = ({ jobs: all, unpriced }: Holdout["baseline"]): number => all - unpriced;
 
 export const between = (one: Estimate, format: (value: number) => string): string =>
   `${format(Number(one.low))} to ${format(Number(one.high))}`;
@@ -34,14 +37,16 @@ export function measured(holdout: Holdout): string {
 }
 
 function missing({ baseline, routed }: Holdout): string {
-  const held = `${count(baseline.jobs)} of at least ${ENOUGH} held-out jobs`;
-  return routed.jobs >= ENOUGH ? `${held} have been answered` : `${held} and ${count(routed.jobs)} of at least ${ENOUGH} optimised ones have been answered`;
+  const held = `${count(counted(baseline))} of at least ${ENOUGH} held-out jobs`;
+  const done = baseline.unpriced + routed.unpriced > 0 ? "have been answered at a known cost" : "have been answered";
+  if (counted(routed) >= ENOUGH) return `${held} ${done}`;
+  return `${held} and ${count(counted(routed))} of at least ${ENOUGH} optimised ones ${done}`;
 }
 
 /** How much traffic it takes until there is a measurement. Undefined where enough jobs have been held out already. */
 export function untilMeasured({ baseline, share }: Holdout): string | undefined {
-  if (!share || baseline.jobs >= ENOUGH) return undefined;
-  const more = Math.ceil((ENOUGH - baseline.jobs) / share);
+  if (!share || counted(baseline) >= ENOUGH) return undefined;
+  const more = Math.ceil((ENOUGH - counted(baseline)) / share);
   return `With ${percent(share)} of what can be held out kept from it, that takes about ${jobs(more)} more.`;
 }
 

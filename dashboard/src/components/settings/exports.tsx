@@ -2,6 +2,7 @@
 
 import { toast } from "sonner";
 import type { Api } from "@/api/client";
+import { fetchFile } from "@/api/files";
 import { useAction } from "@/api/hooks";
 import { usePaged } from "@/api/paged";
 import type { components } from "@/api/schema";
@@ -17,8 +18,6 @@ import { saveFile } from "@/lib/save-file";
 type Export = components["schemas"]["ExportView"];
 
 const create = (api: Api) => api.POST("/v1/exports");
-const fetchFile = (api: Api, file_id: string) =>
-  api.GET("/v1/files/{file_id}/content", { params: { path: { file_id } }, parseAs: "blob" });
 
 const COLUMNS: readonly Column<Export>[] = [
   { name: "Asked for", cell: (one) => <span className="whitespace-nowrap">{when(one.created_at)}</span> },
@@ -63,7 +62,7 @@ function Download({ file, made }: { file: string; made: string }) {
   const { run, busy } = useAction(fetchFile);
   const download = async () => {
     const found = await run(file);
-    if (found) saveFile(found.data as Blob, `export-${made.slice(0, 10)}.zip`);
+    if (found) saveFile(found.data, `export-${made.slice(0, 10)}.zip`);
   };
   return (
     <Button size="small" busy={busy} aria-label={`Download the export of ${when(made)}`} onClick={download}>

@@ -1,19 +1,21 @@
 "use client";
 
-import type { FormEvent, ReactNode } from "react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import { toast } from "sonner";
 import type { Api } from "@/api/client";
 import { useAction } from "@/api/hooks";
 import type { components } from "@/api/schema";
 import { usePermitted } from "@/auth/permitted";
 import { useSession } from "@/auth/session";
+import { AMOUNT, dollarsOf } from "@/components/budgets/words";
+import { type Change, changed, only, type Tenant } from "@/components/settings/changed";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Choice, TextField } from "@/components/ui/field";
 import { Refused } from "@/components/ui/form";
 
-export type Tenant = components["schemas"]["TenantView"];
-export type Change = Partial<components["schemas"]["TenantChange"]>;
+
+export type { Change, Tenant };
 
 export interface PolicyProps {
   tenant: Tenant;
@@ -31,16 +33,21 @@ interface Props extends Omit<PolicyProps, "models"> {
   children: ReactNode;
 }
 
-/** A part of the policy. Only what differs from what holds is sent, so that nothing is undone that somebody else changed. */
+/** A part of the policy. Only what differs from what the form began with is sent, so that nothing is undone that somebody else
+ * has changed since.
+ */
 export function PolicyForm({ title, hint, tenant, read, onSaved, children }: Props) {
   const { run, busy, problem } = useAction(change, { quiet: true });
+  const [begun, setBegun] = useState(tenant);
   const { reload } = useSession();
   const mayWrite = usePermitted("settings:write");
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const wanted = changed(tenant, read(new FormData(event.currentTarget)));
+    const wanted = changed(begun, read(new FormData(event.currentTarget)));
     if (Object.keys(wanted).length === 0) return void toast.info("Nothing was changed.");
-    if (!(await run(wanted))) return;
+    const saved = await run(wanted);
+    if (!saved) return;
+    setBegun((before) => ({ ...before, ...only(saved.data, Object.keys(wanted)) }));
     toast.success("Saved. It holds from the next request on.");
     onSaved();
     if (wanted.name) await reload(); // it is shown in the frame too
@@ -62,18 +69,6 @@ export function PolicyForm({ title, hint, tenant, read, onSaved, children }: Pro
       </form>
     </Card>
   );
-}
-
-function changed(tenant: Tenant, wanted: Change): Change {
-  const before: Record<string, unknown> = { ...tenant };
-  return Object.fromEntries(Object.entries(wanted).filter(([name, value]) => !same(before[name], value)));
-}
-
-/** A decimal may be written in more ways than one: 50 and 50.00. */
-function same(before: unknown, after: unknown): boolean {
-  if (before === after) return true;
-  if (typeof before !== "string" || typeof after !== "string" || before === "" || after === "") return false;
-  return Number(before) === Number(after);
 }
 
 const DEFAULT = "The service's default";
@@ -107,6 +102,12 @@ export function DefaultNumber({
   step?: number | "any";
 }) {
   return <TextField type="number" inputMode="decimal" step="any" placeholder={DEFAULT} {...rest} defaultValue={value ?? ""} />;
+}
+
+/** An amount of money, or nothing for the service's default. */
+export function DefaultAmount({ cents, ...rest }: { label: string; name: string; hint?: ReactNode; cents: string | null }) {
+  const title = "An amount, such as 25 or 0.50, with a point and not a comma";
+  return <TextField inputMode="decimal" pattern={AMOUNT} title={title} placeholder={DEFAULT} {...rest} defaultValue={cents ? dollarsOf(cents) : ""} />;
 }
 
 /** A model of those that are known; the one that is set stays choosable. */

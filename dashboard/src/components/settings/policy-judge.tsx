@@ -1,13 +1,13 @@
 "use client";
 
-import { centsOf, dollarsOf } from "@/components/budgets/words";
-import { type Change, DefaultNumber, ModelChoice, PolicyForm, type PolicyProps } from "@/components/settings/policy-form";
+import { centsOf } from "@/components/budgets/words";
+import { type Change, DefaultAmount, DefaultNumber, ModelChoice, PolicyForm, type PolicyProps } from "@/components/settings/policy-form";
 import { Check } from "@/components/ui/field";
 import { numberOrNull, orNull, text } from "@/components/ui/form";
 
 const read = (given: FormData): Change => ({
   judge_model: orNull(given, "judge_model"),
-  judge_daily_cents: text(given, "judge_daily") === "" ? null : centsOf(text(given, "judge_daily")),
+  judge_daily_cents: centsOf(text(given, "judge_daily")), // null where nothing is given: the field takes nothing else but amounts
   shadow_rate: numberOrNull(given, "shadow_rate"),
   compare_with_own_keys: given.has("compare_with_own_keys"),
 });
@@ -22,12 +22,11 @@ export function JudgePolicy({ tenant, models, onSaved }: PolicyProps) {
       read={read}
     >
       <ModelChoice label="Judge" name="judge_model" models={models} value={tenant.judge_model} />
-      <DefaultNumber
+      <DefaultAmount
         label="Budget in US dollars a day"
         name="judge_daily"
         hint="At most the service's."
-        min={0}
-        value={tenant.judge_daily_cents && dollarsOf(tenant.judge_daily_cents)}
+        cents={tenant.judge_daily_cents}
       />
       <DefaultNumber
         label="Share of jobs that another model answers too"

@@ -5,16 +5,13 @@ import { useState } from "react";
 import { toast } from "sonner";
 import type { Api } from "@/api/client";
 import { useAction, useResource } from "@/api/hooks";
-import type { components } from "@/api/schema";
+import { type RetentionDays as Days, type RetentionView as View, shortens } from "@/components/settings/shortens";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Confirm } from "@/components/ui/dialog";
 import { TextField } from "@/components/ui/field";
 import { numberOrNull, Refused } from "@/components/ui/form";
 import { Loaded } from "@/components/ui/states";
-
-type View = components["schemas"]["RetentionView"];
-type Days = components["schemas"]["RetentionDays"];
 
 const KINDS: readonly (readonly [name: keyof Days, label: string, hint: string])[] = [
   ["jobs", "Jobs", "Ended jobs, with prompts and answers, and ended batches."],
@@ -90,10 +87,3 @@ function days(value: number | undefined): string {
   const shown = Number(value.toFixed(2));
   return `${shown} ${shown === 1 ? "day" : "days"}`;
 }
-
-/** Whether something may be deleted for it. What falls back to the service's own time may be, too. */
-const shortens = (view: View, wanted: Days): boolean =>
-  KINDS.some(([name]) => {
-    const [before, after] = [view.days[name] ?? null, wanted[name] ?? null];
-    return before !== after && (after === null || after < (view.effective[name] ?? Infinity));
-  });

@@ -2,20 +2,33 @@
 
 import { LogOut, User } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
+import { useEffect, useRef } from "react";
 import { useSession } from "@/auth/session";
+import { useSignOut } from "@/auth/sign-out";
 import { Button } from "@/components/ui/button";
+
+let choosing = false; // all is made anew for another tenant, this too: whoever chose it is still here
 
 /** Whom one acts for, where there is a choice. */
 export function TenantChoice() {
   const { memberships, tenant, choose } = useSession();
+  const select = useRef<HTMLSelectElement>(null);
+  useEffect(() => {
+    if (choosing) select.current?.focus();
+    choosing = false;
+  }, []);
   if (!memberships || !tenant) return null;
   if (memberships.length === 1) return <span className="truncate text-sm font-medium">{tenant.name}</span>;
   return (
     <select
+      ref={select}
       aria-label="Tenant"
       className="h-9 max-w-48 truncate rounded-md border bg-card px-2 text-sm font-medium"
       value={tenant.id}
-      onChange={(event) => choose(event.target.value)}
+      onChange={(event) => {
+        choosing = true;
+        choose(event.target.value);
+      }}
     >
       {memberships.map((one) => (
         <option key={one.id} value={one.id}>
@@ -27,7 +40,8 @@ export function TenantChoice() {
 }
 
 export function Account() {
-  const { session, tenant, supabase } = useSession();
+  const { session, tenant } = useSession();
+  const signOut = useSignOut();
   return (
     <DropdownMenu.Root>
       <DropdownMenu.Trigger asChild>
@@ -44,7 +58,7 @@ export function Account() {
           <DropdownMenu.Separator className="my-1 h-px bg-border" />
           <DropdownMenu.Item
             className="flex items-center gap-2 rounded px-2 py-1.5 text-sm data-highlighted:bg-muted"
-            onSelect={() => supabase?.auth.signOut({ scope: "local" })}
+            onSelect={signOut}
           >
             <LogOut className="size-4" aria-hidden />
             Sign out

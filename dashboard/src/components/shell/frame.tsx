@@ -46,7 +46,7 @@ export function Frame({ children }: { children: ReactNode }) {
               <Account />
             </div>
           </header>
-          <main id="content" className="mx-auto grid max-w-6xl gap-5 p-3 sm:p-6">
+          <main id="content" tabIndex={-1} className="mx-auto grid max-w-6xl gap-5 p-3 outline-none sm:p-6">
             {tenant ? children : <NoTenant />}
           </main>
         </div>

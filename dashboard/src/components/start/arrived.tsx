@@ -1,7 +1,7 @@
 import { CircleCheck, LoaderCircle } from "lucide-react";
 import Link from "next/link";
 import type { components } from "@/api/schema";
-import { isOpen, type Job } from "@/components/start/use-first-job";
+import { isOpen, type Job, jobPath } from "@/components/jobs/words";
 import { buttonStyle } from "@/components/ui/button";
 import { classes } from "@/lib/classes";
 import { ago, money } from "@/lib/format";
@@ -22,7 +22,7 @@ export function Arrived({ job }: { job: Job | null }) {
           <p>
             <strong>A request has arrived</strong>, {ago(job.created_at)}. {outcome(job)}
           </p>
-          <Link href={`/jobs/detail/?id=${job.id}`} className={classes(buttonStyle({ look: "link" }), "h-auto px-0")}>
+          <Link href={jobPath(job.id)} className={classes(buttonStyle({ look: "link" }), "h-auto px-0")}>
             See how it was answered
           </Link>
         </div>

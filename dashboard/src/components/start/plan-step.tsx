@@ -10,6 +10,7 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Loaded } from "@/components/ui/states";
 import { compact, money } from "@/lib/format";
+import { leave } from "@/lib/leave";
 
 type Billing = components["schemas"]["BillingView"];
 type Sold = components["schemas"]["CheckoutRequest"]["plan"];
@@ -89,7 +90,7 @@ function Offers() {
   const { run, busy } = useAction(open);
   const choose = async (plan: Sold) => {
     const page = await run(plan);
-    if (page && new URL(page.data.url).protocol === "https:") window.location.assign(page.data.url);
+    if (page) leave(page.data.url);
   };
   return (
     <div className="flex flex-wrap items-center gap-2">

@@ -5,6 +5,7 @@ import { type FormEvent, useState } from "react";
 import { plainWords } from "@/auth/plain-words";
 import { Button } from "@/components/ui/button";
 import { TextField } from "@/components/ui/field";
+import { Wrong } from "@/components/ui/form";
 
 const SHORTEST = 8; // as Supabase advises; a project may ask for more, and then says so
 
@@ -44,11 +45,7 @@ export function SignUpForm({ supabase, afterwards, onUnconfirmed }: Props) {
         required
         hint={`At least ${SHORTEST} characters.`}
       />
-      {refused && (
-        <p role="alert" className="text-sm text-danger">
-          {refused}
-        </p>
-      )}
+      {refused && <Wrong>{refused}</Wrong>}
       <Button type="submit" look="primary" busy={busy}>
         Create account
       </Button>

@@ -1,13 +1,9 @@
 "use client";
 
 import { useResource } from "@/api/hooks";
-import type { components } from "@/api/schema";
-
-export type Job = components["schemas"]["JobView"];
+import { isOpen } from "@/components/jobs/words";
 
 const LOOK_MS = 2000;
-
-export const isOpen = (job: Job): boolean => job.status === "queued" || job.status === "in_progress";
 
 /** The newest job, null while there is none. Looked for until one has come and ended. */
 export function useFirstJob() {

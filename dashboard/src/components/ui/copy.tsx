@@ -2,6 +2,7 @@
 
 import { Check, Copy as CopyIcon } from "lucide-react";
 import { useState } from "react";
+import { toast } from "sonner";
 import { Button } from "@/components/ui/button";
 
 const SHOWN_MS = 2000;
@@ -9,7 +10,13 @@ const SHOWN_MS = 2000;
 export function Copy({ text, label = "Copy" }: { text: string; label?: string }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // There is no clipboard on pages without https, and whoever looks may have forbidden it.
+      toast.error("The browser does not let this page copy. Select the text and copy it yourself.");
+      return;
+    }
     setCopied(true);
     setTimeout(() => setCopied(false), SHOWN_MS);
   };

@@ -49,7 +49,7 @@ export function Dialog({ open, onOpenChange, title, hint, children, footer, stic
 let opener: HTMLElement | null = null; // of the window that was opened last
 
 /** Leads a keyboard into the window's first field, or to the window itself, where Enter does nothing yet; and back to what
- * opened it, past a window that followed another to what opened the first.
+ * opened it, past a window that followed another to what opened the first, or to the page where that is gone.
  */
 function useFocus() {
   const mine = useRef<HTMLElement | null>(null);
@@ -64,7 +64,8 @@ function useFocus() {
     },
     onCloseAutoFocus: (event: Event) => {
       event.preventDefault();
-      mine.current?.focus();
+      const back = mine.current?.isConnected ? mine.current : document.querySelector("main");
+      back?.focus();
     },
   };
 }

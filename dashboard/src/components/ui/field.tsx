@@ -29,7 +29,11 @@ export function Field({ label, hint, error, children }: Words & { children: (wir
       </label>
       {children({ id, "aria-describedby": told ? `${id}-told` : undefined, "aria-invalid": error ? true : undefined })}
       {told && (
-        <p id={`${id}-told`} className={classes("text-sm", error ? "text-danger" : "text-muted-foreground")}>
+        <p
+          id={`${id}-told`}
+          role={error ? "alert" : undefined}
+          className={classes("text-sm", error ? "text-danger" : "text-muted-foreground")}
+        >
           {told}
         </p>
       )}

@@ -5,15 +5,15 @@ import type { Problem } from "@/api/client";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 
+/** What is wrong with what was filled in; it is read out when it appears. */
+export const Wrong = ({ children }: { children: ReactNode }) => (
+  <p role="alert" className="text-sm text-danger wrap-anywhere">
+    {children}
+  </p>
+);
+
 /** What the service said against what was filled in. */
-export function Refused({ problem }: { problem: Problem | null }) {
-  if (!problem) return null;
-  return (
-    <p role="alert" className="text-sm text-danger">
-      {problem.message}
-    </p>
-  );
-}
+export const Refused = ({ problem }: { problem: Problem | null }) => problem && <Wrong>{problem.message}</Wrong>;
 
 interface Props {
   open: boolean;

@@ -38,9 +38,28 @@ interface Found<T> {
   mutate: () => unknown;
 }
 
+/** Beside what was loaded before: that it is no longer fresh, and why. */
+function Stale({ error, retry }: { error: Error; retry: () => void }) {
+  return (
+    <p role="status" className="flex flex-wrap items-center gap-x-2 text-sm text-warning">
+      What is shown may be out of date. {error.message}
+      <Button look="link" size="small" className="px-0" onClick={retry}>
+        Try again
+      </Button>
+    </p>
+  );
+}
+
 /** One of the three, and the content where there is any. What was shown stays while it is fetched anew. */
 export function Loaded<T>({ found, children }: { found: Found<T>; children: (data: T) => ReactNode }) {
-  if (found.data !== undefined) return <>{children(found.data)}</>;
+  if (found.data !== undefined) {
+    return (
+      <>
+        {found.error && <Stale error={found.error} retry={() => found.mutate()} />}
+        {children(found.data)}
+      </>
+    );
+  }
   if (found.error) return <Trouble error={found.error} retry={() => found.mutate()} />;
   return <Loading />;
 }

@@ -6,6 +6,7 @@ import type { Api } from "@/api/client";
 import { useAction, useResource } from "@/api/hooks";
 import type { components } from "@/api/schema";
 import { usePermitted } from "@/auth/permitted";
+import { jobPath } from "@/components/jobs/words";
 import { PageTitle } from "@/components/shell/frame";
 import { Back } from "@/components/ui/back";
 import { Badge } from "@/components/ui/badge";
@@ -69,7 +70,7 @@ export function DeliveryDetail({ webhook, id }: { webhook: string; id: string })
 
 function JobLink({ id }: { id: string }) {
   return (
-    <Link href={`/jobs/detail/?id=${encodeURIComponent(id)}`} className="text-primary underline underline-offset-4 hover:no-underline">
+    <Link href={jobPath(id)} className="text-primary underline underline-offset-4 hover:no-underline">
       <code>{id}</code>
     </Link>
   );

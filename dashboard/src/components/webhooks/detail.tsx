@@ -122,7 +122,9 @@ function RemoveEndpoint({ endpoint, onClose }: { endpoint: Endpoint; onClose: ()
       action="Remove"
       busy={busy}
       onConfirm={async () => {
-        if (await run(endpoint.id)) router.replace("/webhooks/");
+        if (!(await run(endpoint.id))) return;
+        onClose();
+        router.replace("/webhooks/");
       }}
     />
   );

@@ -5,7 +5,7 @@ import type { Api } from "@/api/client";
 import { useAction } from "@/api/hooks";
 import type { components } from "@/api/schema";
 import { Check, Choice, TextField } from "@/components/ui/field";
-import { Choices, FormDialog, OVERLAPS, text, texts } from "@/components/ui/form";
+import { Choices, FormDialog, OVERLAPS, text, texts, Wrong } from "@/components/ui/form";
 import { type Endpoint, EVENTS, type Event } from "@/components/webhooks/types";
 
 type WebhookRequest = components["schemas"]["WebhookRequest"];
@@ -59,11 +59,7 @@ function Fields({ endpoint, unchosen }: { endpoint?: Endpoint; unchosen: boolean
             ))}
           </div>
         )}
-        {some && unchosen && (
-          <p role="alert" className="text-sm text-danger">
-            Choose at least one event.
-          </p>
-        )}
+        {some && unchosen && <Wrong>Choose at least one event.</Wrong>}
       </Choices>
     </>
   );

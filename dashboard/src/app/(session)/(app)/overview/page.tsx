@@ -1,10 +1,11 @@
 "use client";
 
 import { useState } from "react";
-import { Figures, SPANS, type Span } from "@/components/overview/figures";
+import { Figures } from "@/components/overview/figures";
 import { SpendHistory } from "@/components/overview/history";
 import { Levers } from "@/components/overview/levers";
 import { LiveRequests } from "@/components/overview/live";
+import { SPANS, type Span } from "@/components/overview/spans";
 import { PageTitle } from "@/components/shell/frame";
 
 export default function Overview() {

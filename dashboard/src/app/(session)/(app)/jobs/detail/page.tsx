@@ -19,7 +19,7 @@ function Detail() {
     <>
       <Back href="/jobs/">Jobs</Back>
       {id ? (
-        <Loaded found={job}>{(found) => <JobDetail job={found} onChange={() => job.mutate()} />}</Loaded>
+        <Loaded found={job}>{(found) => <JobDetail key={found.id} job={found} onChange={() => job.mutate()} />}</Loaded>
       ) : (
         <Empty title="No job was named">Choose one from the list.</Empty>
       )}
