@@ -20,7 +20,7 @@ SIDE_BY_SIDE ?= --numprocesses=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) -
 
 # What the dashboard is built of. It asks the service's own description which routes there are.
 PAGES := dashboard/out/.built
-PAGE_SOURCES := $(wildcard dashboard/*.json dashboard/*.ts dashboard/*.mjs) $(shell find dashboard/src -type f)
+PAGE_SOURCES := $(wildcard dashboard/*.json dashboard/*.ts dashboard/*.mjs) $(shell find dashboard/src -type f ! -name '*.test.ts')
 
 LOCKS := requirements/runtime.txt requirements/models.txt requirements/local-model.txt
 RUN_STAMP := $(VENV)/.run
@@ -57,11 +57,13 @@ faults: $(TEST_STAMP) ## Kill every part and fail every provider at 200 jobs a s
 	@mkdir -p .aico
 	AICO_FAULTS=long $(BIN)/python -m pytest --basetemp=.aico/pytest tests/faults $(ARGS)
 
-check: $(TEST_STAMP) ## Lint, types and the import contract
+check: $(TEST_STAMP) $(PAGES) ## Lint, types and the import contract; of the dashboard its types and calculations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if [ -d dashboard/node_modules ]; then cd dashboard && npm run --silent typecheck && npm run --silent test; \
+	else echo "The dashboard is not checked: npm is missing"; fi
 
 bench: $(TEST_STAMP) ## Measure; EXTRAS=torch adds the plain sentence-transformers baseline
 	$(BIN)/python -m bench $(ARGS)
