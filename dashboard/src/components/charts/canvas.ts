@@ -22,7 +22,7 @@ export interface Chart {
 interface Figures extends Shown {
   times: number[];
   layers: Layer[];
-  whole: boolean; // no value has a fraction
+  marks: number[]; // beside the chart
   time: (ms: number) => string;
   step: number;
   date: (ms: number) => Date;
@@ -76,12 +76,14 @@ export function chartOn(host: HTMLElement, first: Shown, reached: (place: Place 
 
 function figuresOf(shown: Shown): Figures {
   const { points, series, stacked } = shown;
-  const values = (key: string) => points.map((point) => point.values[key] ?? null);
+  const alone = ({ key }: Series): Layer => ({ bottoms: [], tops: points.map(({ values }) => values[key] ?? null) });
+  const layers = stacked ? stack(points, series) : series.map(alone);
+  const values = layers.flatMap(({ tops }) => tops.map((top) => top ?? 0));
   return {
     ...shown,
     times: points.map(({ at }) => Date.parse(at)),
-    layers: stacked ? stack(points, series) : series.map(({ key }) => ({ bottoms: [], tops: values(key) })),
-    whole: series.every(({ key }) => values(key).every((value) => Number.isInteger(value ?? 0))),
+    layers,
+    marks: marks(Math.min(0, ...values), Math.max(0, ...values), MARKS, values.every(Number.isInteger)),
     time: axisTime(points),
     step: axisStep(points),
     date: axisDate(points),
@@ -110,7 +112,7 @@ function options(host: HTMLElement, figures: () => Figures, reached: (place: Pla
     },
     scales: {
       x: { range: () => sides(figures()) },
-      y: { range: (_plot, low, high) => ends(marks(Math.min(0, low ?? 0), Math.max(0, high ?? 0), MARKS, figures().whole)) },
+      y: { range: () => ends(figures().marks) },
     },
     axes: [timeAxis(host, figures), valueAxis(host, figures)],
     series: [{}, ...linesOf(host, figures)],
@@ -157,15 +159,15 @@ function valueAxis(host: HTMLElement, figures: () => Figures): uPlot.Axis {
     gap: AXIS_PX.gap,
     grid: { stroke: colorOf(host, "--border"), width: 1 },
     size: (plot, texts) => Math.max(AXIS_PX.least, widest(plot, host, texts ?? []) + AXIS_PX.gap + 2),
-    splits: (_plot, _axis, low, high) => marks(low, high, MARKS, figures().whole),
+    splits: () => figures().marks,
     values: (_plot, values) => values.map(figures().format),
   };
 }
 
 const fontOf = (host: HTMLElement): string => `${FONT_PX}px ${getComputedStyle(host).fontFamily}`;
 
-/** Of a time below the chart. All of them are about as long as the first one. */
-const labelWidth = (plot: uPlot, host: HTMLElement, { times, time }: Figures): number => widest(plot, host, times.slice(0, 1).map(time));
+/** Of a time below the chart: no other one is longer by much than both the first and the last. */
+const labelWidth = (plot: uPlot, host: HTMLElement, { times, time }: Figures): number => widest(plot, host, ends(times).map(time));
 
 /** The width of the longest text, in pixels of the page. */
 function widest(plot: uPlot, host: HTMLElement, texts: readonly (string | null)[]): number {

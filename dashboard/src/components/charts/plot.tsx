@@ -45,7 +45,10 @@ export function Plot({ title, points, series, format, stacked }: Props) {
         onBlur={() => goTo(null)}
         className="absolute inset-0 rounded-sm"
       >
-        <div ref={host} className="absolute inset-0 overflow-hidden [&_.u-cursor-x]:border-solid! [&_.u-cursor-x]:border-muted-foreground!" />
+        <div
+          ref={host}
+          className="absolute inset-0 overflow-hidden [&_.u-cursor-x]:border-solid! [&_.u-cursor-x]:border-muted-foreground!"
+        />
       </div>
       {place && point && <Values {...{ point, series, format, time, place }} />}
       <p aria-live="polite" className="sr-only">

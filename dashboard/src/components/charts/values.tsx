@@ -21,11 +21,16 @@ const BESIDE_PX = 12;
 /** What is written beside the pointer, or beside the point that the arrow keys have reached. Whoever hears it, hears `inWords`. */
 export function Values({ point, series, format, time, place }: Read & { place: Place }) {
   const { left, top, right, bottom } = place;
-  const across = left < right ? { left: left + BESIDE_PX, maxWidth: right - BESIDE_PX } : { right: right + BESIDE_PX, maxWidth: left - BESIDE_PX };
+  const room = Math.max(left, right) - BESIDE_PX;
+  const across = left < right ? { left: left + BESIDE_PX } : { right: right + BESIDE_PX };
   const along = top < bottom ? { top } : { bottom };
   const styles = looks(series);
   return (
-    <div aria-hidden style={{ ...across, ...along }} className="pointer-events-none absolute z-10 rounded-md border bg-card px-3 py-2 text-xs shadow-lg">
+    <div
+      aria-hidden
+      style={{ ...across, ...along, maxWidth: room }}
+      className="pointer-events-none absolute z-10 rounded-md border bg-card px-3 py-2 text-xs shadow-lg"
+    >
       <p className="text-muted-foreground">{time(Date.parse(point.at))}</p>
       <dl className="mt-1 grid grid-cols-[auto_auto] gap-x-3 gap-y-0.5">
         {series.map(({ key, name }, index) => {
