@@ -1,97 +1,87 @@
 "use client";
 
-import { Area, CartesianGrid, ComposedChart, Line, ResponsiveContainer, Tooltip, type TooltipContentProps, XAxis, YAxis } from "recharts";
-import { axisTime, type Format, fullTime, type Look, looks, type Point, type Series } from "@/components/charts/scale";
+import "uplot/dist/uPlot.min.css";
+import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
+import { type Chart, chartOn, type Shown } from "@/components/charts/canvas";
+import { fullTime } from "@/components/charts/scale";
+import { inWords, type Place, Values } from "@/components/charts/values";
 
-interface Props {
+interface Props extends Shown {
   title: string;
-  points: readonly Point[];
-  series: readonly Series[];
-  format: Format;
-  stacked: boolean;
-  whole: boolean;
 }
 
-const AXIS = { stroke: "var(--border)", tick: { fill: "var(--muted-foreground)", fontSize: 12 }, tickLine: false } as const;
-const DOTS_UP_TO = 31; // points: more of them would touch each other
+/** Nothing moves by itself: what is drawn anew twice a second would never stand still. The arrow keys lead from point to point. */
+export function Plot({ title, points, series, format, stacked }: Props) {
+  const host = useRef<HTMLDivElement>(null);
+  const [place, setPlace] = useState<Place | null>(null);
+  const [said, setSaid] = useState("");
+  const chart = useChart(host, { points, series, format, stacked }, setPlace);
+  const time = fullTime(points);
+  const point = place && points[place.index];
 
-/** Nothing moves by itself: what is drawn anew twice a second would never stand still. */
-export function Plot({ title, points, series, format, stacked, whole }: Props) {
-  const styles = looks(series);
-  const rows = points.map(({ at, values }) => ({ ...values, at: Date.parse(at) }));
+  function goTo(index: number | null) {
+    chart.current?.point(index);
+    const found = index === null ? undefined : points[index];
+    setSaid(found ? inWords({ point: found, series, format, time }) : "");
+  }
+
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const index = indexAfter(event.key, place?.index ?? null, points.length);
+    if (index === undefined) return;
+    event.preventDefault();
+    goTo(index);
+  }
+
   return (
-    <ResponsiveContainer width="100%" height="100%">
-      <ComposedChart data={rows} title={title} margin={{ top: 6, right: 8, bottom: 0, left: 0 }}>
-        <CartesianGrid vertical={false} stroke="var(--border)" />
-        <XAxis
-          dataKey="at"
-          type="number"
-          scale="time"
-          domain={["dataMin", "dataMax"]}
-          tickFormatter={axisTime(points)}
-          minTickGap={32}
-          {...AXIS}
+    <div className="relative size-full min-w-0">
+      <div
+        role="application"
+        aria-roledescription="chart"
+        aria-label={title}
+        aria-keyshortcuts="ArrowLeft ArrowRight Home End Escape"
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        onBlur={() => goTo(null)}
+        className="absolute inset-0 rounded-sm"
+      >
+        <div
+          ref={host}
+          className="absolute inset-0 overflow-hidden [&_.u-cursor-x]:border-solid! [&_.u-cursor-x]:border-muted-foreground!"
         />
-        <YAxis width="auto" allowDecimals={!whole} tickFormatter={format} axisLine={false} {...AXIS} />
-        <Tooltip
-          isAnimationActive={false}
-          cursor={{ stroke: "var(--muted-foreground)" }}
-          content={(shown) => <Values shown={shown} series={series} styles={styles} format={format} time={fullTime(points)} />}
-        />
-        {series.map(({ key, name }, index) =>
-          (!stacked || points.some(({ values }) => values[key])) &&
-          drawn({ key, name, look: styles[index], stacked, dots: points.length <= DOTS_UP_TO }),
-        )}
-      </ComposedChart>
-    </ResponsiveContainer>
-  );
-}
-
-interface Drawn {
-  key: string;
-  name: string;
-  look: Look | undefined;
-  stacked: boolean;
-  dots: boolean;
-}
-
-/** A function and not a component, since the chart looks for its parts among its direct children. */
-function drawn({ key, name, look, stacked, dots }: Drawn) {
-  const common = { dataKey: key, name, stroke: look?.color, isAnimationActive: false };
-  if (stacked) return <Area key={key} {...common} stackId="all" fill={look?.color} fillOpacity={0.45} />;
-  return <Line key={key} {...common} strokeWidth={2} strokeDasharray={look?.dash} dot={dots && { r: 2, strokeDasharray: "none" }} />;
-}
-
-interface ValuesProps {
-  shown: TooltipContentProps;
-  series: readonly Series[];
-  styles: readonly Look[];
-  format: Format;
-  time: (ms: number) => string;
-}
-
-/** What is written beside the pointer, or beside the point that the arrow keys have reached. */
-function Values({ shown, series, styles, format, time }: ValuesProps) {
-  const row: Record<string, unknown> | undefined = shown.payload?.[0]?.payload;
-  if (!shown.active || !row) return null;
-  return (
-    <div className="rounded-md border bg-card px-3 py-2 text-xs shadow-lg">
-      <p className="text-muted-foreground">{time(Number(row.at))}</p>
-      <dl className="mt-1 grid grid-cols-[auto_auto] gap-x-3 gap-y-0.5">
-        {series.map(({ key, name }, index) => {
-          const value = row[key];
-          if (typeof value !== "number") return null;
-          return (
-            <div key={key} className="col-span-2 grid grid-cols-subgrid">
-              <dt className="flex items-center gap-1.5">
-                <span className="size-2 rounded-full" style={{ background: styles[index]?.color }} aria-hidden />
-                {name}
-              </dt>
-              <dd className="text-right font-medium tabular-nums">{format(value)}</dd>
-            </div>
-          );
-        })}
-      </dl>
+      </div>
+      {place && point && <Values {...{ point, series, format, time, place }} />}
+      <p aria-live="polite" className="sr-only">
+        {said}
+      </p>
     </div>
   );
+}
+
+/** Where a key leads: nowhere is null, and a key that is none of ours leads to undefined. */
+function indexAfter(key: string, index: number | null, count: number): number | null | undefined {
+  if (key === "ArrowRight") return index === null ? 0 : Math.min(index + 1, count - 1);
+  if (key === "ArrowLeft") return index === null ? count - 1 : Math.max(index - 1, 0);
+  if (key === "Home") return 0;
+  if (key === "End") return count - 1;
+  return key === "Escape" && index !== null ? null : undefined;
+}
+
+/** Made anew for other series alone: new values of the same ones are handed on. */
+function useChart(host: RefObject<HTMLDivElement | null>, shown: Shown, reached: (place: Place | null) => void): RefObject<Chart | null> {
+  const chart = useRef<Chart>(null);
+  const { points, series, format, stacked } = shown;
+  const lines = JSON.stringify([stacked, series.map(({ key, color }) => [key, color])]);
+  useEffect(() => {
+    if (!host.current) return;
+    const made = chartOn(host.current, shown, reached);
+    chart.current = made;
+    return () => {
+      chart.current = null;
+      made.close();
+      reached(null);
+    };
+  }, [lines]);
+  useEffect(() => chart.current?.show({ points, series, format, stacked }), [points, series, format, stacked]);
+  return chart;
 }

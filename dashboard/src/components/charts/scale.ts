@@ -15,7 +15,8 @@ export interface Series {
 
 export type Format = (value: number) => string;
 
-const MINUTE_MS = 60_000;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const TO_SECONDS_MS = 15 * MINUTE_MS;
 const TO_MINUTES_MS = 2 * DAY_MS;
@@ -28,13 +29,41 @@ const daysInUtc = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "s
 const datesInUtc = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 
 const wholeDays = (times: readonly number[]): boolean => times.every((time) => time % DAY_MS === 0);
+const spanOf = (times: readonly number[]): number => Math.max(...times) - Math.min(...times);
 
 /** How the times of an axis are written, given how much of it there is. */
 export function axisTime(points: readonly Point[]): (ms: number) => string {
   const times = points.map(({ at }) => Date.parse(at));
-  const span = Math.max(...times) - Math.min(...times);
+  const span = spanOf(times);
   const written = span <= TO_SECONDS_MS ? seconds : span <= TO_MINUTES_MS ? minutes : days;
-  return (ms) => (wholeDays(times) ? daysInUtc : written).format(ms);
+  const found = wholeDays(times) ? daysInUtc : written;
+  return (ms) => found.format(ms);
+}
+
+/** How far apart two times of the axis must at least be to be written differently, in milliseconds. */
+export function axisStep(points: readonly Point[]): number {
+  const times = points.map(({ at }) => Date.parse(at));
+  const span = spanOf(times);
+  if (wholeDays(times) || span > TO_MINUTES_MS) return DAY_MS;
+  return span <= TO_SECONDS_MS ? SECOND_MS : MINUTE_MS;
+}
+
+/** The time whose local hours are those that the axis counts from: of rollups of days, those of UTC. */
+export function axisDate(points: readonly Point[]): (ms: number) => Date {
+  const ofDays = wholeDays(points.map(({ at }) => Date.parse(at)));
+  return (ms) => new Date(ofDays ? ms + new Date(ms).getTimezoneOffset() * MINUTE_MS : ms);
+}
+
+const NICE = [1, 2, 5, 10] as const;
+
+/** Round values from `low` to `high` or a little beyond both, with `most` steps or about as many between them. */
+export function marks(low: number, high: number, most: number, whole: boolean): number[] {
+  const least = (high - low || 1) / most;
+  const power = 10 ** Math.floor(Math.log10(least));
+  const step = Math.max(whole ? 1 : 0, power * (NICE.find((size) => size * power >= least) ?? 10));
+  const first = Math.floor(low / step);
+  const last = Math.max(Math.ceil(high / step), first + 1);
+  return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
 }
 
 /** How the time of one of the points is written, where there is room. */

@@ -21,11 +21,10 @@ interface Props {
   series: readonly Series[];
   format: Format;
   stacked?: boolean;
-  whole?: boolean; // values are counts: the axis has no marks between them
 }
 
 /** Values over time: as lines, or as areas on top of each other. The same numbers can be read as a table. */
-export function TimeSeries({ title, summary, points, series, format, stacked = false, whole = false }: Props) {
+export function TimeSeries({ title, summary, points, series, format, stacked = false }: Props) {
   const id = useId();
   const [asTable, setAsTable] = useState(false);
   return (
@@ -50,7 +49,7 @@ export function TimeSeries({ title, summary, points, series, format, stacked = f
       {points.length > 0 && !asTable && (
         <>
           <div className="h-56 min-w-0">
-            <Plot {...{ title, points, series, format, stacked, whole }} />
+            <Plot {...{ title, points, series, format, stacked }} />
           </div>
           <Legend series={series} stacked={stacked} />
         </>

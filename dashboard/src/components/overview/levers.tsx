@@ -1,11 +1,11 @@
 "use client";
 
-import Link from "next/link";
 import { useResource } from "@/api/hooks";
 import { Bars } from "@/components/charts/bars";
 import { asked, SPANS, type Span } from "@/components/overview/spans";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { Link } from "@/components/ui/link";
 import { Empty, Loaded } from "@/components/ui/states";
 import { money } from "@/lib/format";
 import { leverName } from "@/lib/levers";

@@ -36,7 +36,6 @@ export function LiveRequests() {
           ]}
           format={count}
           stacked
-          whole
         />
       )}
     </Card>

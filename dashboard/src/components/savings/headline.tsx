@@ -1,4 +1,4 @@
-import Link from "next/link";
+import { Link } from "@/components/ui/link";
 import { Empty } from "@/components/ui/states";
 import { Stat, Stats } from "@/components/ui/stat";
 import { between, counted, type Savings } from "@/components/savings/words";

@@ -1,9 +1,9 @@
 "use client";
 
-import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { useSession } from "@/auth/session";
 import type { Permission } from "@/auth/permitted";
+import { Link } from "@/components/ui/link";
 import { classes } from "@/lib/classes";
 
 const SECTIONS: readonly { href: string; name: string; needs?: Permission }[] = [

@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { type ReactNode, useEffect } from "react";
 import { useSession } from "@/auth/session";
@@ -8,6 +7,7 @@ import { Account, TenantChoice } from "@/components/shell/account";
 import { Menu } from "@/components/shell/menu";
 import { Navigation } from "@/components/shell/navigation";
 import { ThemeSwitch } from "@/components/shell/theme";
+import { Link } from "@/components/ui/link";
 import { Empty, Loading, Trouble } from "@/components/ui/states";
 import { LiveMark } from "@/live/mark";
 import { LiveProvider } from "@/live/live";

@@ -1,9 +1,9 @@
 "use client";
 
-import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { useSession } from "@/auth/session";
 import { GROUPS } from "@/components/shell/places";
+import { Link } from "@/components/ui/link";
 import { classes } from "@/lib/classes";
 
 /** `onGo` is called when a place is chosen. */

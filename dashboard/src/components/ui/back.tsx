@@ -1,6 +1,6 @@
 import { ArrowLeft } from "lucide-react";
-import Link from "next/link";
 import type { ReactNode } from "react";
+import { Link } from "@/components/ui/link";
 
 /** From one thing to the list of them. */
 export function Back({ href, children }: { href: string; children: ReactNode }) {

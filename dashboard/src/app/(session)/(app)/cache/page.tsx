@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import { useRef, useState } from "react";
 import { useResource } from "@/api/hooks";
 import { Entries, type Filters } from "@/components/cache/entries";
@@ -9,6 +8,7 @@ import { CacheOverview } from "@/components/cache/overview";
 import { Period, USUAL_DAYS } from "@/components/period";
 import { PageTitle } from "@/components/shell/frame";
 import { Button } from "@/components/ui/button";
+import { Link } from "@/components/ui/link";
 import { Loaded } from "@/components/ui/states";
 
 export default function CachePage() {
