@@ -3,9 +3,11 @@
 import re
 
 import httpx2
+import pytest
 from browser.conftest import PLACES, Product, SignIn
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
+LARGEST_SCRIPTS = 300_000  # bytes, compressed
 HOSTILE = "<img src=x onerror=\"document.body.dataset.hit='1'\"><script>document.body.dataset.hit='1'</script>"
 
 
@@ -69,6 +71,23 @@ def test_a_request_shows_up_live(sign_in: SignIn, product: Product) -> None:
 def live_requests(page: Page) -> int:
     found = re.search(r"([\d,]+) requests in the last", page.get_by_role("main").inner_text())
     return int(found[1].replace(",", "")) if found else 0
+
+
+@pytest.mark.parametrize("place", ["/overview/", "/savings/", "/models/"])
+def test_a_page_with_charts_loads_little_at_first(
+    sign_in: SignIn, sessions: dict[str, dict[str, str]], browser: Browser, product: Product, place: str
+) -> None:
+    sign_in()
+    with browser.new_context() as fresh:
+        page = fresh.new_page()
+        page.goto(product.running.url + "/config.json")
+        page.evaluate("kept => Object.assign(localStorage, kept)", sessions["ann@example.com"])
+        scripts: list[Request] = []
+        page.on("requestfinished", lambda sent: scripts.append(sent) if sent.resource_type == "script" else None)
+        page.goto(product.running.url + place)
+        expect(page.get_by_role("application").first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        assert 0 < sum(script.sizes()["responseBodySize"] for script in scripts) < LARGEST_SCRIPTS
 
 
 def test_every_page_can_be_read_by_everybody(sign_in: SignIn, product: Product, axe: str) -> None:
