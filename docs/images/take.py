@@ -59,6 +59,9 @@ async def send(url: str, key: str, seconds: int) -> None:
             await asyncio.sleep(draw.expovariate(4))
         for reply in await asyncio.gather(*running):
             reply.raise_for_status()
+        # The newest job, whose picture is taken: asked for the first time.
+        question = f"Compare tents and tarps for {draw.randrange(2, 10**6)} nights in the rain."
+        (await client.post("/v1/chat", json={"prompt": question, "max_tokens": 96})).raise_for_status()
 
 
 async def batch(client: httpx2.AsyncClient, prompts: list[dict[str, Any]]) -> None:
