@@ -2,8 +2,10 @@
 
 python -m bench.live [--seconds 30] [--viewers 40] [--rows 2000] [--tenants 4]
 
-Everything is started as `aico up` starts it. Jobs that workers hold end by the product's own statement, 25 with each,
-and its recorder is rung. Viewers are signed in and subscribe with the official client. Exit code 1: something was lost.
+Everything is started as `aico up` starts it. Jobs that workers hold end by the product's own statement, up to 25 with
+each, and its recorder is rung. Viewers are signed in and subscribe with the official client.
+
+Exit code 1: rows or ticks were lost. How long it took decides nothing.
 """
 
 import argparse

@@ -22,7 +22,8 @@ from aico.store.scope import Scope
 from aico.workers.queue import pushes, to_record
 from bench.live.figures import Commit
 
-TOGETHER = 25  # jobs that end with one statement
+MOST_TOGETHER = 25  # jobs that end with one statement
+_STATEMENTS = 20  # a second, at least; fewer where there are fewer jobs
 _FENCE = 1
 _TTL_SECONDS = 3600.0
 _HELD = """
@@ -70,6 +71,11 @@ def ending(job: UUID, number: int, moment: datetime) -> Ending:
     )
 
 
+def together(rate: float) -> int:
+    """How many jobs of a tenant end with one statement, where so many a second do."""
+    return min(max(int(rate / _STATEMENTS), 1), MOST_TOGETHER)
+
+
 class Booker(threading.Thread):
     """Ends the jobs of one tenant, `rate` a second, until there are none. Where it is behind it does not wait."""
 
@@ -94,11 +100,11 @@ class Booker(threading.Thread):
             raise self._failure
 
     def run(self) -> None:
-        begun = time.monotonic()
+        begun, size = time.monotonic(), together(self._rate)
         try:
-            for first in range(0, len(self._jobs), TOGETHER):
+            for first in range(0, len(self._jobs), size):
                 time.sleep(max(begun + first / self._rate - time.monotonic(), 0))
-                self._end(self._jobs[first : first + TOGETHER], first)
+                self._end(self._jobs[first : first + size], first)
         except Exception as error:  # noqa: BLE001 - the main thread raises it
             self._failure = error
 

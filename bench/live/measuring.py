@@ -1,5 +1,6 @@
 """One run: the product, who looks on, the load, and what came of it."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -15,7 +16,7 @@ from psycopg.rows import scalar_row
 from aico.core.settings import STACK_FILE
 from aico.store.blocking import Database
 from bench.live.audience import Tenant, looking_on, make_tenants
-from bench.live.booking import TOGETHER, Booker, hold_jobs
+from bench.live.booking import Booker, hold_jobs
 from bench.live.figures import Lateness, Tick, Timeline, missing, told
 from bench.live.ledger import RECORDED, UNTOLD, WAITING, Ledger
 from bench.live.report import Outcome
@@ -106,8 +107,7 @@ def _running(wanted: Wanted, home: Path) -> Iterator[Running]:
 
 def _booker(tenant: Tenant, wanted: Wanted, running: Running) -> Booker:
     rate = wanted.rows / wanted.tenants
-    count = max(round(rate * (wanted.seconds + _WARM_UP_SECONDS)), TOGETHER)
-    jobs = hold_jobs(running.admin, tenant.id, count)
+    jobs = hold_jobs(running.admin, tenant.id, math.ceil(rate * (wanted.seconds + _WARM_UP_SECONDS)))
     return Booker(tenant.id, jobs, rate, running.database, running.broker)
 
 

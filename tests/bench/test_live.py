@@ -16,7 +16,7 @@ from aico.store.blocking import Database
 from aico.store.scope import Scope
 from aico.workers.queue import Queue
 from bench.live import __main__ as command
-from bench.live.booking import TOGETHER, Booker, hold_jobs
+from bench.live.booking import MOST_TOGETHER, Booker, hold_jobs, together
 from bench.live.figures import Commit, Lateness, Spread, Tick, Timeline, missing, read_tick, spread, told
 from bench.live.report import Outcome, describe
 
@@ -100,13 +100,13 @@ def test_jobs_end_by_the_products_statement_and_are_counted_in_the_second_that_w
 ) -> None:
     url = f"{redis_url.rpartition('/')[0]}/{OWN_REDIS_DATABASE}"
     with psycopg.connect(postgres.admin_url, autocommit=True) as admin, redis.Redis.from_url(url) as broker:
-        jobs = hold_jobs(admin, tenant.id, 2 * TOGETHER + 3)
+        jobs = hold_jobs(admin, tenant.id, 2 * MOST_TOGETHER + 3)
         booker = Booker(tenant.id, jobs, 1_000_000, database, broker)
         booker.run()
         booker.check()
         assert broker.llen(Queue.RECORD.value) == 3
         broker.delete(Queue.RECORD.value)
-    assert [commit.rows for commit in booker.commits] == [TOGETHER, TOGETHER, 3]
+    assert [commit.rows for commit in booker.commits] == [MOST_TOGETHER, MOST_TOGETHER, 3]
     scope = Scope.tenant(tenant.id)
     assert database.run(scope, ledger.pending(tenant.id)) == [booker.rows]
     database.run(scope, ledger.book([tenant.id], jobs))
@@ -121,6 +121,10 @@ def test_jobs_end_by_the_products_statement_and_are_counted_in_the_second_that_w
     for commit in booker.commits:
         noted[commit.second] += commit.rows
     assert counted == noted
+
+
+def test_few_jobs_end_one_by_one() -> None:
+    assert [together(rate) for rate in (2, 40, 500, 10_000)] == [1, 2, MOST_TOGETHER, MOST_TOGETHER]
 
 
 def test_what_stops_a_booker_is_told(database: Database, tenant: Tenant) -> None:
