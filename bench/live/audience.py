@@ -14,6 +14,7 @@ import httpx2
 from aico.cli.auth_admin import AuthAdmin
 from aico.cli.tenancy import ensure_tenant
 from aico.core.access import Role
+from aico.core.ids import new_id
 from aico.store import members
 from aico.store.blocking import Database
 from aico.store.scope import Scope
@@ -39,8 +40,9 @@ def make_tenants(addresses: Mapping[str, str], database: Database, count: int) -
     """Each with somebody who has signed in. `addresses` are those of `aico up`."""
     url, made = addresses["SUPABASE_URL"], []
     with AuthAdmin(url, addresses["SUPABASE_SERVICE_KEY"]) as admin:
-        for number in range(count):
-            tenant, email = ensure_tenant(database, f"live-{number}"), f"viewer-{number}@example.com"
+        for _ in range(count):
+            tenant = ensure_tenant(database, f"live-{new_id()}")
+            email = f"{tenant}@example.com"
             person = UUID(admin.create(email, _PASSWORD)["id"])
             database.run(Scope.tenant(tenant), members.add(tenant, person, Role.VIEWER))
             made.append(Tenant(tenant, _sign_in(url, addresses["SUPABASE_ANON_KEY"], email)))
