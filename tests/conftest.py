@@ -35,7 +35,7 @@ from aico.store.scope import Scope
 
 APPLICATION_PASSWORD = "application"
 os.environ.setdefault("HOLDOUT_SHARE", "0")  # what is drawn by chance is for the tests that ask for it
-_START_SECONDS = 30
+_START_SECONDS = 90
 
 
 @pytest.hookimpl(optionalhook=True)
