@@ -30,7 +30,7 @@ STRANGERS := $(VENV)/third-party
 STRANGERS_STAMPS := $(STRANGERS)/.python $(STRANGERS)/.node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up dashboard screenshots test faults check bench bench-routing bench-cache doctor clean suite ready
+.PHONY: help demo up dashboard screenshots test faults check bench bench-routing bench-cache bench-live doctor clean suite ready
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-routing: $(TEST_STAMP) ## Measure the routing strategies on published outc
 
 bench-cache: $(TEST_STAMP) ## Measure what the semantic cache serves, and wrongly (ARGS="--data DIR --seeds 3 --quick")
 	$(BIN)/python -m bench.cache $(ARGS)
+
+bench-live: $(TEST_STAMP) ## Measure how soon 40 viewers see 2,000 rows a second (ARGS="--seconds 10 --viewers 40 --rows 2000")
+	$(BIN)/python -m bench.live $(ARGS)
 
 dashboard: $(PAGES) ## Build the dashboard's pages; needs Node 20.9 or later
 

@@ -20,6 +20,7 @@ from types import FrameType, MappingProxyType
 from aico.core.errors import AicoError
 from aico.core.settings import STATE_DIR
 from bench import baseline, embedding, exact_hit, miss, semantic_hit, submit
+from bench.arguments import positive
 from bench.load import LoadFailed
 from bench.measure import Row, against
 from bench.product import Product, running_product
@@ -141,20 +142,13 @@ def _arguments() -> argparse.Namespace:
         epilog="The baseline runs with every figure. Everything is started for the run and taken down after it.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(_NAMES)}; default: all")
-    parser.add_argument("--seconds", type=partial(_positive, float), default=5.0, help="of each load (default: 5)")
-    parser.add_argument("--callers", type=partial(_positive, int), default=64, help="connections (default: 64)")
+    parser.add_argument("--seconds", type=partial(positive, float), default=5.0, help="of each load (default: 5)")
+    parser.add_argument("--callers", type=partial(positive, int), default=64, help="connections (default: 64)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file too")
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(_NAMES):
         parser.error(f"there is no figure {', '.join(sorted(unknown))}; there are {', '.join(_NAMES)}")
     return asked
-
-
-def _positive(kind: Callable[[str], float], text: str) -> float:
-    value = kind(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

@@ -130,7 +130,7 @@ def _healthy(stack_file: Path) -> bool:
 
 
 def _running_under(supervisor: int, home: Path, addresses: Mapping[str, str], mock_port: int) -> Product:
-    groups: dict[str, list[psutil.Process]] = {"api": [], "workers": [], "postgres": [], "redis": []}
+    groups: dict[str, list[psutil.Process]] = {"api": [], "workers": [], "auth": [], "postgres": [], "redis": []}
     for process in psutil.Process(supervisor).children():
         groups[part_of(process.cmdline())].append(process)
     database_port = int(addresses["DATABASE_URL"].rpartition(":")[2].partition("/")[0])
@@ -150,4 +150,6 @@ def part_of(command_line: list[str]) -> str:
         return "api"
     if "worker" in command_line or "sweep" in command_line:
         return "workers"
+    if "aico.embedded.auth" in command_line:
+        return "auth"
     return "postgres" if command_line[0].endswith("postgres") else "redis"

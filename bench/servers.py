@@ -17,7 +17,7 @@ from aico.embedded.ports import LOOPBACK, free_port
 from aico.embedded.process import Command, StartFailed, spawn
 
 ROOT = Path(__file__).parent.parent
-_START_SECONDS = 90
+_START_SECONDS = 300
 _STOP_SECONDS = 60
 
 Groups = Mapping[str, Sequence[psutil.Process]]  # a process counts with its descendants

@@ -24,7 +24,7 @@ from aico.core.ids import new_id
 from aico.core.keys import make_key
 from aico.core.settings import Settings
 from aico.embedded.child import ProcessSpec
-from aico.embedded.ports import free_port
+from aico.embedded.ports import take_port
 from aico.embedded.postgres import PostgresServer
 from aico.embedded.process import StartFailed, spawn
 from aico.embedded.valkey import ValkeyServer
@@ -35,7 +35,7 @@ from aico.store.scope import Scope
 
 APPLICATION_PASSWORD = "application"
 os.environ.setdefault("HOLDOUT_SHARE", "0")  # what is drawn by chance is for the tests that ask for it
-_START_SECONDS = 30
+_START_SECONDS = 90
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -87,7 +87,7 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     state = tmp_path_factory.mktemp("postgres")
-    server = PostgresServer(state, free_port(0))
+    server = PostgresServer(state, take_port(0))
     try:
         server.prepare()
         spec = server.spec()
@@ -105,7 +105,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     state = tmp_path_factory.mktemp("valkey")
-    server = ValkeyServer(state, free_port(0))
+    server = ValkeyServer(state, take_port(0))
     try:
         server.prepare()
         spec = server.spec()

@@ -89,7 +89,8 @@ def show_addresses(stack: Stack, while_running: str | None = None) -> None:
     out.print(f"  API      {stack.api_url}")
     out.print(f"  OpenAI   {stack.api_url}/v1 (the base_url of any client), MCP {stack.api_url}/mcp")
     out.print(f"  docs     {stack.api_url}/docs")
-    out.print(f"  Flower   {stack.flower_url} (user {FLOWER_USER}, password in {stack.flower_password_file})")
+    if stack.flower_url is not None:
+        out.print(f"  Flower   {stack.flower_url} (user {FLOWER_USER}, password in {stack.flower_password_file})")
     if stack.auth is not None:
         out.print(f"  Auth     {stack.auth.url} (`aico users` adds people; keys in {stack.auth.files.home})")
     if stack.key_is_new and not while_running:

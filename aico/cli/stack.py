@@ -21,7 +21,7 @@ from aico.core.settings import STACK_FILE, Settings, checked
 from aico.embedded.auth.launcher import AuthServer, installed
 from aico.embedded.child import Event, ProcessSpec
 from aico.embedded.local_model.launcher import LocalModelServer
-from aico.embedded.ports import LOOPBACK, free_port
+from aico.embedded.ports import LOOPBACK, take_port
 from aico.embedded.postgres import PostgresServer
 from aico.embedded.process import Command
 from aico.embedded.secret_file import load_or_create_secret, new_encryption_key, write_private
@@ -57,18 +57,18 @@ class Stack:
         self._options = options
         state = options.state_dir.resolve()
         self._state = state
-        self.api_url = f"http://{LOOPBACK}:{free_port(settings.port)}"
-        self.flower_url = f"http://{LOOPBACK}:{free_port(FLOWER_PORT)}"
+        self.api_url = f"http://{LOOPBACK}:{take_port(settings.port)}"
+        self.flower_url = f"http://{LOOPBACK}:{take_port(FLOWER_PORT)}" if options.flower else None
         self.flower_password_file = state / "flower.password"
         self.owner_password_file = state / "owner.password"
         self.tenant = options.tenant
         self.key_is_new = False
-        self._postgres = None if given(settings, "database_url") else PostgresServer(state, free_port(POSTGRES_PORT))
-        self._valkey = None if given(settings, "redis_url") else ValkeyServer(state, free_port(REDIS_PORT))
+        self._postgres = None if given(settings, "database_url") else PostgresServer(state, take_port(POSTGRES_PORT))
+        self._valkey = None if given(settings, "redis_url") else ValkeyServer(state, take_port(REDIS_PORT))
         self._model = (
-            LocalModelServer(state, free_port(MODEL_PORT), simulated=options.simulated) if options.local_model else None
+            LocalModelServer(state, take_port(MODEL_PORT), simulated=options.simulated) if options.local_model else None
         )
-        self.auth = AuthServer(state, free_port(AUTH_PORT)) if self._wants_auth() else None
+        self.auth = AuthServer(state, take_port(AUTH_PORT)) if self._wants_auth() else None
         self.environment = {**os.environ, **self._addresses()}
 
     def run(self, *, on_event: Callable[[Event], None], on_ready: Callable[["Supervisor"], None]) -> None:
@@ -103,11 +103,8 @@ class Stack:
             "PORT": self.api_url.rpartition(":")[2],
             "COST_OPTIMIZER_API_URL": self.api_url,
             "STATE_DIR": str(self._state),
-            "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{load_or_create_secret(self.flower_password_file).get_secret_value()}",
-            "FLOWER_ADDRESS": LOOPBACK,
-            "FLOWER_PORT": self.flower_url.rpartition(":")[2],
-            **({"FLOWER_URL": self.flower_url} if self._options.flower else {}),
             "OMP_NUM_THREADS": "1",
+            **self._console_addresses(),
         }
         if not (given(self._settings, "encryption_keys") or given(self._settings, "encryption_kms")):
             keys = load_or_create_secret(self._state / "encryption.keys", new_encryption_key)
@@ -124,6 +121,17 @@ class Stack:
             addresses["SUPABASE_URL"] = self.auth.url
             addresses["SUPABASE_ANON_KEY"] = self.auth.files.publishable_key.get_secret_value()
         return addresses
+
+    def _console_addresses(self) -> dict[str, str]:
+        if self.flower_url is None:
+            return {}
+        password = load_or_create_secret(self.flower_password_file).get_secret_value()
+        return {
+            "FLOWER_URL": self.flower_url,
+            "FLOWER_ADDRESS": LOOPBACK,
+            "FLOWER_PORT": self.flower_url.rpartition(":")[2],
+            "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}",
+        }
 
     def _servers(self) -> tuple[ProcessSpec, ...]:
         servers = (self._postgres, self._valkey, self._model)

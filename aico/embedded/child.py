@@ -23,7 +23,7 @@ class ProcessSpec:
     name: str
     command: Command
     ready: Callable[[], bool] | None = None  # asked from the supervisor's thread; None: ready once it lives a moment
-    ready_timeout: float = 60.0  # seconds
+    ready_timeout: float = 180.0  # seconds of life: a busy machine takes long, and what ends is told at once
     start_attempts: int = 1  # deaths before its first readiness after which the whole start fails
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout: float = 10.0  # seconds from the stop signal to SIGKILL

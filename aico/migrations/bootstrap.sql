@@ -203,6 +203,17 @@ language sql volatile security definer set search_path = '' set log_min_messages
   select data from pg_logical_slot_get_binary_changes(slot, null, most, 'proto_version', '1',
     'publication_names', 'supabase_realtime,supabase_realtime_messages_publication')
 $$;
+-- Each reading begins where the log was last seen with all that was open, and Postgres notes that only every 15 seconds:
+-- under load, tens of megabytes would be read again each time. Postgres 15 cannot be asked to note it.
+create or replace function realtime.trim_changes(slot name) returns void
+language plpgsql volatile security definer set search_path = '' set log_min_messages = fatal as $$
+begin
+  if to_regprocedure('pg_catalog.pg_log_standby_snapshot()') is not null and exists (
+    select from pg_replication_slots s where s.slot_name = slot and pg_current_wal_lsn() - s.restart_lsn > 1000000
+  ) then
+    perform pg_log_standby_snapshot();
+  end if;
+end $$;
 -- To ask whether somebody may hear a topic the stand-in puts a row there, looks at it as that person, and takes it back.
 create or replace function realtime.put_probe(topic text) returns uuid
 language sql volatile security definer set search_path = '' as $$
@@ -218,7 +229,8 @@ do $$
 declare
   call text;
 begin
-  foreach call in array array['open_changes(name)', 'read_changes(name, integer)', 'put_probe(text)', 'signed_in(uuid, uuid)'] loop
+  foreach call in array array['open_changes(name)', 'read_changes(name, integer)', 'trim_changes(name)',
+    'put_probe(text)', 'signed_in(uuid, uuid)'] loop
     execute format('revoke execute on function realtime.%s from public', call);
     execute format('grant execute on function realtime.%s to aico_realtime', call);
   end loop;

@@ -160,6 +160,7 @@ def test_processes_are_told_apart_by_their_command_lines() -> None:
     python = ["python", "-m", "aico.cli.main"]
     lines = ([*python, "serve"], [*python, "worker", "embed"], [*python, "sweep"], ["/x/postgres", "-D", "data"])
     assert [part_of(line) for line in lines] == ["api", "workers", "workers", "postgres"]
+    assert part_of(["python", "-m", "aico.embedded.auth", "--port", "1"]) == "auth"
     assert part_of(["/x/valkey-server", "valkey.conf"]) == "redis"
 
 

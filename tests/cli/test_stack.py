@@ -1,5 +1,6 @@
 """What `aico up` starts, as far as it can be told without starting it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def stack(state_dir: Path, **given: Any) -> Stack:
+def stack(state_dir: Path, *, flower: bool = False, **given: Any) -> Stack:
     settings = Settings(_env_file=None, redis_url="redis://127.0.0.1:9/0", **given)  # type: ignore[arg-type, call-arg]
-    return Stack(settings, Options(state_dir, local_model=False, flower=False))
+    return Stack(settings, Options(state_dir, local_model=False, flower=flower))
 
 
 @pytest.mark.usefixtures("bare")
@@ -43,7 +44,7 @@ def test_a_stand_in_for_accounts_is_started_where_nothing_else_is_named(tmp_path
     ],
     ids=lambda given: next(iter(given)),
 )
-def test_no_stand_in_is_started_beside_what_the_operator_has(tmp_path: Path, given: dict[str, str]) -> None:
+def test_no_stand_in_is_started_beside_what_the_operator_has(tmp_path: Path, given: dict[str, Any]) -> None:
     made = stack(tmp_path, **given)
     assert made.auth is None
     assert "SUPABASE_URL" not in made.environment
@@ -79,3 +80,23 @@ def test_where_to_sign_in_is_told_and_the_password_is_not(tmp_path: Path, capsys
     assert OWNER in said
     assert str(made.owner_password_file) in said
     assert "the password" not in said
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_console_is_told_only_where_it_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    without = stack(tmp_path / "without")
+    show_addresses(without)
+    assert "Flower" not in capsys.readouterr().out
+    assert not [name for name in without.environment if name.startswith("FLOWER_")]
+    with_it = stack(tmp_path / "with", flower=True)
+    show_addresses(with_it)
+    assert f"Flower   {with_it.environment['FLOWER_URL']}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("bare")
+def test_two_that_are_prepared_at_the_same_time_share_no_port(tmp_path: Path) -> None:
+    """As when two are started together: neither listens yet."""
+    made = [stack(tmp_path / name, flower=True) for name in ("one", "other")]
+    named = ("PORT", "DATABASE_URL", "SUPABASE_URL", "FLOWER_PORT")
+    ports = [re.findall(r"\d{4,5}(?=/|$)", one.environment[name])[0] for one in made for name in named]
+    assert len(set(ports)) == len(made) * len(named)

@@ -24,7 +24,7 @@ from aico.workers.heartbeat import pattern
 from aico.workers.queue import pushes, to_record
 from aico.workers.runtime import Runtime
 from aico.workers.sweep import Sweeper
-from aico.workers.ticks import Ticker
+from aico.workers.ticks import Ticker, wait_for_next
 
 OWN_REDIS_DATABASE = "11"
 PATIENCE_SECONDS = 30
@@ -58,6 +58,30 @@ def test_what_was_booked_last_is_told_though_nothing_follows(board: Board, datab
         ticker.nudge()
     wait_until(lambda: told_requests(board) == 3)
     assert [tick["seq"] for tick in board.ticks()] == list(range(1, len(board.ticks()) + 1))
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "last", "wait"),
+    [
+        pytest.param(10.0, 9.55, 9.8, 0.15, id="one comes every quarter of a second, and the next one in a moment"),
+        pytest.param(10.0, 9.72, 9.97, 0, id="what is to be told has just been booked"),
+        pytest.param(10.0, 9.1, 9.6, 0, id="they are rare"),
+        pytest.param(10.0, 9.3, 9.4, 0, id="none has come when one was expected"),
+        pytest.param(10.0, -float("inf"), 9.9, 0, id="it is the first"),
+    ],
+)
+def test_a_tick_waits_for_the_next_batch_where_that_is_about_to_come(
+    now: float, before: float, last: float, wait: float
+) -> None:
+    assert wait_for_next(now, before, last) == pytest.approx(wait)
+
+
+def test_a_tick_is_in_the_log_that_realtime_reads_as_soon_as_it_has_been_told(board: Board, database: Database) -> None:
+    board.booked(call())
+    board.admin.execute("select realtime.open_changes('ticks_told')")
+    Ticker(database).tell()
+    read = board.admin.execute("select realtime.read_changes('ticks_told', 100) as data").fetchall()
+    assert f"tenant:{board.tenant.id}:metrics".encode() in b"".join(row["data"] for row in read)
 
 
 def test_an_outage_is_waited_for(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from aico.embedded.ports import LOOPBACK
 from aico.embedded.process import Command
 
 _PATIENCE = 2.0  # seconds for one question
-_LOAD_TIMEOUT = 180.0  # seconds: the first load converts the model, ten seconds on a free machine
 
 
 class ServedModel(NamedTuple):
@@ -31,7 +30,7 @@ class LocalModelServer:
         return Command((sys.executable, "-m", "aico.embedded.local_model", *self._options))
 
     def spec(self) -> ProcessSpec:
-        return ProcessSpec("local-model", self.command(), ready=self.ready, ready_timeout=_LOAD_TIMEOUT)
+        return ProcessSpec("local-model", self.command(), ready=self.ready)
 
     @property
     def url(self) -> str:

@@ -71,6 +71,7 @@ class ChangeSource:
             while True:
                 self._wake.clear()
                 if not await self._read(reader, slot, decoder):
+                    await reader.execute("select realtime.trim_changes(%s)", (slot,))
                     await self._rest(waking)
         finally:
             waking.cancel()

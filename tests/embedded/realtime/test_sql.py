@@ -143,11 +143,38 @@ def test_the_stand_in_reads_what_is_published_and_no_more_of_the_log(
     assert b"unpublished" not in read
 
 
+def test_what_has_been_read_of_the_log_is_not_read_again_and_again(
+    own_role: psycopg.Connection[Any], admin: psycopg.Connection[Any]
+) -> None:
+    def behind() -> int:
+        where = "select pg_current_wal_lsn() - restart_lsn from pg_replication_slots where slot_name = 'long_log'"
+        [(size,)] = admin.execute(where).fetchall()
+        return int(size)
+
+    if admin.info.server_version < 160000:
+        pytest.skip("Postgres 15 cannot be asked to note what is open")
+    own_role.execute("select realtime.open_changes('long_log')")
+    admin.execute("create table public.long_log as select repeat(md5(n::text), 20) from generate_series(1, 5000) n")
+    admin.execute("drop table public.long_log")
+    assert behind() > 3_000_000
+    for _ in range(3):  # what is noted counts once it is on the disk, as with a commit, and has been read past
+        own_role.execute("select realtime.read_changes('long_log', 100)")
+        own_role.execute("select realtime.trim_changes('long_log')")
+        admin.execute("select realtime.send('{}', 'e', 'of this test')")
+    assert behind() < 1_500_000
+
+
 @pytest.mark.parametrize("role", ["authenticated", "anon", "aico_service", "aico_app", "aico_owner", "service_role"])
 def test_nobody_else_reads_changes(admin: psycopg.Connection[Any], role: str) -> None:
     with admin.transaction(force_rollback=True):
         admin.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
-        for call in ("open_changes('x')", "read_changes('x', 1)", "put_probe('x')", "signed_in(null, null)"):
+        for call in (
+            "open_changes('x')",
+            "read_changes('x', 1)",
+            "trim_changes('x')",
+            "put_probe('x')",
+            "signed_in(null, null)",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), admin.transaction():
                 admin.execute(f"select realtime.{call}".encode())
 
