@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 
 from aico.cli.client import Client
 
-START_SECONDS = 90
+START_SECONDS = 180
 STOP_SECONDS = 60
 
 # How each process of the stack is recognised by its command line.

@@ -66,7 +66,7 @@ def _stack_variables(state: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # and no longer: while it is open, this thread has a running event loop
 def browser() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
@@ -77,7 +77,7 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     if not (PAGES / "index.html").is_file():
         unavailable("the dashboard's pages are not built: `make dashboard`")
@@ -89,7 +89,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         yield found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def axe() -> str:
     """The program that looks for what keeps people out."""
     path = ROOT / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
@@ -116,7 +116,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 SignIn = Callable[..., Page]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def sessions() -> dict[str, dict[str, str]]:
     """What the browser keeps of each person's sign-in: the service limits how often one address signs in."""
     return {}

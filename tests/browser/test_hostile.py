@@ -14,7 +14,7 @@ TENANT = f"eve {HOSTILE}"
 SCOPES = ("prompts:read", "prompts:write", "usage:read", "webhooks:write", "keys:write", "settings:write")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def written(product: Product) -> dict[str, str]:
     """A tenant all of whose words are hostile: the paths of the pages that show them."""
     product.add_person("eve@example.com", tenant=TENANT)

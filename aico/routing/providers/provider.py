@@ -30,7 +30,7 @@ from aico.routing.providers.profiles import PROFILES, Profile, WireName
 from aico.routing.providers.rate_headers import nothing_left_for
 from aico.routing.providers.refusal import refusal, secrets_of
 from aico.routing.providers.sse import EventDecoder
-from aico.routing.providers.transport import CallStopped, DeadlinePassed, limited_call, make_interruptible
+from aico.routing.providers.transport import CallStopped, DeadlinePassed, limited_call, make_interruptible, tls
 from aico.routing.providers.wire import CacheHint, HttpRequest, Wire, WireError
 from aico.tracing.genai import Address
 
@@ -67,6 +67,7 @@ class Provider:
         self._api_key = api_key
         self._wire = _WIRES[profile.wire]
         self._client = httpx2.Client(
+            verify=tls(),
             limits=httpx2.Limits(
                 max_connections=None,
                 max_keepalive_connections=max_connections,

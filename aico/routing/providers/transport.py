@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from errno import EINPROGRESS
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import httpcore2
@@ -26,6 +26,12 @@ from aico.core.usage import Usage
 T = TypeVar("T")
 
 SLICE_SECONDS = 0.25  # the longest that a call goes on after it was to stop
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """One for all clients of a process: to read the authorities' certificates takes each 20 ms."""
+    return httpx2.create_ssl_context()
 
 
 class CallStopped(Exception):

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from aico.core.redact import redact
 from aico.routing.providers.failures import OVERSIZED, FailureKind, ProviderError, failure_kind
 from aico.routing.providers.refusal import refusal, secrets_of
+from aico.routing.providers.transport import tls
 from aico.routing.providers.wire import HttpRequest, WireError
 
 _CONNECT_SECONDS = 10.0
@@ -35,6 +36,7 @@ class Exchange:
         self._parse_error = parse_error
         self._clock = clock
         self._client = httpx2.Client(
+            verify=tls(),
             limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
             transport=transport,
             headers={"User-Agent": "aico"},
