@@ -85,7 +85,8 @@ async def batch(client: httpx2.AsyncClient, prompts: list[dict[str, Any]]) -> No
 @contextmanager
 def signed_in(url: str, state_dir: Path) -> Iterator[Page]:
     with sync_playwright() as playwright:
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+        found = map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))
+        chromium = os.environ.get("CHROMIUM") or next(filter(None, found), None)
         browser = playwright.chromium.launch(executable_path=chromium, args=list(SWITCHES))
         page = browser.new_page(viewport=DESKTOP)  # type: ignore[arg-type]
         page.goto(f"{url}/sign-in/")

@@ -25,9 +25,11 @@ PLACES = (
     *("/overview/", "/savings/", "/models/", "/cache/", "/jobs/", "/batches/", "/experiments/", "/keys/"),
     *("/webhooks/", "/budgets/", "/members/", "/settings/", "/operator/", "/start/"),
 )
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")  # the first is the lightest
 # The browser's own calls home fail on a closed network, and root needs the sandbox off.
 _SWITCHES = (
     "--no-sandbox",
+    "--disable-gpu",  # it would be simulated, at the cost of a core
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
@@ -68,7 +70,7 @@ def _stack_variables(state: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")  # and no longer: while it is open, this thread has a running event loop
 def browser() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         unavailable("there is no Chromium; install it, or name it in CHROMIUM")
     with sync_playwright() as playwright:

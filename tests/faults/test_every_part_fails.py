@@ -19,7 +19,7 @@ from aico.workers.app import WORKERS
 
 SETTINGS = {
     "ATTEMPT_TIMEOUT_SECONDS": "2",
-    "LEASE_SECONDS": "3",
+    "LEASE_SECONDS": "5",
     "JOB_TIMEOUT_SECONDS": "3600",
     "RETRY_BASE_SECONDS": "0.1",
     "JOB_MAX_RETRIES": "20",
