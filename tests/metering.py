@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import psycopg
@@ -22,7 +22,15 @@ from aico.store.scope import Scope
 from aico.store.statement import Statement
 
 Connection = psycopg.Connection[dict[str, Any]]
-NOW = datetime.now(UTC)
+
+
+_began = [datetime.now(UTC)]
+
+
+def now() -> datetime:
+    """When the test began: one moment for all of it, and not long ago when figures of seconds are looked at."""
+    return _began[0]
+
 
 # As Realtime has it, where this Postgres has none: a row in `realtime.messages`.
 _SEND = """
@@ -50,7 +58,7 @@ def realtime(admin: Connection) -> Iterator[None]:
 def call(cents: str | None = "1", **changes: Any) -> Attempt:
     made = Attempt(
         id=new_id(),
-        at=NOW,
+        at=now(),
         kind=AttemptKind.CALL,
         outcome=AttemptOutcome.OK,
         provider="local",
@@ -73,6 +81,12 @@ class Board:
     database: Database
     tenant: Tenant
     admin: Connection
+
+    @classmethod
+    def fresh(cls, database: Database, tenant: Tenant, admin: Connection) -> Self:
+        """For a test that begins."""
+        _began[0] = datetime.now(UTC)
+        return cls(database, tenant, admin)
 
     def run(self, statement: Statement[Any]) -> list[Any]:
         return self.database.run(Scope.tenant(self.tenant.id), statement)

@@ -7,7 +7,6 @@ from functools import cache, partial
 from uuid import UUID
 
 from aico.routing.catalogue import Catalogue
-from aico.routing.tokens import count_text
 from aico.store import batch_steps
 from aico.store.scope import Scope
 from aico.workers import cache_calibration as _cache_calibration  # registers its task  # noqa: F401
@@ -47,9 +46,8 @@ def batch(tenant_id: str, batch_id: str) -> None:
 
 
 def warm_up() -> None:
-    """Read the catalogue and the vocabulary before the first message."""
+    """Read the catalogue before the first message. The vocabulary waits for work: few have any."""
     work()
-    count_text("ready")
 
 
 def wind_down() -> None:

@@ -7,7 +7,6 @@ from aico.core.key_encryption import key_encryption
 from aico.routing.catalogue import Catalogue
 from aico.routing.providers.batches.lane import open_lanes
 from aico.routing.strategies.strategies import Strategies
-from aico.routing.tokens import count_text
 from aico.store import lanes
 from aico.store.scope import Scope
 from aico.workers.answers import Answers, Known
@@ -51,9 +50,8 @@ def lane(tenant_id: str, batch_id: str) -> None:
 
 
 def warm_up() -> None:
-    """Read the catalogue and the vocabulary, and open the lanes, before the first message."""
+    """Read the catalogue and open the lanes, before the first message. The vocabulary waits for work: few have any."""
     steps()
-    count_text("ready")
 
 
 def wind_down() -> None:

@@ -25,7 +25,7 @@ from aico.core.settings import Settings
 from aico.store.blocking import Database
 
 OWN_REDIS_DATABASE = "4"
-EXAMPLES = 8  # of each operation, beside the boundary values of what it takes
+EXAMPLES = 4  # of each operation, beside the boundary values of what it takes
 WALKS, STEPS = 8, 6
 TRIES, MOST_TRIES = 5, 60  # of each place that a text may have in a query or a body, and of all places together
 TRIED: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by operation and place

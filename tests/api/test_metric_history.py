@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from api.conftest import Connect, assert_problem
 from conftest import Tenant, new_tenant
-from metering import NOW, Board, call, failed
+from metering import Board, call, failed, now
 
 from aico.core.access import Permission
 from aico.core.attempts import AttemptKind
@@ -21,7 +21,7 @@ PATHS = ["/v1/metrics/overview", "/v1/metrics/series", "/v1/metrics/breakdown?by
 
 @pytest.fixture
 def board(database: Database, tenant: Tenant, admin: psycopg.Connection[Any]) -> Board:
-    return Board(database, tenant, admin)
+    return Board.fresh(database, tenant, admin)
 
 
 def get(api: httpx2.Client, what: str, **params: Any) -> dict[str, Any]:
@@ -60,8 +60,8 @@ def test_of_a_tenant_that_has_asked_nothing_all_is_nothing(api: httpx2.Client) -
 
 @pytest.mark.parametrize("grain", ["second", "minute", "day"])
 def test_a_series_has_the_buckets_in_which_something_ended(api: httpx2.Client, board: Board, grain: str) -> None:
-    board.booked(call(at=NOW - timedelta(seconds=90)))
-    board.booked(call(at=NOW))
+    board.booked(call(at=now() - timedelta(seconds=90)))
+    board.booked(call(at=now()))
     shown = get(api, "series", grain=grain)
     (line,) = shown["series"]
     assert line["name"] is None
@@ -74,7 +74,7 @@ def test_a_series_has_the_buckets_in_which_something_ended(api: httpx2.Client, b
 def test_a_client_that_missed_a_tick_reads_the_seconds_since_and_the_number_of_the_latest_tick(
     api: httpx2.Client, board: Board
 ) -> None:
-    old, new = NOW - timedelta(seconds=120), NOW - timedelta(seconds=20)
+    old, new = now() - timedelta(seconds=120), now() - timedelta(seconds=20)
     for at in (old, new):
         board.booked(call(at=at, latency_ms=0))
         board.tell()
@@ -111,9 +111,9 @@ def test_a_line_goes_from_its_oldest_bucket_to_its_newest_whatever_they_cost(
 ) -> None:
     for days, cents in enumerate(("3", "1", "2")):
         board.booked(
-            call(cents, at=NOW - timedelta(days=days)), call("0.5", model="cheap", at=NOW - timedelta(days=days))
+            call(cents, at=now() - timedelta(days=days)), call("0.5", model="cheap", at=now() - timedelta(days=days))
         )
-    board.booked(call("4", model="cheap", at=NOW - timedelta(days=3)))
+    board.booked(call("4", model="cheap", at=now() - timedelta(days=3)))
     lines = {line["name"]: [point["at"] for point in line["points"]] for line in get(api, "series", **by)["series"]}
     assert all(at == sorted(at) for at in lines.values())
     assert list(lines) == (["local/small", "local/cheap"] if by else [None]), "the dearest of the whole period first"
@@ -122,7 +122,8 @@ def test_a_line_goes_from_its_oldest_bucket_to_its_newest_whatever_they_cost(
 def test_seconds_and_days_say_the_same(api: httpx2.Client, board: Board) -> None:
     book_a_day(board)
     both = [
-        get(api, "overview", grain=grain, since=(NOW - timedelta(minutes=1)).isoformat()) for grain in ("second", "day")
+        get(api, "overview", grain=grain, since=(now() - timedelta(minutes=1)).isoformat())
+        for grain in ("second", "day")
     ]
     for shown in both:
         del shown["grain"], shown["since"], shown["until"]

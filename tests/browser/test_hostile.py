@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 HOSTILE = "\"'><img src=x onerror=\"document.documentElement.dataset.hit='1'\"><svg onload=\"window.name='hit'\"></svg>"
 TENANT = f"eve {HOSTILE}"
+SHOWN = {"/keys/", "/webhooks/", "/experiments/", "/cache/", "/settings/"}  # the places with words of people's own
 SCOPES = ("prompts:read", "prompts:write", "usage:read", "webhooks:write", "keys:write", "settings:write")
 
 
@@ -69,19 +70,14 @@ def test_what_is_looked_at_closely_is_text(sign_in: SignIn, written: dict[str, s
     assert unharmed(page)
 
 
-@pytest.mark.parametrize("place", ["/keys/", "/webhooks/", "/experiments/", "/cache/", "/settings/"])
-def test_lists_show_hostile_words_as_words(sign_in: SignIn, written: dict[str, str], place: str) -> None:
-    page = sign_in(place, "eve@example.com")
-    expect(page.get_by_text(HOSTILE).first).to_be_visible()
-    assert unharmed(page)
-
-
 def test_no_page_runs_what_it_shows(sign_in: SignIn, product: Product, written: dict[str, str]) -> None:
     page = sign_in("/overview/", "eve@example.com")
     harmed = []
     for place in PLACES:
         page.goto(product.running.url + place)
         expect(page.get_by_role("main").get_by_role("heading", level=1)).to_be_visible()
+        if place in SHOWN:
+            expect(page.get_by_text(HOSTILE).first).to_be_visible()
         if not unharmed(page):
             harmed.append(place)
     assert harmed == []

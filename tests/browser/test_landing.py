@@ -21,8 +21,8 @@ def landing(product: Product, context: BrowserContext) -> Page:
     return page
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixty calls, a third of which ask the same."""
     usage = {"prompt_tokens": 400, "completion_tokens": 200, "total_tokens": 600}
     lines = []
@@ -39,12 +39,12 @@ def log(tmp_path: Path) -> Path:
         }
         request = {"model": "gpt-5.4", "messages": [{"role": "user", "content": question}]}
         lines.append(json.dumps({"request": request, "response": response}))
-    file = tmp_path / "log.jsonl"
+    file = tmp_path_factory.mktemp("audited") / "log.jsonl"
     file.write_text("\n".join(lines))
     return file
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def audited(product: Product, log: Path) -> Path:
     file = log.with_name("audit.json")
     file.write_text(product.aico("audit", str(log), "--json", "--no-embeddings"))
@@ -128,10 +128,11 @@ def test_a_file_that_is_no_audit_is_refused_in_words(landing: Page, tmp_path: Pa
     expect(landing.get_by_role("region", name="From your log", exact=True)).to_have_count(0)
 
 
-def test_what_a_file_says_is_text_and_nothing_else(landing: Page, audited: Path) -> None:
+def test_what_a_file_says_is_text_and_nothing_else(landing: Page, audited: Path, tmp_path: Path) -> None:
     report = json.loads(audited.read_text())
     hostile = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
-    audited.write_text(json.dumps({**report, "warnings": [hostile, 7, None]}))
-    landing.get_by_label(RESULT).set_input_files(audited)
+    spoiled = tmp_path / "audit.json"
+    spoiled.write_text(json.dumps({**report, "warnings": [hostile, 7, None]}))
+    landing.get_by_label(RESULT).set_input_files(spoiled)
     expect(landing.get_by_text(hostile)).to_be_visible()
     assert landing.title() == "AI Cost Optimizer"

@@ -23,7 +23,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 TENANTS = 50
-SHORT = Size(chats=4, streams=2, jobs=4, followed=1, responses=1, refused=1, lines=4)
+SHORT = Size(chats=2, streams=2, jobs=2, followed=1, responses=1, refused=1, lines=2)
 LONG = Size(chats=30, streams=10, jobs=30, followed=5, responses=5, refused=3, lines=30)
 _BOOKED = {"miss": "call", "bypass": "call", "exact": "exact_hit", "semantic": "semantic_hit"}
 

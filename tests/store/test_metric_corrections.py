@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from conftest import Tenant
-from metering import NOW, Board, Connection, call
+from metering import Board, Connection, call, now
 
 from aico.core.ids import new_id
 from aico.core.repricing import Charge, Correction
@@ -19,7 +19,7 @@ GRAINS = ("second", "minute", "day")
 
 @pytest.fixture
 def board(database: Database, tenant: Tenant, admin: Connection) -> Board:
-    return Board(database, tenant, admin)
+    return Board.fresh(database, tenant, admin)
 
 
 def test_who_books_takes_sums_in_the_order_in_which_who_prices_anew_does(board: Board) -> None:
@@ -42,7 +42,7 @@ def test_who_books_takes_sums_in_the_order_in_which_who_prices_anew_does(board: 
 def test_what_is_priced_anew_is_corrected_in_the_sums(board: Board) -> None:
     board.booked(call(None), tags=("a",))
     board.booked(call("1"))
-    selected = Selection(NOW - timedelta(hours=1), NOW + timedelta(hours=1))
+    selected = Selection(now() - timedelta(hours=1), now() + timedelta(hours=1))
     page = board.run(repricing.page(board.tenant.id, selected, after=None, limit=10))
     corrections = [Correction(one, Charge(Decimal(3), "later", one.charge.baseline_cents)) for one in page]
     assert board.run(repricing.correct(board.tenant.id, new_id(), "operator", corrections)) == [2]
@@ -60,7 +60,7 @@ def test_what_was_booked_before_there_were_sums_is_priced_anew_in_the_ledger_alo
         " values (gen_random_uuid(), %s, now(), gen_random_uuid(), 'call', 'ok', 'local', 'small', 7, 50)",
         (board.tenant.id,),
     )
-    selected = Selection(NOW - timedelta(hours=1), NOW + timedelta(hours=1))
+    selected = Selection(now() - timedelta(hours=1), now() + timedelta(hours=1))
     (booked,) = board.run(repricing.page(board.tenant.id, selected, after=None, limit=10))
     correction = Correction(booked, Charge(Decimal(3), "later", None))
     assert board.run(repricing.correct(board.tenant.id, new_id(), "operator", [correction])) == [1]

@@ -38,6 +38,7 @@ def alone(admin: Connection) -> Iterator[Connection]:
     with admin.transaction(force_rollback=True):
         admin.execute("delete from public.jobs")
         admin.execute("delete from private.totals")
+        admin.execute("delete from public.cache_namespaces")
         yield admin
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Postgres, Tenant
-from metering import NOW, Board, Connection, call, failed, realtime
+from metering import Board, Connection, call, failed, now, realtime
 from psycopg.rows import dict_row
 
 from aico.core.access import Role
@@ -19,19 +19,19 @@ from aico.store import ledger, metrics
 from aico.store.blocking import Database
 from aico.store.scope import Scope
 
-LAST_HOUR = Period(Grain.SECOND, NOW - timedelta(minutes=20), NOW + timedelta(minutes=3))
+LAST_HOUR = Period(Grain.SECOND, now() - timedelta(hours=1), now() + timedelta(hours=2))
 LARGEST = 2048  # bytes of a tick
 
 
 @pytest.fixture
 def board(database: Database, tenant: Tenant, admin: Connection) -> Iterator[Board]:
     with realtime(admin):
-        yield Board(database, tenant, admin)
+        yield Board.fresh(database, tenant, admin)
 
 
 def ends(board: Board, ages: list[int], **said: Any) -> None:
     """A job ends in each of these seconds ago."""
-    board.book(*(board.ended(call("0.000001", at=NOW - timedelta(seconds=age)), **said) for age in ages))
+    board.book(*(board.ended(call("0.000001", at=now() - timedelta(seconds=age)), **said) for age in ages))
 
 
 def settle(board: Board) -> None:
@@ -44,7 +44,7 @@ def settle(board: Board) -> None:
 
 
 def test_a_tick_holds_each_changed_second_whole(board: Board) -> None:
-    second = NOW.replace(microsecond=0) - timedelta(seconds=10)
+    second = now().replace(microsecond=0) - timedelta(seconds=10)
     hit = call("0", at=second, kind=AttemptKind.EXACT_HIT, usage=call().usage.model_copy(update={"output": 7}))
     board.book(
         board.ended(call("0.25", at=second), took_ms=200),
@@ -54,7 +54,7 @@ def test_a_tick_holds_each_changed_second_whole(board: Board) -> None:
     board.tell()
     (tick,) = board.ticks()
     assert tick["seq"] == 1
-    assert abs(datetime.fromisoformat(tick["at"]) - NOW) < timedelta(minutes=10)
+    assert abs(datetime.fromisoformat(tick["at"]) - now()) < timedelta(minutes=10)
     (told,) = tick["seconds"]
     assert told == {
         "at": f"{second:%Y-%m-%dT%H:%M:%SZ}",
@@ -141,7 +141,7 @@ def test_of_many_who_tell_at_the_same_time_one_does(board: Board) -> None:
 
 def test_several_processes_tell_without_gaps_and_leave_nothing_out(board: Board) -> None:
     def work(number: int) -> None:
-        job = board.ended(call(at=NOW - timedelta(seconds=number % 7)))
+        job = board.ended(call(at=now() - timedelta(seconds=number % 7)))
         board.run(ledger.book([board.tenant.id], [job]))
         board.tell()
 

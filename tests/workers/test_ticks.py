@@ -43,7 +43,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 @pytest.fixture
 def board(database: Database, tenant: Tenant, postgres: Postgres) -> Iterator[Board]:
     with psycopg.connect(postgres.admin_url, row_factory=dict_row, autocommit=True) as admin, realtime(admin):
-        yield Board(database, tenant, admin)
+        yield Board.fresh(database, tenant, admin)
 
 
 def told_requests(board: Board) -> int:
