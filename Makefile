@@ -60,7 +60,7 @@ faults: $(TEST_STAMP) ## Kill every part and fail every provider at 200 jobs a s
 check: $(TEST_STAMP) $(PAGES) ## Lint, types and the import contract; of the dashboard its types and calculations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy $(if $(CI),--cache-dir=/dev/null)
 	$(BIN)/lint-imports
 	@if [ -d dashboard/node_modules ]; then cd dashboard && npm run --silent typecheck && npm run --silent test; \
 	else echo "The dashboard is not checked: npm is missing"; fi
