@@ -8,6 +8,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from aico.core.loading import uncollected
+
 # The order is that of `aico --help`.
 COMMANDS: Mapping[str, str] = {
     "up": "running:up",
@@ -79,7 +81,8 @@ class Commands(TyperGroup):
 def _load(name: str) -> Runnable:
     """Raises KeyError where there is no such command."""
     module, _, attribute = (COMMANDS.get(name) or PROCESSES[name]).partition(":")
-    found = getattr(import_module(f"aico.cli.{module}"), attribute)
+    with uncollected():
+        found = getattr(import_module(f"aico.cli.{module}"), attribute)
     if isinstance(found, typer.Typer):
         group = get_group(found)
         group.name = name

@@ -13,6 +13,7 @@ import redis
 import structlog
 from celery import signals
 
+from aico.core.loading import uncollected
 from aico.core.logs import configure_logging
 from aico.tracing.switch import tracing
 from aico.workers.app import WORKERS, WorkerKind, app
@@ -40,7 +41,8 @@ def run_worker(name: str) -> None:
     configure_logging(runtime.settings.log_level)
     for logger in _QUIET:
         logging.getLogger(logger).setLevel(logging.WARNING)
-    module = importlib.import_module(kind.module)
+    with uncollected():
+        module = importlib.import_module(kind.module)
     warm_up: Callable[[], object] = module.warm_up
     threads = runtime.settings.route_concurrency if name == "route" else kind.threads
     activity = Activity(threads)
