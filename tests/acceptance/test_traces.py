@@ -68,7 +68,8 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
 def test_a_job_is_one_trace_under_the_span_of_its_caller(product: Traced) -> None:
     job = product.ask("one way", f"00-{TRACE}-{CALLER}-01", cache="semantic")
     collector = product.collector
-    wait_until(lambda: {"job", "route"} <= {span.name for span in collector.of(TRACE)}, "the trace")
+    names = {"POST /v1/chat", "job", "queue", "cache lookup", "route", "decide", "chat parrot"}
+    wait_until(lambda: names <= {span.name for span in collector.of(TRACE)}, "the trace")
     request, own = collector.named(TRACE, "POST /v1/chat"), collector.named(TRACE, "job")
     route, call = collector.named(TRACE, "route"), collector.named(TRACE, "chat parrot")
     assert (request.service, request.parent) == ("aico-api", CALLER)

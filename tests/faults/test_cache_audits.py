@@ -14,6 +14,7 @@ import pytest
 from acceptance.conftest import Running, stack
 from conftest import new_tenant
 from dotenv import dotenv_values
+from faults.conftest import apart
 from faults.world import owner, wait_until
 from workers.comparing import judged
 from workers.provider_server import Server, serving
@@ -22,7 +23,7 @@ from aico.cli.client import Client, Json
 from aico.core.access import Permission
 from aico.store.blocking import Database
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), apart]
 TELLER, JUDGE = "teller", "judge-one"
 QUESTION = "which planet is the largest of them"
 ENOUGH = 5  # right ones, where every second may be wrong

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 from conftest import Tenant
-from faults.conftest import Scale
+from faults.conftest import Scale, apart
 from faults.load import request_of
 from faults.world import World, wait_until
 
@@ -15,7 +15,7 @@ SMALL_TENANTS = 50
 JOBS_EACH = 3
 URGENT = 10
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), apart]
 
 
 def queue_up(world: World, tenant: Tenant, count: int, job_class: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 from dotenv import dotenv_values
+from faults.conftest import apart
 from faults.many_tenants.audit import Checked, Ledgers, Register, answer_number, look_at_callers
 from faults.many_tenants.callers import Caller, Load, Size
 from faults.many_tenants.hooks import Hooks, receiving
@@ -23,11 +24,11 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 TENANTS = 50
-SHORT = Size(chats=2, streams=2, jobs=2, followed=1, responses=1, refused=1, lines=2)
+SHORT = Size(chats=4, streams=2, jobs=4, followed=1, responses=1, refused=1, lines=4)
 LONG = Size(chats=30, streams=10, jobs=30, followed=5, responses=5, refused=3, lines=30)
 _BOOKED = {"miss": "call", "bypass": "call", "exact": "exact_hit", "semantic": "semantic_hit"}
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), apart]
 
 
 @dataclass(frozen=True)

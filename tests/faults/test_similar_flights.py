@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 from conftest import Tenant
+from faults.conftest import apart
 from faults.provider import SWIFT, Behaviour
 from faults.world import World, wait_until, world
 from openai import OpenAI
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), apart]
 SPELLINGS, TWICE = 20, 2
 TRIES = 3  # of a call that fails, by one worker
 SETTINGS = {
