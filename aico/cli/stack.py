@@ -17,6 +17,7 @@ import redis
 
 from aico.api.dashboard import built
 from aico.cli.tenancy import ensure_key
+from aico.core.errors import InvalidInput
 from aico.core.settings import STACK_FILE, Settings, checked
 from aico.embedded.auth.launcher import AuthServer, installed
 from aico.embedded.child import Event, ProcessSpec
@@ -55,7 +56,7 @@ class Stack:
     def __init__(self, settings: Settings, options: Options) -> None:
         self._settings = settings
         self._options = options
-        state = options.state_dir.resolve()
+        state = _writable(options.state_dir)
         self._state = state
         self.api_url = f"http://{LOOPBACK}:{take_port(settings.port)}"
         self.flower_url = f"http://{LOOPBACK}:{take_port(FLOWER_PORT)}" if options.flower else None
@@ -237,3 +238,14 @@ def operator_settings() -> Settings:
 
 def _stop(supervisor: Supervisor, *_: object) -> None:
     supervisor.request_stop()
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, made where it is missing. Raises InvalidInput."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"{folder} cannot be made: {error.strerror}; name another with --state-dir") from error
+    if not os.access(folder, os.W_OK):
+        raise InvalidInput(f"{folder} cannot be written to; name another with --state-dir")
+    return folder.resolve()

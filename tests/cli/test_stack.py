@@ -9,6 +9,7 @@ import pytest
 from aico.cli.first_person import OWNER
 from aico.cli.running import show_addresses
 from aico.cli.stack import Options, Stack
+from aico.core.errors import InvalidInput
 from aico.core.settings import Settings
 
 
@@ -49,6 +50,14 @@ def test_no_stand_in_is_started_beside_what_the_operator_has(tmp_path: Path, giv
     assert made.auth is None
     assert "SUPABASE_URL" not in made.environment
     assert not (tmp_path / "auth").exists()
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("folder", ["/proc/aico", "a file"])
+def test_a_folder_that_cannot_be_had_is_refused_in_a_line(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(InvalidInput, match="--state-dir"):
+        stack(tmp_path / folder)
 
 
 @pytest.mark.usefixtures("bare")
